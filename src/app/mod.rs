@@ -1,0 +1,1 @@
+//! The lab application: one axum `Router` that knows nothing of processes or platforms.

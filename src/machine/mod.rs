@@ -1,0 +1,1 @@
+//! Typed facts about this machine, and the few system calls that need `unsafe`.

@@ -1,0 +1,3 @@
+//! The pre-fork server.
+
+pub mod settings;
