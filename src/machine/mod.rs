@@ -1,1 +1,3 @@
 //! Typed facts about this machine, and the few system calls that need `unsafe`.
+
+pub mod sys;

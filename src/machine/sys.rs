@@ -1,0 +1,141 @@
+//! The system calls that need `unsafe`: the only file of the crate that may hold any.
+//!
+//! Everything else goes through `nix`, `socket2` and `std`. What is here is here because those
+//! crates mark it unsafe (fork) or do not have it (the allocator's own calls, atomics in memory
+//! that several processes share).
+#![allow(unsafe_code)]
+
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+
+use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use nix::unistd::{ForkResult, fork};
+
+/// Why [`fork_single_threaded`] did not fork.
+#[derive(Debug, thiserror::Error)]
+pub enum ForkError {
+    /// More than one thread runs: the child could inherit a lock that nobody will release.
+    #[error("refusing to fork a process of {0} threads")]
+    Threads(usize),
+    /// `fork(2)` failed.
+    #[error("fork: {0}")]
+    Fork(#[from] Errno),
+}
+
+/// `fork(2)`, from a process that has one thread only.
+///
+/// # Errors
+/// When this process has more than one thread, or the system call fails (see fork(2): `EAGAIN` at
+/// the process limit, `ENOMEM`).
+pub fn fork_single_threaded() -> Result<ForkResult, ForkError> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads != 1 {
+        return Err(ForkError::Threads(threads));
+    }
+    // SAFETY: the process has exactly one thread (checked above), so no lock of the allocator or
+    // of any library can be held by a thread that does not exist in the child.
+    Ok(unsafe { fork() }?)
+}
+
+/// Give the C library's free memory back to the kernel (`malloc_trim(3)`), so that an undone leak
+/// is seen in the resident size at once.
+pub fn release_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes no pointers and locks the allocator by itself.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Make the allocator's behaviour the same in every worker and at every moment: large blocks
+/// always by mmap, the heap's top always given back, one arena (`mallopt(3)`).
+///
+/// Without this glibc moves its thresholds as blocks are freed, and the memory that a request
+/// leaves behind would depend on the requests before it.
+pub fn steady_allocator() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt takes two integers; it is called before any other thread exists.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 * 1024);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 128 * 1024);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Take ownership of a descriptor that the starter of this process left open for it (`fd://N`).
+///
+/// # Errors
+/// `EBADF` when the descriptor is not open.
+pub fn adopt_descriptor(number: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: F_GETFD only asks whether the number is an open descriptor.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(Errno::last());
+    }
+    // SAFETY: the descriptor is open (checked above) and was named by the starter as ours; each
+    // number is adopted once, when the listeners are made.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A table of `T` in anonymous memory that this process and all that it forks from now on share.
+///
+/// `T` must be valid when all its bytes are zero and must only be changed through shared
+/// references, as atomics are: the trait [`ZeroInit`] says so.
+#[derive(Debug)]
+pub struct SharedTable<T: ZeroInit> {
+    base: NonNull<T>,
+    entries: usize,
+}
+
+/// Types that are valid when zeroed and safe to share between processes: plain atomics, no
+/// pointers, no drop.
+///
+/// # Safety
+/// The implementor vouches that all-zero bytes are a valid value, that it holds no pointer or
+/// descriptor, needs no drop, and that all its fields are atomics.
+pub unsafe trait ZeroInit: Sync {}
+
+// SAFETY: atomics of integers are valid when zeroed, hold no pointers and need no drop.
+unsafe impl ZeroInit for std::sync::atomic::AtomicU64 {}
+
+impl<T: ZeroInit> SharedTable<T> {
+    /// Map a table of `entries` zeroed entries.
+    ///
+    /// # Errors
+    /// When mmap(2) refuses (`ENOMEM`).
+    pub fn new(entries: usize) -> Result<Self, Errno> {
+        let bytes = std::mem::size_of::<T>().saturating_mul(entries).max(1);
+        let length = NonZeroUsize::new(bytes).ok_or(Errno::EINVAL)?;
+        // SAFETY: a fresh anonymous mapping; no existing memory is touched.
+        let base = unsafe {
+            mmap_anonymous(
+                None,
+                length,
+                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+                MapFlags::MAP_SHARED,
+            )
+        }?;
+        Ok(Self {
+            base: base.cast(),
+            entries,
+        })
+    }
+}
+
+impl<T: ZeroInit> Deref for SharedTable<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the mapping holds `entries` entries, is page-aligned, was zeroed by the kernel
+        // (valid for `T: ZeroInit`), is never unmapped, and is only changed through atomics.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.entries) }
+    }
+}
+
+// SAFETY: the table is only reachable as `&[T]` with `T: Sync`, and the mapping lives as long as
+// the process.
+unsafe impl<T: ZeroInit> Send for SharedTable<T> {}
+// SAFETY: as above.
+unsafe impl<T: ZeroInit> Sync for SharedTable<T> {}
