@@ -1,1 +1,3 @@
 //! The integration tests: one binary, themed modules.
+
+mod play;

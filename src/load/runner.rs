@@ -1,0 +1,189 @@
+//! Sends a phase: closed loops with exact counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use super::client::{Client, Exchange};
+use super::failure::Failure;
+use super::plan::{Group, Phase};
+use super::stop::StopSignal;
+use super::target::Target;
+
+/// One request that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The group it belongs to.
+    pub group: Arc<str>,
+    /// Its number within the group, from 1, in the order of sending.
+    pub index: u32,
+    /// Path and query.
+    pub path: Arc<str>,
+    /// When the client began, by the wall clock.
+    pub started: Timestamp,
+    /// From the beginning until the head of the answer was read.
+    pub first_byte: Option<Duration>,
+    /// From the beginning to the end.
+    pub total: Duration,
+    /// The status of a whole answer, or why there is none.
+    pub result: Result<u16, Failure>,
+}
+
+/// What happens in a phase, as it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A client begins a request of this group.
+    Sent {
+        /// The group.
+        group: Arc<str>,
+    },
+    /// A request ended, well or badly.
+    Ended(Attempt),
+}
+
+/// How a phase went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhaseSummary {
+    /// Requests that were begun.
+    pub sent: u32,
+    /// Requests that ended by an answer, a failure or the client's limit.
+    pub ended: u32,
+    /// Whether the phase was stopped before its end.
+    pub stopped: bool,
+}
+
+/// Send all of a phase and return when every request has ended. Every ended request is an event,
+/// in the order of ending; a listener that is gone does not stop the load.
+///
+/// When `stop` is raised, requests in flight are dropped, their sockets closed, and they are not
+/// among the events.
+pub async fn run_phase(
+    client: &Client,
+    target: &Target,
+    phase: &Phase,
+    events: &UnboundedSender<Event>,
+    stop: &StopSignal,
+) -> PhaseSummary {
+    let mut lanes = JoinSet::new();
+    let mut states = Vec::new();
+    for group in &phase.groups {
+        let state = Arc::new(GroupState::new(client, target, group, events));
+        for _ in 0..group.concurrency.min(group.count) {
+            lanes.spawn(lane(Arc::clone(&state), stop.clone()));
+        }
+        states.push(state);
+    }
+    while lanes.join_next().await.is_some() {}
+    PhaseSummary {
+        sent: states
+            .iter()
+            .map(|state| state.sent.load(Ordering::Relaxed))
+            .sum(),
+        ended: states
+            .iter()
+            .map(|state| state.ended.load(Ordering::Relaxed))
+            .sum(),
+        stopped: stop.is_stopped(),
+    }
+}
+
+#[derive(Debug)]
+struct GroupState {
+    client: Client,
+    target: Target,
+    group: Group,
+    name: Arc<str>,
+    path: Arc<str>,
+    events: UnboundedSender<Event>,
+    /// Numbers given out so far; grows beyond the count by one for every lane that finds no more.
+    taken: AtomicU32,
+    sent: AtomicU32,
+    ended: AtomicU32,
+    satisfied: AtomicBool,
+}
+
+impl GroupState {
+    fn new(
+        client: &Client,
+        target: &Target,
+        group: &Group,
+        events: &UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            client: client.clone(),
+            target: target.clone(),
+            name: group.name.as_str().into(),
+            path: group.path.as_str().into(),
+            group: group.clone(),
+            events: events.clone(),
+            taken: AtomicU32::new(0),
+            sent: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
+            satisfied: AtomicBool::new(false),
+        }
+    }
+
+    /// The number of the next request, or `None` when there is nothing more to send.
+    fn next(&self) -> Option<u32> {
+        if self.satisfied.load(Ordering::Relaxed) {
+            return None;
+        }
+        let index = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        (index <= self.group.count).then_some(index)
+    }
+
+    async fn send(&self) -> Exchange {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        // A listener that is gone is the listener's affair.
+        let _ = self.events.send(Event::Sent {
+            group: Arc::clone(&self.name),
+        });
+        let method = self.group.method.clone();
+        self.client
+            .send(&self.target, method, &self.path, self.group.limit)
+            .await
+    }
+
+    fn record(&self, index: u32, exchange: Exchange) {
+        let result = exchange.result.map(|answer| answer.status);
+        if result.as_ref().ok().copied() == self.group.until_status && result.is_ok() {
+            self.satisfied.store(true, Ordering::Relaxed);
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        let _ = self.events.send(Event::Ended(Attempt {
+            group: Arc::clone(&self.name),
+            index,
+            path: Arc::clone(&self.path),
+            started: exchange.started,
+            first_byte: exchange.first_byte,
+            total: exchange.total,
+            result,
+        }));
+    }
+}
+
+/// One client: sends, waits, sends again, until the group has no more or the run is stopped.
+async fn lane(state: Arc<GroupState>, mut stop: StopSignal) {
+    tokio::select! {
+        biased;
+        () = stop.stopped() => {}
+        () = lane_unstopped(&state) => {}
+    }
+}
+
+async fn lane_unstopped(state: &GroupState) {
+    tokio::time::sleep(state.group.delay).await;
+    let mut first = true;
+    while let Some(index) = state.next() {
+        if !first && !state.group.interval.is_zero() {
+            tokio::time::sleep(state.group.interval).await;
+        }
+        first = false;
+        let exchange = state.send().await;
+        state.record(index, exchange);
+    }
+}
