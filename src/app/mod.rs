@@ -1,3 +1,34 @@
 //! The lab application: one axum `Router` that knows nothing of processes or platforms.
+//!
+//! It is a superset of several Flask applications that exist to be broken: the same routes, keys,
+//! types and formats, written as Flask writes them. [`router`] gives the whole of it; it behaves
+//! the same in a worker of a pool, under a plain axum server and in a unit test. What surrounds it
+//! comes in from outside: settings through a lookup ([`AppConfig`]), the other workers through
+//! [`pool::Pool`], the machine through the room `machine`.
+//!
+//! Every fault has a cap (a knob, see [`knobs`]) and an undo ([`AppState::undo_faults`]).
 
+mod app_config;
+mod config;
+mod diag;
+mod health;
+mod heavy;
+mod json;
+pub mod knobs;
+mod lab;
+mod leak;
+mod lock;
+mod paths;
 pub mod pool;
+mod query;
+mod reply;
+mod router;
+mod routes;
+mod slow;
+pub mod startup;
+mod state;
+
+pub use app_config::{AppConfig, ConfigError};
+pub use lock::{KEY_HEADER, LabKey};
+pub use router::router;
+pub use state::AppState;

@@ -1,0 +1,292 @@
+//! The application's configuration: its knobs read, checked and typed.
+//!
+//! Reading goes through a lookup, never through the process environment, so that a pool can
+//! overlay settings and a test can give its own.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::knobs;
+use super::lock::LabKey;
+
+/// Blocks one worker may hold unless a knob says otherwise: the labs' 100 requests could all reach
+/// one worker, twice.
+const DEFAULT_LEAK_MAX_BLOCKS: u64 = 256;
+/// Most that any knob of `/slow` accepts: a day.
+const LONGEST_DELAY_SECONDS: f64 = 86_400.0;
+
+/// Everything that the application can be told, with units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppConfig {
+    /// The key of the fault routes; `None` leaves them open.
+    pub lab_key: Option<LabKey>,
+    /// Leaked blocks that one worker may hold.
+    pub leak_max_blocks: u64,
+    /// Shortest random delay of `/slow`, in seconds.
+    pub slow_min_seconds: f64,
+    /// Longest random delay of `/slow`, in seconds.
+    pub slow_max_seconds: f64,
+    /// Seed of the random delays; `None` draws a different one in every process.
+    pub slow_seed: Option<u64>,
+    /// Largest accepted `/slow?seconds=`.
+    pub slow_limit_seconds: f64,
+    /// Largest accepted `/heavy?rounds=`.
+    pub heavy_max_rounds: u64,
+    /// How long a worker takes to start.
+    pub start_delay: Duration,
+    /// Makes every worker fail at boot, with this message.
+    pub boot_fail: Option<String>,
+    /// Names of settings without which a worker refuses to boot, in the order given.
+    pub required_settings: Vec<String>,
+}
+
+/// Why the application cannot be configured as told.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// A knob's value is no number, or outside its bounds.
+    #[error("{name}={value:?} is not accepted\n\nhint: {name} takes {bounds}")]
+    Value {
+        /// The knob.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it accepts.
+        bounds: String,
+    },
+    /// The bounds of the random delay are the wrong way round.
+    #[error("{minimum_name}={minimum} is above {maximum_name}={maximum}", minimum_name = knobs::LAB_SLOW_MIN_SECONDS, maximum_name = knobs::LAB_SLOW_MAX_SECONDS)]
+    SlowRange {
+        /// Shortest delay, in seconds.
+        minimum: f64,
+        /// Longest delay, in seconds.
+        maximum: f64,
+    },
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self {
+            lab_key: None,
+            leak_max_blocks: DEFAULT_LEAK_MAX_BLOCKS,
+            slow_min_seconds: 5.0,
+            slow_max_seconds: 15.0,
+            slow_seed: None,
+            slow_limit_seconds: 300.0,
+            heavy_max_rounds: 100,
+            start_delay: Duration::ZERO,
+            boot_fail: None,
+            required_settings: Vec::new(),
+        }
+    }
+}
+
+impl AppConfig {
+    /// Read every knob through `lookup`; an empty value counts as unset.
+    ///
+    /// # Errors
+    /// When a value is no number, or outside its knob's bounds.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let source = Source { lookup };
+        let defaults = Self::default();
+        let config = Self {
+            lab_key: source.text(knobs::LAB_KEY).as_deref().map(LabKey::new),
+            leak_max_blocks: source.whole(
+                knobs::LAB_LEAK_MAX_BLOCKS,
+                0..=100_000,
+                defaults.leak_max_blocks,
+            )?,
+            slow_min_seconds: source.seconds(
+                knobs::LAB_SLOW_MIN_SECONDS,
+                LONGEST_DELAY_SECONDS,
+                defaults.slow_min_seconds,
+            )?,
+            slow_max_seconds: source.seconds(
+                knobs::LAB_SLOW_MAX_SECONDS,
+                LONGEST_DELAY_SECONDS,
+                defaults.slow_max_seconds,
+            )?,
+            slow_seed: match source.text(knobs::LAB_SLOW_SEED) {
+                None => None,
+                Some(_) => Some(source.whole(knobs::LAB_SLOW_SEED, 0..=u64::MAX, 0)?),
+            },
+            slow_limit_seconds: source.seconds(
+                knobs::LAB_SLOW_LIMIT_SECONDS,
+                LONGEST_DELAY_SECONDS,
+                defaults.slow_limit_seconds,
+            )?,
+            heavy_max_rounds: source.whole(
+                knobs::LAB_HEAVY_MAX_ROUNDS,
+                1..=10_000,
+                defaults.heavy_max_rounds,
+            )?,
+            start_delay: Duration::from_secs_f64(source.seconds(
+                knobs::LAB_START_DELAY_SECONDS,
+                3_600.0,
+                0.0,
+            )?),
+            boot_fail: source.text(knobs::LAB_BOOT_FAIL),
+            required_settings: source.names(knobs::LAB_REQUIRED_SETTINGS),
+        };
+        if config.slow_min_seconds > config.slow_max_seconds {
+            return Err(ConfigError::SlowRange {
+                minimum: config.slow_min_seconds,
+                maximum: config.slow_max_seconds,
+            });
+        }
+        Ok(config)
+    }
+}
+
+/// A lookup, and how its texts become values.
+struct Source<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Source<'_> {
+    fn text(&self, name: &'static str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn whole(
+        &self,
+        name: &'static str,
+        bounds: RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, ConfigError> {
+        let Some(value) = self.text(name) else {
+            return Ok(default);
+        };
+        match value.trim().parse::<u64>() {
+            Ok(number) if bounds.contains(&number) => Ok(number),
+            _ => Err(ConfigError::Value {
+                name,
+                value,
+                bounds: format!("a whole number from {} to {}", bounds.start(), bounds.end()),
+            }),
+        }
+    }
+
+    fn seconds(&self, name: &'static str, most: f64, default: f64) -> Result<f64, ConfigError> {
+        let Some(value) = self.text(name) else {
+            return Ok(default);
+        };
+        match value.trim().parse::<f64>() {
+            Ok(number) if (0.0..=most).contains(&number) => Ok(number),
+            _ => Err(ConfigError::Value {
+                name,
+                value,
+                bounds: format!("seconds from 0 to {most}"),
+            }),
+        }
+    }
+
+    fn names(&self, name: &'static str) -> Vec<String> {
+        let Some(value) = self.text(name) else {
+            return Vec::new();
+        };
+        value
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Result<AppConfig, ConfigError> {
+        AppConfig::from_lookup(&|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_gives_the_labs_own_behaviour() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config, AppConfig::default());
+        assert_eq!(
+            (config.slow_min_seconds, config.slow_max_seconds),
+            (5.0, 15.0)
+        );
+        assert!(config.lab_key.is_none());
+        assert!(config.leak_max_blocks >= 100, "the labs send 100 leaks");
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_unset() {
+        let config = with(&[("LAB_KEY", ""), ("LAB_LEAK_MAX_BLOCKS", "")]).unwrap();
+        assert_eq!(config, AppConfig::default());
+    }
+
+    #[test]
+    fn every_knob_is_read() {
+        let config = with(&[
+            ("LAB_KEY", "k"),
+            ("LAB_LEAK_MAX_BLOCKS", "7"),
+            ("LAB_SLOW_MIN_SECONDS", "0.5"),
+            ("LAB_SLOW_MAX_SECONDS", "1.5"),
+            ("LAB_SLOW_SEED", "9"),
+            ("LAB_SLOW_LIMIT_SECONDS", "60"),
+            ("LAB_HEAVY_MAX_ROUNDS", "3"),
+            ("LAB_START_DELAY_SECONDS", "2.5"),
+            ("LAB_BOOT_FAIL", "no licence"),
+            ("LAB_REQUIRED_SETTINGS", "DATABASE_URL, CACHE_URL,,"),
+        ])
+        .unwrap();
+        assert!(config.lab_key.is_some());
+        assert_eq!(config.leak_max_blocks, 7);
+        assert_eq!(
+            (config.slow_min_seconds, config.slow_max_seconds),
+            (0.5, 1.5)
+        );
+        assert_eq!(config.slow_seed, Some(9));
+        assert_eq!(config.slow_limit_seconds, 60.0);
+        assert_eq!(config.heavy_max_rounds, 3);
+        assert_eq!(config.start_delay, Duration::from_millis(2500));
+        assert_eq!(config.boot_fail.as_deref(), Some("no licence"));
+        assert_eq!(config.required_settings, ["DATABASE_URL", "CACHE_URL"]);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_name_value_and_bounds() {
+        for (name, value) in [
+            ("LAB_LEAK_MAX_BLOCKS", "many"),
+            ("LAB_LEAK_MAX_BLOCKS", "-1"),
+            ("LAB_LEAK_MAX_BLOCKS", "100001"),
+            ("LAB_SLOW_MIN_SECONDS", "NaN"),
+            ("LAB_SLOW_MAX_SECONDS", "inf"),
+            ("LAB_SLOW_SEED", "1.5"),
+            ("LAB_SLOW_LIMIT_SECONDS", "-0.1"),
+            ("LAB_HEAVY_MAX_ROUNDS", "0"),
+            ("LAB_START_DELAY_SECONDS", "3601"),
+        ] {
+            let message = with(&[(name, value)]).unwrap_err().to_string();
+            assert!(
+                message.contains(name) && message.contains(value),
+                "{message}"
+            );
+            assert!(message.contains("hint: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_minimum_above_the_maximum_is_refused() {
+        let error = with(&[("LAB_SLOW_MIN_SECONDS", "16")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "LAB_SLOW_MIN_SECONDS=16 is above LAB_SLOW_MAX_SECONDS=15"
+        );
+    }
+
+    #[test]
+    fn the_key_does_not_show_in_debug_output() {
+        let config = with(&[("LAB_KEY", "planted-key")]).unwrap();
+        assert!(!format!("{config:?}").contains("planted-key"));
+    }
+}

@@ -1,0 +1,14 @@
+//! `/diag/proc`.
+
+use axum::body::Body;
+use http::Response;
+use serde_json::json;
+
+use crate::app::query::Query;
+use crate::app::reply;
+use crate::app::state::AppState;
+
+/// `GET /diag/proc`.
+pub(in crate::app) fn proc(_: &AppState, _: &Query) -> Response<Body> {
+    reply::json(&json!({}))
+}

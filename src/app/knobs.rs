@@ -1,0 +1,124 @@
+//! Every knob of the lab application: the names of the environment variables it listens to.
+//!
+//! One row of [`KNOBS`] per name, so that documentation can be generated from what the code
+//! reads. Nothing else of the environment changes how the application behaves.
+
+/// The key that fault routes ask for in the header `x-lab-key`. Unset or empty: no lock.
+pub const LAB_KEY: &str = "LAB_KEY";
+/// How many leaked blocks one worker may hold.
+pub const LAB_LEAK_MAX_BLOCKS: &str = "LAB_LEAK_MAX_BLOCKS";
+/// The shortest random delay of `/slow`, in seconds.
+pub const LAB_SLOW_MIN_SECONDS: &str = "LAB_SLOW_MIN_SECONDS";
+/// The longest random delay of `/slow`, in seconds.
+pub const LAB_SLOW_MAX_SECONDS: &str = "LAB_SLOW_MAX_SECONDS";
+/// The seed of the random delays of `/slow`.
+pub const LAB_SLOW_SEED: &str = "LAB_SLOW_SEED";
+/// The bound of `/slow?seconds=`, in seconds.
+pub const LAB_SLOW_LIMIT_SECONDS: &str = "LAB_SLOW_LIMIT_SECONDS";
+/// The bound of `/heavy?rounds=`.
+pub const LAB_HEAVY_MAX_ROUNDS: &str = "LAB_HEAVY_MAX_ROUNDS";
+/// How long a worker takes to start, in seconds, before it is ready for its first connection.
+pub const LAB_START_DELAY_SECONDS: &str = "LAB_START_DELAY_SECONDS";
+/// Makes every worker fail at boot, with this message.
+pub const LAB_BOOT_FAIL: &str = "LAB_BOOT_FAIL";
+/// Names of settings without which a worker refuses to boot, separated by commas.
+pub const LAB_REQUIRED_SETTINGS: &str = "LAB_REQUIRED_SETTINGS";
+
+/// What every name of the application's own settings begins with; `/diag/env` shows them all.
+pub const PREFIX: &str = "LAB_";
+
+/// One documented environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knob {
+    /// The variable's name.
+    pub name: &'static str,
+    /// What holds when it is unset.
+    pub default: &'static str,
+    /// Which values are accepted.
+    pub bounds: &'static str,
+    /// What it changes.
+    pub meaning: &'static str,
+}
+
+/// Every knob, in the order in which documentation shows them.
+pub const KNOBS: &[Knob] = &[
+    Knob {
+        name: LAB_KEY,
+        default: "unset (fault routes are open)",
+        bounds: "any text",
+        meaning: "fault routes answer 403 unless the header `x-lab-key` holds the same text",
+    },
+    Knob {
+        name: LAB_LEAK_MAX_BLOCKS,
+        default: "256",
+        bounds: "0 to 100000",
+        meaning: "leaked blocks (about 17.6 MB each) one worker may hold; beyond it `/leak` answers 507",
+    },
+    Knob {
+        name: LAB_SLOW_MIN_SECONDS,
+        default: "5",
+        bounds: "0 to 86400, fractions allowed",
+        meaning: "shortest random delay of `/slow`",
+    },
+    Knob {
+        name: LAB_SLOW_MAX_SECONDS,
+        default: "15",
+        bounds: "0 to 86400, fractions allowed, not below the minimum",
+        meaning: "longest random delay of `/slow`; when both are whole, every delay is whole",
+    },
+    Knob {
+        name: LAB_SLOW_SEED,
+        default: "unset (different in every worker)",
+        bounds: "0 to 18446744073709551615",
+        meaning: "seed of the delays of `/slow`; every worker then draws the same sequence",
+    },
+    Knob {
+        name: LAB_SLOW_LIMIT_SECONDS,
+        default: "300",
+        bounds: "0 to 86400, fractions allowed",
+        meaning: "largest value of `/slow?seconds=`",
+    },
+    Knob {
+        name: LAB_HEAVY_MAX_ROUNDS,
+        default: "100",
+        bounds: "1 to 10000",
+        meaning: "largest value of `/heavy?rounds=`",
+    },
+    Knob {
+        name: LAB_START_DELAY_SECONDS,
+        default: "0",
+        bounds: "0 to 3600, fractions allowed",
+        meaning: "time a worker needs before it is ready",
+    },
+    Knob {
+        name: LAB_BOOT_FAIL,
+        default: "unset",
+        bounds: "any text",
+        meaning: "every worker fails at boot with this message",
+    },
+    Knob {
+        name: LAB_REQUIRED_SETTINGS,
+        default: "unset",
+        bounds: "names separated by commas",
+        meaning: "a worker refuses to boot when one of these settings is unset or empty, and names it",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_knob_is_documented_once_and_bears_the_common_prefix() {
+        let mut names: Vec<_> = KNOBS.iter().map(|knob| knob.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), KNOBS.len());
+        for knob in KNOBS {
+            assert!(knob.name.starts_with(PREFIX), "{}", knob.name);
+            assert!(
+                !knob.meaning.is_empty() && !knob.bounds.is_empty() && !knob.default.is_empty()
+            );
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The routing table made into an axum `Router` that answers as Flask does.
+//!
+//! Flask decides in this order: which route (404), whether the method is its (405), then the code
+//! that runs before every request (counting, the lock), then the view. A request with a method
+//! that a locked route does not have is therefore answered 405 and not 403: nothing would have
+//! happened anyway.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::any;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use serde_json::json;
+use tower::{Service, service_fn};
+
+use super::lock::KEY_HEADER;
+use super::paths::{self, Seen};
+use super::query::Query;
+use super::reply;
+use super::routes::{self, Handler, ROUTES, Route};
+use super::state::{AppState, UNKNOWN_ENDPOINT};
+
+/// The whole application.
+///
+/// Every handler but the one of `/slow` is ready at its first poll; that one needs the timer of a
+/// tokio runtime, of any flavour. Request bodies are never read. Responses other than 200 carry
+/// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`].
+pub fn router(state: Arc<AppState>) -> Router {
+    let mut by_path = Router::new();
+    for route in ROUTES {
+        let shared = Arc::clone(&state);
+        let service = any(move |request: Request| answer(route, Arc::clone(&shared), request));
+        if route.slash_too {
+            by_path = by_path.route(&format!("{}/", route.path), service.clone());
+        }
+        by_path = by_path.route(route.path, service);
+    }
+    let unrouted = Arc::clone(&state);
+    by_path = by_path.fallback(move |request: Request| {
+        unrouted.count(UNKNOWN_ENDPOINT);
+        std::future::ready(bodyless_for_head(request.method(), reply::not_found()))
+    });
+    Router::new().fallback_service(service_fn(move |request: Request| {
+        let (mut by_path, state) = (by_path.clone(), Arc::clone(&state));
+        async move {
+            match normalise(&state, request) {
+                Ok(request) => by_path.call(request).await,
+                Err(response) => Ok::<_, Infallible>(response),
+            }
+        }
+    }))
+}
+
+/// Rewrite the path to the route's own spelling, or answer with Werkzeug's redirect.
+#[expect(
+    clippy::result_large_err,
+    reason = "both ways are taken in the hot path, once a request"
+)]
+fn normalise(state: &AppState, mut request: Request) -> Result<Request, Response<Body>> {
+    let path = match paths::see(request.uri().path()) {
+        Seen::AsWritten => return Ok(request),
+        Seen::Same(path) => path,
+        Seen::SlashesRepeated(path) => match routes::at(&path) {
+            Some(route) if route.allows(request.method()) => {
+                state.count(UNKNOWN_ENDPOINT);
+                let response = reply::permanent_redirect(&location(&request, &path));
+                return Err(bodyless_for_head(request.method(), response));
+            }
+            // Werkzeug answers 405 for the merged path, without a redirect.
+            Some(_) => path,
+            None => return Ok(request),
+        },
+    };
+    if let Some(uri) = paths::with_path(request.uri(), &path) {
+        *request.uri_mut() = uri;
+    }
+    Ok(request)
+}
+
+/// Where a redirect goes: to the same host, as the client named it.
+fn location(request: &Request, path: &str) -> String {
+    let target = paths::with_query(request.uri(), path);
+    match request.headers().get(header::HOST).map(HeaderValue::to_str) {
+        Some(Ok(host)) => format!("http://{host}{target}"),
+        _ => target,
+    }
+}
+
+async fn answer(route: &'static Route, state: Arc<AppState>, request: Request) -> Response<Body> {
+    let method = request.method().clone();
+    let response = match (route.operation(&method), &method) {
+        (Some(operation), _) => {
+            state.count(operation.endpoint);
+            if route.fault && !unlocked(&state, &request) {
+                forbidden()
+            } else {
+                let query = Query::of(request.uri());
+                match operation.handler {
+                    Handler::Now(handler) => handler(&state, &query),
+                    Handler::Later(handler) => handler(state, query).await,
+                }
+            }
+        }
+        (None, &Method::OPTIONS) => {
+            state.count(route.operations[0].endpoint);
+            reply::options(allow(route))
+        }
+        (None, _) => {
+            state.count(UNKNOWN_ENDPOINT);
+            reply::method_not_allowed(allow(route))
+        }
+    };
+    bodyless_for_head(&method, response)
+}
+
+fn allow(route: &Route) -> HeaderValue {
+    HeaderValue::from_str(&route.allow()).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
+}
+
+fn unlocked(state: &AppState, request: &Request) -> bool {
+    let Some(key) = &state.config.lab_key else {
+        return true;
+    };
+    request
+        .headers()
+        .get(KEY_HEADER)
+        .is_some_and(|offered| key.opens_with(offered.as_bytes()))
+}
+
+fn forbidden() -> Response<Body> {
+    let body = json!({
+        "error": format!("this route is locked: send the key in the header {KEY_HEADER}"),
+        "status": "forbidden",
+    });
+    reply::json_with_status(StatusCode::FORBIDDEN, &body)
+}
+
+/// The head of the answer to GET, without its body.
+fn bodyless_for_head(method: &Method, mut response: Response<Body>) -> Response<Body> {
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}

@@ -1,0 +1,132 @@
+//! What one worker knows about itself: its counters, its leak, and who is waiting in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::app_config::AppConfig;
+use super::knobs;
+use super::leak::Leak;
+use super::pool::Pool;
+use super::slow::Delays;
+use crate::machine::sys::release_free_memory;
+
+/// Endpoint under which requests without a route are counted, as in the labs.
+pub(super) const UNKNOWN_ENDPOINT: &str = "<unknown>";
+
+/// The state of the application in one worker process. Counters begin at zero with the worker.
+#[derive(Debug)]
+pub struct AppState {
+    pub(super) config: AppConfig,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) pool: Arc<dyn Pool>,
+    pub(super) leak: Mutex<Leak>,
+    pub(super) delays: Delays,
+    /// Wakes every `/slow` in flight, so that it answers at once.
+    pub(super) cut_short: Notify,
+    pub(super) active_slow_requests: AtomicU64,
+    pub(super) last_config_snapshot: Mutex<Option<Value>>,
+    /// The wall-clock time at which this worker's application was made.
+    pub(super) started: Timestamp,
+    born: Instant,
+    requests: AtomicU64,
+    endpoints: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl AppState {
+    /// The state of a fresh worker. Make it after the fork: its start time is the worker's.
+    ///
+    /// `environment` is what `/config` and the `/diag` routes may show parts of; the key of the
+    /// fault routes is blotted out of it here.
+    #[must_use]
+    pub fn new(
+        config: AppConfig,
+        mut environment: BTreeMap<String, String>,
+        pool: Arc<dyn Pool>,
+    ) -> Arc<Self> {
+        if let Some(key) = environment.get_mut(knobs::LAB_KEY) {
+            *key = "***".to_owned();
+        }
+        Arc::new(Self {
+            delays: Delays::new(&config),
+            config,
+            environment,
+            pool,
+            leak: Mutex::default(),
+            cut_short: Notify::new(),
+            active_slow_requests: AtomicU64::new(0),
+            last_config_snapshot: Mutex::new(None),
+            started: Timestamp::now(),
+            born: Instant::now(),
+            requests: AtomicU64::new(0),
+            endpoints: Mutex::new(BTreeMap::new()),
+        })
+    }
+
+    /// Free the leak, give its memory back to the kernel, and let every `/slow` in flight answer
+    /// now. Returns the number of blocks that were freed.
+    pub fn undo_faults(&self) -> u64 {
+        self.cut_short.notify_waiters();
+        self.free_leak()
+    }
+
+    /// Leaked blocks that this worker holds.
+    #[must_use]
+    pub fn leak_blocks(&self) -> u64 {
+        self.leak.lock().blocks()
+    }
+
+    /// Requests that reached the application since the worker began, the current one included.
+    #[must_use]
+    pub fn request_count(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Seconds since the worker began, to three decimals.
+    pub(super) fn uptime_seconds(&self) -> f64 {
+        (self.born.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+    }
+
+    /// The start time as Python's `datetime.isoformat` writes it in UTC.
+    pub(super) fn started_isoformat(&self) -> String {
+        self.started
+            .strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00")
+            .to_string()
+    }
+
+    /// Count a request for `endpoint`, before it is answered.
+    pub(super) fn count(&self, endpoint: &'static str) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        *self.endpoints.lock().entry(endpoint).or_default() += 1;
+    }
+
+    /// Requests by endpoint.
+    pub(super) fn endpoint_counters(&self) -> BTreeMap<&'static str, u64> {
+        self.endpoints.lock().clone()
+    }
+
+    /// Free the leak and give its memory back to the kernel.
+    pub(super) fn free_leak(&self) -> u64 {
+        let freed = std::mem::take(&mut *self.leak.lock());
+        let blocks = freed.blocks();
+        drop(freed);
+        if blocks > 0 {
+            release_free_memory();
+        }
+        blocks
+    }
+
+    /// A setting, or `default` when it is not set.
+    pub(super) fn setting(&self, name: &str, default: &str) -> String {
+        self.environment
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| default.to_owned())
+    }
+}
