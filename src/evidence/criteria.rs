@@ -22,6 +22,9 @@ pub struct ScenarioRules {
     pub trigger: &'static [Criterion],
     /// What must all be met for the hypothesis to be supported.
     pub proof: &'static [Criterion],
+    /// What strengthens the case where the evidence exists, and decides nothing alone: facts that
+    /// only some targets can show.
+    pub support: &'static [Criterion],
     /// What refutes the hypothesis, each alone.
     pub disproof: &'static [Criterion],
     /// Other explanations of the same symptom.
@@ -52,6 +55,8 @@ pub enum Kind {
     Trigger,
     /// All of these must be met.
     Proof,
+    /// Reported, and decides nothing.
+    Support,
     /// Any of these refutes.
     Disproof,
 }
@@ -364,6 +369,11 @@ pub enum Check {
     },
     /// A start or a stop of the container is recorded within the trigger.
     RestartDuringTrigger,
+    /// The opposite of a check that has evidence.
+    Not {
+        /// The check.
+        check: &'static Check,
+    },
     /// Every one of these.
     AllOf {
         /// The parts.
@@ -470,6 +480,8 @@ pub enum RivalId {
     Restart,
     /// The site was still starting.
     ColdStart,
+    /// The processors were the bottleneck, not memory or workers.
+    CpuSaturation,
     /// Something that the application calls was slow or gone.
     Dependency,
     /// The startup command names the wrong thing.
@@ -480,13 +492,14 @@ pub enum RivalId {
 
 impl RivalId {
     /// Every one, in the order of reports.
-    pub const ALL: [RivalId; 9] = [
+    pub const ALL: [RivalId; 10] = [
         RivalId::ClientAbort,
         RivalId::FrontEndLimit,
         RivalId::WorkerTimeout,
         RivalId::OutOfMemoryKill,
         RivalId::Restart,
         RivalId::ColdStart,
+        RivalId::CpuSaturation,
         RivalId::Dependency,
         RivalId::WrongCommand,
         RivalId::WrongPort,
@@ -501,6 +514,7 @@ impl RivalId {
             RivalId::OutOfMemoryKill => "out-of-memory kill",
             RivalId::Restart => "restart",
             RivalId::ColdStart => "cold start",
+            RivalId::CpuSaturation => "CPU saturation",
             RivalId::Dependency => "dependency",
             RivalId::WrongCommand => "wrong command",
             RivalId::WrongPort => "wrong port",

@@ -1,1 +1,3 @@
 //! The `scenario` room.
+
+pub mod rules;

@@ -1,0 +1,30 @@
+//! What proves and what disproves each scenario: data for the judge, one file per scenario.
+//!
+//! Thresholds that the published labs name are theirs; the others are this project's, chosen so
+//! that a healthy target under the same load stays far below them.
+
+mod intermittent_5xx;
+mod memory_pressure;
+mod rivals;
+mod slot_swap_drift;
+mod startup_failed;
+
+pub use intermittent_5xx::INTERMITTENT_5XX;
+pub use memory_pressure::MEMORY_PRESSURE;
+pub use slot_swap_drift::SLOT_SWAP_DRIFT;
+pub use startup_failed::STARTUP_FAILED;
+
+use crate::evidence::criteria::ScenarioRules;
+
+/// The rules of every scenario, in the order of the catalogue.
+pub const ALL: [&ScenarioRules; 4] = [
+    &MEMORY_PRESSURE,
+    &INTERMITTENT_5XX,
+    &STARTUP_FAILED,
+    &SLOT_SWAP_DRIFT,
+];
+
+/// The rules of the scenario that is called so, by its name or another name of it.
+pub fn find(name: &str) -> Option<&'static ScenarioRules> {
+    ALL.into_iter().find(|rules| rules.is_called(name))
+}
