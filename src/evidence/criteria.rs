@@ -142,7 +142,7 @@ pub enum Moment {
 /// are fractions of one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(
-    tag = "check",
+    tag = "measure",
     rename_all = "kebab-case",
     rename_all_fields = "snake_case"
 )]
