@@ -1,8 +1,50 @@
 //! The command line: the only room that reads arguments, prints and picks exit codes.
+//!
+//! One file per command. `serve` is read by [`crate::serve::settings`], with Gunicorn's habits;
+//! everything else by clap. Nothing here may start a thread or a runtime before
+//! [`crate::serve::run`], which forks.
 
+mod completions;
+mod ctl;
+mod exit;
+mod options;
+mod output;
+mod probe;
+mod serve;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Run the program and say how it ended.
+use clap::Parser as _;
+
+pub use exit::Exit;
+pub use options::command;
+use options::{Command, Options};
+
+/// Run the program with the arguments of this process and say how it ended.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => output::report(&error),
+    }
+}
+
+fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    // Everything behind `serve` is Gunicorn's language, which clap does not speak.
+    if let [_, name, rest @ ..] = arguments
+        && name == "serve"
+    {
+        return serve::run(rest);
+    }
+    let options = match Options::try_parse_from(arguments) {
+        Ok(options) => options,
+        Err(error) => return output::clap(&error),
+    };
+    let exit = match options.command {
+        Command::Ctl(options) => ctl::run(&options)?,
+        Command::Probe(options) => probe::run(&options)?,
+        Command::Completions(options) => completions::run(&options)?,
+    };
+    Ok(exit.into())
 }

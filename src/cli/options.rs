@@ -1,0 +1,51 @@
+//! The words of every command but `serve`.
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::completions::CompletionsOptions;
+use super::ctl::CtlOptions;
+use super::exit;
+use super::probe::ProbeOptions;
+use crate::serve::settings::flags;
+
+/// The lab rat of incident response: a web application that fails on purpose, in the same way and
+/// for the same reasons as a Flask app under Gunicorn on App Service for Linux.
+#[derive(Debug, Parser)]
+#[command(name = "labrat", version, after_help = exit::help(), disable_help_subcommand = true)]
+pub(super) struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The commands that clap reads.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Talk to a running pool over its control socket
+    #[command(after_help = "Example: labrat ctl show workers")]
+    Ctl(CtlOptions),
+    /// Exit with 0 when a URL answers with a 2xx, for images that have no curl
+    #[command(after_help = "Example: labrat probe http://127.0.0.1:8000/health")]
+    Probe(ProbeOptions),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
+    Completions(CompletionsOptions),
+}
+
+/// The whole command line, `serve` with Gunicorn's flags among it, for help and completions.
+pub fn command() -> clap::Command {
+    Options::command().subcommand(serve())
+}
+
+/// The `serve` command as help shows it.
+pub(super) fn serve() -> clap::Command {
+    flags::command()
+        .bin_name("labrat serve")
+        .about("Run the lab application under a pre-fork pool that behaves as Gunicorn does")
+        .override_usage("labrat serve [OPTIONS] [APP_MODULE]")
+        .after_help(
+            "Flags that Gunicorn has and this list has not are accepted with a warning that says \
+             why they have no meaning here.\n\n\
+             Example: labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app",
+        )
+}

@@ -1,0 +1,260 @@
+//! `labrat probe`: the health check of an image that has no curl.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+
+use super::exit::Exit;
+use super::output;
+
+/// Enough for any status line; the rest of the answer is of no interest.
+const STATUS_LINE_LIMIT: usize = 1024;
+
+/// Words of `labrat probe`.
+#[derive(Debug, Args)]
+pub(super) struct ProbeOptions {
+    /// What to ask, http only
+    url: String,
+    /// Seconds for the whole probe
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
+    timeout: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number <= 86_400.0 => Ok(number),
+        _ => Err("a number of seconds above 0 and up to 86400 is needed".to_owned()),
+    }
+}
+
+/// An `http://` URL, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    /// For the `Host` header.
+    authority: String,
+    /// For the connection: always with a port.
+    address: String,
+    path: String,
+}
+
+/// Ask once; success is a 2xx.
+///
+/// # Errors
+/// When the URL is not one, the target cannot be reached in time or answers with another status.
+pub(super) fn run(options: &ProbeOptions) -> anyhow::Result<Exit> {
+    let target = target(&options.url)?;
+    let deadline = Instant::now() + Duration::from_secs_f64(options.timeout);
+    let status = ask(&target, deadline).with_context(|| format!("probing {}", options.url))?;
+    ensure!(
+        (200..300).contains(&status),
+        "{} answered {status}",
+        options.url
+    );
+    output::message(&format!("{} answered {status}\n", options.url));
+    Ok(Exit::Success)
+}
+
+fn target(url: &str) -> anyhow::Result<Target> {
+    let Some(rest) = url.strip_prefix("http://") else {
+        bail!("not an http:// URL: {url}");
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    ensure!(!host.is_empty(), "no host in {url}");
+    ensure!(
+        !rest.contains(|character: char| character.is_whitespace() || character.is_control()),
+        "blanks in {url}"
+    );
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && !port.contains(']'));
+    let address = match has_port {
+        true => host.to_owned(),
+        false => format!("{}:80", host.trim_end_matches(':')),
+    };
+    let path = match path {
+        path if path.starts_with('/') => path.to_owned(),
+        query => format!("/{query}"),
+    };
+    Ok(Target {
+        authority: host.to_owned(),
+        address,
+        path,
+    })
+}
+
+fn ask(target: &Target, deadline: Instant) -> anyhow::Result<u16> {
+    let mut stream = connect(&target.address, deadline)?;
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: labrat-probe\r\nConnection: close\r\n\r\n",
+        target.path, target.authority
+    );
+    stream.set_write_timeout(Some(left(deadline)?))?;
+    stream
+        .write_all(request.as_bytes())
+        .context("sending the request")?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 256];
+    while !answer.contains(&b'\n') && answer.len() < STATUS_LINE_LIMIT {
+        stream.set_read_timeout(Some(left(deadline)?))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                bail!("no answer in time")
+            }
+            Err(error) => return Err(error).context("reading the answer"),
+        }
+    }
+    status(&answer)
+}
+
+fn connect(address: &str, deadline: Instant) -> anyhow::Result<TcpStream> {
+    let addresses = address
+        .to_socket_addrs()
+        .with_context(|| format!("resolving {address}"))?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, left(deadline)?) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                last = Some(anyhow::Error::new(error).context(format!("connecting to {address}")))
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| anyhow::anyhow!("{address} resolves to no address")))
+}
+
+fn left(deadline: Instant) -> anyhow::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    ensure!(!left.is_zero(), "no answer in time");
+    Ok(left)
+}
+
+fn status(answer: &[u8]) -> anyhow::Result<u16> {
+    ensure!(
+        !answer.is_empty(),
+        "the connection was closed without an answer"
+    );
+    let line = String::from_utf8_lossy(answer);
+    let line = line.lines().next().unwrap_or_default();
+    let mut words = line.split(' ');
+    let version = words.next().unwrap_or_default();
+    let code = words.next().and_then(|word| word.parse().ok());
+    match code {
+        Some(code) if version.starts_with("HTTP/1.") => Ok(code),
+        _ => bail!("not an HTTP answer: {line:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn parts(url: &str) -> (String, String, String) {
+        let target = target(url).unwrap();
+        (target.authority, target.address, target.path)
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let expected = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        assert_eq!(parts("http://h"), expected("h", "h:80", "/"));
+        assert_eq!(
+            parts("http://h:8000/health?x=1#f"),
+            expected("h:8000", "h:8000", "/health?x=1")
+        );
+        assert_eq!(
+            parts("http://u:p@[::1]?a"),
+            expected("[::1]", "[::1]:80", "/?a")
+        );
+        assert_eq!(
+            parts("http://[::1]:9/"),
+            expected("[::1]:9", "[::1]:9", "/")
+        );
+    }
+
+    #[test]
+    fn what_is_no_http_url_is_refused() {
+        for url in [
+            "https://h/",
+            "h:80",
+            "http://",
+            "http:///health",
+            "http://h/a b",
+            "http://h/\r\nX: y",
+        ] {
+            assert!(target(url).is_err(), "{url}");
+        }
+    }
+
+    fn probe_an_answer(answer: &'static [u8], timeout: f64) -> anyhow::Result<Exit> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer);
+            if answer == b"HTTP/1.1" {
+                // Hold the line open, with the status line unfinished, until the prober goes.
+                let _ = stream.read(&mut request);
+            }
+        });
+        let result = run(&ProbeOptions { url, timeout });
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn any_2xx_is_success_and_any_other_status_is_named() {
+        assert_eq!(
+            probe_an_answer(b"HTTP/1.1 200 OK\r\n\r\n", 5.0).unwrap(),
+            Exit::Success
+        );
+        assert_eq!(
+            probe_an_answer(b"HTTP/1.0 204 No Content\r\n\r\n", 5.0).unwrap(),
+            Exit::Success
+        );
+        let error = probe_an_answer(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", 5.0).unwrap_err();
+        assert!(error.to_string().ends_with("answered 503"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_a_foreign_and_a_stalled_answer_are_failures() {
+        for (answer, timeout, expected) in [
+            (&b""[..], 5.0, "closed without an answer"),
+            (b"SSH-2.0-x\r\n", 5.0, "not an HTTP answer"),
+            (b"HTTP/1.1", 0.2, "no answer in time"),
+        ] {
+            let error = probe_an_answer(answer, timeout).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_is_a_failure_that_names_the_address() {
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let error = run(&ProbeOptions {
+            url: format!("http://{free}/"),
+            timeout: 5.0,
+        })
+        .unwrap_err();
+        assert!(
+            format!("{error:#}").contains(&format!("connecting to {free}")),
+            "{error:#}"
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! Where variables of the environment are read from, so that a test can bring its own.
+
+use std::path::PathBuf;
+
+/// Variables by name.
+pub trait Environment {
+    /// The value of `name`, `None` when it is not set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn get(&self, name: &str) -> Option<String> {
+        let value = std::env::var_os(name)?;
+        Some(value.to_string_lossy().into_owned())
+    }
+}
+
+/// A test's own few variables.
+impl<const N: usize> Environment for [(&str, &str); N] {
+    fn get(&self, name: &str) -> Option<String> {
+        let (_, value) = self.iter().find(|(key, _)| *key == name)?;
+        Some((*value).to_owned())
+    }
+}
+
+/// Where the control socket is when nobody says otherwise: `$XDG_RUNTIME_DIR/labrat.ctl`, else
+/// `$HOME/.labrat/labrat.ctl`; nowhere when neither variable is set.
+pub fn default_control_socket(environment: &dyn Environment) -> Option<PathBuf> {
+    let directory = |name| {
+        environment
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    match directory("XDG_RUNTIME_DIR") {
+        Some(runtime) => Some(runtime.join("labrat.ctl")),
+        None => directory("HOME").map(|home| home.join(".labrat/labrat.ctl")),
+    }
+}

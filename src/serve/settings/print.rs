@@ -1,0 +1,160 @@
+//! Showing resolved settings, and saying whether the application they name exists.
+
+use std::fmt::Display;
+use std::fmt::Write as _;
+
+use super::resolve::Resolved;
+use super::resolved::{AppName, BindAddress, LogLevel, LogTarget, WorkerClass};
+use super::values::python_repr;
+
+/// Gunicorn pads names to its longest one, `permit_unconventional_http_version`.
+const NAME_WIDTH: usize = 34;
+
+/// The settings that have a meaning here, one `name = value` a line, sorted by name, under
+/// Gunicorn's names and in Python's notation.
+pub fn config_lines(resolved: &Resolved) -> String {
+    let mut lines = String::new();
+    for (name, value) in entries(resolved) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "{name:NAME_WIDTH$} = {value}");
+    }
+    lines
+}
+
+fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
+    let settings = &resolved.settings;
+    let env: Vec<String> = settings
+        .env
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut entries = vec![
+        ("access_log_format", settings.access_log_format.clone()),
+        ("accesslog", optional(settings.access_log.as_ref().map(log))),
+        ("backlog", settings.backlog.to_string()),
+        ("bind", list(settings.bind.iter().map(address))),
+        ("capture_output", truth(settings.capture_output)),
+        (
+            "chdir",
+            optional(settings.chdir.as_ref().map(|path| path.display())),
+        ),
+        ("check_config", truth(resolved.check_config)),
+        (
+            "control_socket",
+            optional(settings.control_socket.as_ref().map(|path| path.display())),
+        ),
+        (
+            "control_socket_disable",
+            truth(settings.control_socket.is_none()),
+        ),
+        (
+            "control_socket_mode",
+            settings.control_socket_mode.to_string(),
+        ),
+        (
+            "default_proc_name",
+            format!("{}:{}", settings.app.module, settings.app.attribute),
+        ),
+        ("errorlog", log(&settings.error_log)),
+        (
+            "graceful_timeout",
+            settings.graceful_timeout.as_secs().to_string(),
+        ),
+        ("keepalive", settings.keep_alive.as_secs().to_string()),
+        (
+            "limit_request_field_size",
+            settings.limits.field_size.to_string(),
+        ),
+        ("limit_request_fields", settings.limits.fields.to_string()),
+        ("limit_request_line", settings.limits.line.to_string()),
+        ("loglevel", level(settings.log_level).to_owned()),
+        ("max_requests", settings.max_requests.to_string()),
+        (
+            "max_requests_jitter",
+            settings.max_requests_jitter.to_string(),
+        ),
+        (
+            "pidfile",
+            optional(settings.pidfile.as_ref().map(|path| path.display())),
+        ),
+        ("preload_app", truth(settings.preload)),
+        ("print_config", truth(resolved.print_config)),
+        ("raw_env", list(env.into_iter())),
+        ("reuse_port", truth(settings.reuse_port)),
+        ("threads", settings.threads.to_string()),
+        ("timeout", settings.timeout.as_secs().to_string()),
+        ("worker_class", class(settings.worker_class).to_owned()),
+        (
+            "worker_connections",
+            settings.worker_connections.to_string(),
+        ),
+        ("workers", settings.workers.to_string()),
+    ];
+    entries.sort_unstable();
+    entries
+}
+
+fn optional(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
+fn truth(value: bool) -> String {
+    if value { "True" } else { "False" }.to_owned()
+}
+
+fn list(texts: impl Iterator<Item = String>) -> String {
+    let shown: Vec<String> = texts.map(|text| python_repr(&text)).collect();
+    format!("[{}]", shown.join(", "))
+}
+
+fn log(target: &LogTarget) -> String {
+    match target {
+        LogTarget::Stream => "-".to_owned(),
+        LogTarget::File(path) => path.display().to_string(),
+    }
+}
+
+fn address(address: &BindAddress) -> String {
+    match address {
+        BindAddress::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        BindAddress::Tcp { host, port } => format!("{host}:{port}"),
+        BindAddress::Unix(path) => format!("unix:{}", path.display()),
+        BindAddress::Fd(number) => format!("fd://{number}"),
+    }
+}
+
+fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warning",
+        LogLevel::Error => "error",
+        LogLevel::Critical => "critical",
+    }
+}
+
+fn class(class: WorkerClass) -> &'static str {
+    match class {
+        WorkerClass::Sync => "sync",
+        WorkerClass::Gthread => "gthread",
+        WorkerClass::Async => "async",
+    }
+}
+
+/// Why the application cannot be loaded, in the last line of Python's traceback; `None` when it
+/// is the lab application.
+pub fn application_problem(app: &AppName) -> Option<String> {
+    if app.module != "app" {
+        return Some(format!(
+            "ModuleNotFoundError: No module named {}",
+            python_repr(&app.module)
+        ));
+    }
+    if app.attribute != "app" {
+        let attribute = python_repr(&app.attribute);
+        return Some(format!(
+            "gunicorn.errors.AppImportError: Failed to find attribute {attribute} in 'app'."
+        ));
+    }
+    None
+}

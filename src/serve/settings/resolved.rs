@@ -1,0 +1,130 @@
+//! The second stage's result: every value known, none of them text that still has to be read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the pool listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindAddress {
+    /// `HOST:PORT` as given (`:8000` has the host `0.0.0.0`); port 0 lets the kernel choose.
+    Tcp {
+        /// Host name or address, without brackets.
+        host: String,
+        /// TCP port; 0 means any free one.
+        port: u16,
+    },
+    /// `unix:PATH`.
+    Unix(PathBuf),
+    /// `fd://N`: a listening socket inherited from whoever started us.
+    Fd(i32),
+}
+
+/// How a worker handles connections (Gunicorn's `worker_class`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerClass {
+    /// One connection at a time, one request a connection.
+    Sync,
+    /// A pool of threads, with keep-alive.
+    Gthread,
+    /// An event loop: many requests at once, slow ones do not block.
+    Async,
+}
+
+/// Gunicorn's `loglevel`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// The default.
+    Info,
+    /// Warnings and worse.
+    Warning,
+    /// Errors and worse.
+    Error,
+    /// Only `CRITICAL` lines.
+    Critical,
+}
+
+/// Where a log goes: `-` is the stream that Gunicorn uses for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard error for the error log, standard output for the access log.
+    Stream,
+    /// Appended to this file, reopened on `USR1`.
+    File(PathBuf),
+}
+
+/// The application to run, `MODULE:APP`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppName {
+    /// The module: only `app` exists here.
+    pub module: String,
+    /// The attribute in it: only `app` exists here.
+    pub attribute: String,
+}
+
+/// Limits on the head of a request (Gunicorn's `limit_request_*`); 0 means no limit of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Bytes of the request line without its line end. Default 4094, at most 8190, 0 unlimited.
+    pub line: usize,
+    /// Number of header fields. Default 100, at most 32768.
+    pub fields: usize,
+    /// Bytes of one header line with its line end. Default 8190.
+    pub field_size: usize,
+}
+
+/// Everything a pool needs to know, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Addresses to listen on, at least one.
+    pub bind: Vec<BindAddress>,
+    /// Length of the kernel's accept queue (`listen(2)`), default 2048.
+    pub backlog: i32,
+    /// Number of workers, default 1.
+    pub workers: usize,
+    /// Worker class, default sync; more than one thread turns sync into gthread.
+    pub worker_class: WorkerClass,
+    /// Threads of a gthread worker, default 1.
+    pub threads: usize,
+    /// Connections that one gthread or async worker holds at the same time, default 1000.
+    pub worker_connections: usize,
+    /// A worker silent for longer is killed; zero switches it off. Default 30 s.
+    pub timeout: Duration,
+    /// How long a worker may finish what it has in flight. Default 30 s.
+    pub graceful_timeout: Duration,
+    /// How long an idle keep-alive connection stays open. Default 2 s.
+    pub keep_alive: Duration,
+    /// A worker is replaced after this many requests; 0 never. Default 0.
+    pub max_requests: u64,
+    /// Up to this many are added at random. Default 0.
+    pub max_requests_jitter: u64,
+    /// Limits on the request head.
+    pub limits: HeadLimits,
+    /// Load the application in the arbiter, before the workers are forked.
+    pub preload: bool,
+    /// File that holds the arbiter's pid while it runs.
+    pub pidfile: Option<PathBuf>,
+    /// Access log; none by default.
+    pub access_log: Option<LogTarget>,
+    /// Format of the access log, with Gunicorn's atoms.
+    pub access_log_format: String,
+    /// Error log, standard error by default.
+    pub error_log: LogTarget,
+    /// Least level that is written, default info.
+    pub log_level: LogLevel,
+    /// Send standard output and error of the workers to the error log.
+    pub capture_output: bool,
+    /// Directory to change to before the application is loaded.
+    pub chdir: Option<PathBuf>,
+    /// Environment variables for the application, `NAME=value`.
+    pub env: Vec<(String, String)>,
+    /// Set `SO_REUSEPORT` on the listening sockets.
+    pub reuse_port: bool,
+    /// Path of the control socket; `None` when it is switched off.
+    pub control_socket: Option<PathBuf>,
+    /// Permission bits of the control socket, default `0o600`.
+    pub control_socket_mode: u32,
+    /// The application.
+    pub app: AppName,
+}
