@@ -15,7 +15,7 @@ mod serve;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 pub use exit::Exit;
 pub use options::command;
@@ -37,7 +37,8 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     {
         return serve::run(rest);
     }
-    let options = match Options::try_parse_from(arguments) {
+    let matches = command().try_get_matches_from(arguments);
+    let options = match matches.and_then(|matches| Options::from_arg_matches(&matches)) {
         Ok(options) => options,
         Err(error) => return output::clap(&error),
     };

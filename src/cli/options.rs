@@ -34,7 +34,7 @@ pub(super) enum Command {
 
 /// The whole command line, `serve` with Gunicorn's flags among it, for help and completions.
 pub fn command() -> clap::Command {
-    Options::command().subcommand(serve())
+    Options::command().subcommand(serve().display_order(0))
 }
 
 /// The `serve` command as help shows it.

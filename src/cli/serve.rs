@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     for warning in &resolved.warnings {
         output::message(&format!("labrat: warning: {warning}\n"));
     }
-    if resolved.check_config {
+    if resolved.check_config || resolved.print_config {
         return check(&resolved).map(ExitCode::from);
     }
     Ok(ExitCode::from(crate::serve::run(resolved.settings)))

@@ -92,7 +92,8 @@ pub fn command() -> Command {
         Arg::new("app")
             .value_name("MODULE:APP")
             .help("The application; there is one, app:app, and any other name fails as it would in Python")
-            .value_parser([PossibleValue::new("app:app")]),
+            .value_parser([PossibleValue::new("app:app")])
+            .hide_possible_values(true),
     )
 }
 

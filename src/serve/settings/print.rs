@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use super::resolve::Resolved;
 use super::resolved::{AppName, BindAddress, LogLevel, LogTarget, WorkerClass};
@@ -36,7 +37,11 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
         ("capture_output", truth(settings.capture_output)),
         (
             "chdir",
-            optional(settings.chdir.as_ref().map(|path| path.display())),
+            optional(
+                working_directory(resolved)
+                    .as_ref()
+                    .map(|path| path.display()),
+            ),
         ),
         ("check_config", truth(resolved.check_config)),
         (
@@ -92,6 +97,15 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
     ];
     entries.sort_unstable();
     entries
+}
+
+/// Where the application will be looked for: `--chdir`, else where this process is.
+fn working_directory(resolved: &Resolved) -> Option<PathBuf> {
+    resolved
+        .settings
+        .chdir
+        .clone()
+        .or_else(|| std::env::current_dir().ok())
 }
 
 fn optional(value: Option<impl Display>) -> String {

@@ -36,7 +36,7 @@ pub struct Resolved {
     pub warnings: Vec<Warning>,
     /// Only check the settings and the application's name (`--check-config`).
     pub check_config: bool,
-    /// Print the settings, then check them (`--print-config`).
+    /// Print the settings, then check as with `check_config` (`--print-config`).
     pub print_config: bool,
 }
 
@@ -106,13 +106,11 @@ pub fn resolve(
     {
         refuse_unwritable(target, settings.chdir.as_deref())?;
     }
-    let print_config = layers.has("print_config");
-    let check_config = print_config || layers.has("check_config");
     Ok(Resolved {
         settings,
         warnings,
-        check_config,
-        print_config,
+        check_config: layers.has("check_config"),
+        print_config: layers.has("print_config"),
     })
 }
 
