@@ -1,3 +1,4 @@
 //! The integration tests: one binary, themed modules.
 
 mod play;
+mod settings;
