@@ -19,12 +19,14 @@ use super::target::Target;
 pub struct Attempt {
     /// The group it belongs to.
     pub group: Arc<str>,
-    /// Its number within the group, from 1, in the order of sending.
+    /// Its number within the phase, from 1, in the order of sending.
     pub index: u32,
     /// Path and query.
     pub path: Arc<str>,
     /// When the client began, by the wall clock.
     pub started: Timestamp,
+    /// How long the client was willing to wait.
+    pub limit: Duration,
     /// From the beginning until the head of the answer was read.
     pub first_byte: Option<Duration>,
     /// From the beginning to the end.
@@ -70,8 +72,9 @@ pub async fn run_phase(
 ) -> PhaseSummary {
     let mut lanes = JoinSet::new();
     let mut states = Vec::new();
+    let numbers = Arc::new(AtomicU32::new(0));
     for group in &phase.groups {
-        let state = Arc::new(GroupState::new(client, target, group, events));
+        let state = Arc::new(GroupState::new(client, target, group, events, &numbers));
         for _ in 0..group.concurrency.min(group.count) {
             lanes.spawn(lane(Arc::clone(&state), stop.clone()));
         }
@@ -99,7 +102,9 @@ struct GroupState {
     name: Arc<str>,
     path: Arc<str>,
     events: UnboundedSender<Event>,
-    /// Numbers given out so far; grows beyond the count by one for every lane that finds no more.
+    /// The last number of the phase that was given out, shared by its groups.
+    numbers: Arc<AtomicU32>,
+    /// Requests taken so far; grows beyond the count by one for every lane that finds no more.
     taken: AtomicU32,
     sent: AtomicU32,
     ended: AtomicU32,
@@ -112,6 +117,7 @@ impl GroupState {
         target: &Target,
         group: &Group,
         events: &UnboundedSender<Event>,
+        numbers: &Arc<AtomicU32>,
     ) -> Self {
         Self {
             client: client.clone(),
@@ -120,6 +126,7 @@ impl GroupState {
             path: group.path.as_str().into(),
             group: group.clone(),
             events: events.clone(),
+            numbers: Arc::clone(numbers),
             taken: AtomicU32::new(0),
             sent: AtomicU32::new(0),
             ended: AtomicU32::new(0),
@@ -127,25 +134,25 @@ impl GroupState {
         }
     }
 
-    /// The number of the next request, or `None` when there is nothing more to send.
-    fn next(&self) -> Option<u32> {
-        if self.satisfied.load(Ordering::Relaxed) {
-            return None;
-        }
-        let index = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        (index <= self.group.count).then_some(index)
+    /// Take the next request; false when there is nothing more to send.
+    fn take(&self) -> bool {
+        !self.satisfied.load(Ordering::Relaxed)
+            && self.taken.fetch_add(1, Ordering::Relaxed) < self.group.count
     }
 
-    async fn send(&self) -> Exchange {
+    async fn send(&self) {
+        let index = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         // A listener that is gone is the listener's affair.
         let _ = self.events.send(Event::Sent {
             group: Arc::clone(&self.name),
         });
         let method = self.group.method.clone();
-        self.client
+        let exchange = self
+            .client
             .send(&self.target, method, &self.path, self.group.limit)
-            .await
+            .await;
+        self.record(index, exchange);
     }
 
     fn record(&self, index: u32, exchange: Exchange) {
@@ -159,6 +166,7 @@ impl GroupState {
             index,
             path: Arc::clone(&self.path),
             started: exchange.started,
+            limit: self.group.limit,
             first_byte: exchange.first_byte,
             total: exchange.total,
             result,
@@ -178,12 +186,11 @@ async fn lane(state: Arc<GroupState>, mut stop: StopSignal) {
 async fn lane_unstopped(state: &GroupState) {
     tokio::time::sleep(state.group.delay).await;
     let mut first = true;
-    while let Some(index) = state.next() {
+    while state.take() {
         if !first && !state.group.interval.is_zero() {
             tokio::time::sleep(state.group.interval).await;
         }
         first = false;
-        let exchange = state.send().await;
-        state.record(index, exchange);
+        state.send().await;
     }
 }

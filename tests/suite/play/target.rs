@@ -34,7 +34,8 @@ fn a_base_url_gives_host_port_and_prefix() {
 
 #[test]
 fn what_is_no_target_is_told_apart() {
-    let cases: [(&str, fn(&TargetError) -> bool); 7] = [
+    type Kind = fn(&TargetError) -> bool;
+    let cases: [(&str, Kind); 7] = [
         ("", |error| matches!(error, TargetError::Malformed { .. })),
         ("http://", |error| {
             matches!(error, TargetError::Malformed { .. })
