@@ -31,4 +31,5 @@
 
 pub mod criteria;
 pub mod manifest;
+pub mod record;
 pub mod sample;

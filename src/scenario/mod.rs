@@ -1,3 +1,13 @@
-//! The `scenario` room.
+//! Scenarios: incidents as data, and the run that plays them.
+//!
+//! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
+//! against a target and writes a bundle, [`page`] puts a scenario into words.
+//!
+//! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
+//! HTTP only.
 
+pub mod catalogue;
+pub mod estimate;
+pub mod page;
 pub mod rules;
+pub mod shape;

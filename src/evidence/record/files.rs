@@ -15,11 +15,11 @@ pub(super) fn prepare_folder(path: &Path) -> Result<(), RecordError> {
         path: path.to_owned(),
         source,
     };
-    match fs::read_dir(path) {
-        Ok(mut entries) if entries.next().is_some() => Err(RecordError::NotEmpty {
+    match fs::read_dir(path).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Err(RecordError::NotEmpty {
             path: path.to_owned(),
         }),
-        Ok(_) => Ok(()),
+        Ok(false) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(path).map_err(failed)
         }

@@ -158,7 +158,10 @@ impl Recorder {
             self.digests.insert(open.relative, digest);
         }
         self.amend(|manifest| {
-            let ended = manifest.phases.iter_mut().rfind(|phase| phase.name == open.name);
+            let ended = manifest
+                .phases
+                .iter_mut()
+                .rfind(|phase| phase.name == open.name);
             if let Some(phase) = ended {
                 phase.ended = Some(Timestamp::now());
             }

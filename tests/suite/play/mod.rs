@@ -5,6 +5,8 @@
     reason = "helpers of tests fail as tests do, by panicking"
 )]
 
+mod catalogue;
+mod estimate;
 mod load;
 mod server;
 mod target;

@@ -1,0 +1,28 @@
+//! The catalogue: one file per scenario.
+
+mod intermittent_5xx;
+mod memory_pressure;
+mod slot_swap_drift;
+mod startup_failed;
+
+use super::shape::Scenario;
+
+pub use intermittent_5xx::INTERMITTENT_5XX;
+pub use memory_pressure::MEMORY_PRESSURE;
+pub use slot_swap_drift::SLOT_SWAP_DRIFT;
+pub use startup_failed::STARTUP_FAILED;
+
+/// Every scenario, in the order in which lists show them.
+pub const ALL: [&Scenario; 4] = [
+    &MEMORY_PRESSURE,
+    &INTERMITTENT_5XX,
+    &STARTUP_FAILED,
+    &SLOT_SWAP_DRIFT,
+];
+
+/// The scenario that is called so, by its name or another name of it.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    ALL.into_iter()
+        .find(|scenario| scenario.rules.is_called(name))
+}

@@ -1,0 +1,305 @@
+//! A scenario as a page of Markdown: the documentation is generated from the data.
+
+use std::fmt::Write;
+
+use super::shape::{Action, Change, Done, Group, Scenario, Step, Variation};
+use crate::evidence::criteria::Criterion;
+
+/// The page of a scenario.
+#[must_use]
+pub fn markdown(scenario: &Scenario) -> String {
+    let mut page = String::new();
+    // Writing into a String cannot fail.
+    let _ = write_page(&mut page, scenario);
+    page
+}
+
+fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    writeln!(
+        page,
+        "<!-- Generated from the catalogue: LABRAT_UPDATE=1 cargo test --test suite play::catalogue -->\n"
+    )?;
+    writeln!(page, "# {}\n", scenario.title)?;
+    writeln!(page, "`{}`{}\n", scenario.name(), aliases(scenario))?;
+    writeln!(page, "{}\n", scenario.incident)?;
+    writeln!(
+        page,
+        "Plays {}. Hypothesis: {}.\n",
+        scenario.plays, scenario.rules.hypothesis
+    )?;
+    write_needs(page, scenario)?;
+    write_topology(page, scenario)?;
+    write_steps(page, scenario)?;
+    write_list(page, "What the published run showed", scenario.recorded)?;
+    write_rules(page, scenario)?;
+    write_rivals(page, scenario)?;
+    write_misreadings(page, scenario)?;
+    write_variations(page, "Fixes", scenario.fixes)?;
+    write_variations(page, "Negative control", &[scenario.control])?;
+    write_variations(page, "Variants", scenario.variants)?;
+    writeln!(page, "## Play it\n")?;
+    writeln!(
+        page,
+        "```sh\nlabrat trigger {} --url http://127.0.0.1:8000 --out run\nlabrat verdict run\n```",
+        scenario.name()
+    )
+}
+
+fn aliases(scenario: &Scenario) -> String {
+    if scenario.aliases().is_empty() {
+        return String::new();
+    }
+    format!(", also called `{}`", scenario.aliases().join("`, `"))
+}
+
+fn write_needs(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let needs = &scenario.needs;
+    let plan = needs.plan.map_or_else(
+        || "Local only.".to_owned(),
+        |plan| format!("Azure: {} or larger.", plan.as_str()),
+    );
+    let also = if needs.also.is_empty() {
+        String::new()
+    } else {
+        format!(" Also: {}.", needs.also.trim_end_matches('.'))
+    };
+    writeln!(page, "Needs: {plan}{also}\n")
+}
+
+fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let topology = &scenario.topology;
+    writeln!(page, "## Topology\n")?;
+    writeln!(page, "| | |\n|---|---|")?;
+    writeln!(page, "| plan | {} |", topology.plan.as_str())?;
+    writeln!(page, "| slots | {} |", topology.slots.join(", "))?;
+    writeln!(page, "| startup command | `{}` |", topology.startup_command)?;
+    writeln!(
+        page,
+        "| workers | {} x `{}`, {} thread(s) each, `--timeout` {} s |",
+        topology.workers,
+        topology.worker_class.as_str(),
+        topology.threads,
+        topology.timeout_seconds
+    )?;
+    for setting in topology.settings {
+        writeln!(
+            page,
+            "| {} of {} | `{}`{} |",
+            setting.name,
+            setting.slot,
+            setting.value,
+            sticky(setting.sticky)
+        )?;
+    }
+    writeln!(page)
+}
+
+const fn sticky(sticky: bool) -> &'static str {
+    if sticky { ", a slot setting" } else { "" }
+}
+
+fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    writeln!(page, "## What is done\n")?;
+    for (index, step) in scenario.steps.iter().enumerate() {
+        writeln!(page, "{}. {}", index + 1, step_in_words(step))?;
+    }
+    writeln!(page)
+}
+
+/// One step in a sentence.
+#[must_use]
+pub fn step_in_words(step: &Step) -> String {
+    match step {
+        Step::Capture { moment } => format!("Take snapshots: {}.", moment.word()),
+        Step::Load { name, groups, .. } => {
+            let groups: Vec<String> = groups.iter().map(group_in_words).collect();
+            format!("`{name}`: {}.", groups.join("; at the same time "))
+        }
+        Step::Act {
+            name,
+            action,
+            meanwhile,
+            done,
+        } => {
+            let meanwhile = meanwhile.as_ref().map_or_else(String::new, |group| {
+                format!(
+                    " Meanwhile `{}` every {} s.",
+                    group.path, group.interval_seconds
+                )
+            });
+            format!(
+                "`{name}`: {}.{meanwhile} {}",
+                action_in_words(action),
+                done_in_words(done)
+            )
+        }
+    }
+}
+
+/// A group of requests in words.
+#[must_use]
+pub fn group_in_words(group: &Group) -> String {
+    let many = match (group.until_status, group.concurrency) {
+        (Some(status), _) => format!(
+            "`{}` until it answers {status}, at most {} times",
+            group.path, group.count
+        ),
+        (None, 1) => format!("{} x `{}` one after another", group.count, group.path),
+        (None, at_a_time) if at_a_time >= group.count => {
+            format!("{} x `{}` all at once", group.count, group.path)
+        }
+        (None, at_a_time) => format!("{} x `{}`, {at_a_time} at a time", group.count, group.path),
+    };
+    let interval = if group.interval_seconds > 0.0 {
+        format!(", {} s apart", group.interval_seconds)
+    } else {
+        String::new()
+    };
+    format!(
+        "{many}{interval}, clients give up after {} s",
+        group.limit_seconds
+    )
+}
+
+/// An action in words, as an instruction.
+#[must_use]
+pub fn action_in_words(action: &Action) -> String {
+    match action {
+        Action::SetStartupCommand { command } => {
+            format!("Change the startup command to `{command}`")
+        }
+        Action::Swap { source, target } => format!("Swap {source} into {target}"),
+        Action::SetSetting { setting } => format!(
+            "Set {} of {} to `{}`",
+            setting.name, setting.slot, setting.value
+        ),
+        Action::Restart { slot } => format!("Restart {slot}"),
+    }
+}
+
+fn done_in_words(done: &Done) -> String {
+    match done {
+        Done::Confirmed => "Done when whoever does it says so.".to_owned(),
+        Done::ProcessReplaced { limit_seconds } => format!(
+            "Done when production's process start time has changed, at most {limit_seconds} s."
+        ),
+    }
+}
+
+fn write_list(page: &mut String, title: &str, sentences: &[&str]) -> std::fmt::Result {
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## {title}\n")?;
+    for sentence in sentences {
+        writeln!(page, "- {sentence}")?;
+    }
+    writeln!(page)
+}
+
+fn write_rules(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let rules = scenario.rules;
+    write_criteria(page, "The run says something only if", rules.trigger)?;
+    write_criteria(page, "Proof (all)", rules.proof)?;
+    write_criteria(
+        page,
+        "Support (not needed, and worth knowing)",
+        rules.support,
+    )?;
+    write_criteria(page, "Disproof (any)", rules.disproof)
+}
+
+fn write_criteria(page: &mut String, title: &str, criteria: &[Criterion]) -> std::fmt::Result {
+    if criteria.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## {title}\n")?;
+    for criterion in criteria {
+        writeln!(page, "- `{}`: {}.", criterion.id, criterion.statement)?;
+    }
+    writeln!(page)
+}
+
+fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    writeln!(page, "## Rival explanations\n")?;
+    writeln!(
+        page,
+        "| rival | would explain it | ruled in by | ruled out by |"
+    )?;
+    writeln!(page, "|---|---|---|---|")?;
+    for rival in scenario.rules.rivals {
+        writeln!(
+            page,
+            "| {} | {} | {} | {} |",
+            in_words(&format!("{:?}", rival.id)),
+            rival.explains,
+            rival.ruled_in_by,
+            rival.ruled_out_by
+        )?;
+    }
+    writeln!(page)
+}
+
+/// `OutOfMemoryKill` as `out of memory kill`.
+fn in_words(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
+fn write_misreadings(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    if scenario.misreadings.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## Misreadings\n")?;
+    for misreading in scenario.misreadings {
+        writeln!(page, "- \"{}\" {}", misreading.claim, misreading.answer)?;
+    }
+    writeln!(page)
+}
+
+fn write_variations(page: &mut String, title: &str, variations: &[Variation]) -> std::fmt::Result {
+    if variations.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "## {title}\n")?;
+    for variation in variations {
+        writeln!(page, "- `{}`: {}", variation.name, variation.what)?;
+        for change in variation.changes {
+            writeln!(page, "  - {}", change_in_words(change))?;
+        }
+    }
+    writeln!(page)
+}
+
+/// A change in words.
+#[must_use]
+pub fn change_in_words(change: &Change) -> String {
+    match change {
+        Change::StartupCommand { command, .. } => format!("startup command `{command}`"),
+        Change::Settings { settings } => {
+            let settings: Vec<String> = settings
+                .iter()
+                .map(|setting| {
+                    format!(
+                        "{} of {} = `{}`{}",
+                        setting.name,
+                        setting.slot,
+                        setting.value,
+                        sticky(setting.sticky)
+                    )
+                })
+                .collect();
+            settings.join("; ")
+        }
+        Change::Plan { name } => format!("plan {name}"),
+        Change::LeaveOut { path } => format!("no request for `{path}`"),
+        Change::Count { path, count } => format!("{count} requests for `{path}`"),
+        Change::Described { how } => (*how).to_owned(),
+    }
+}

@@ -1,0 +1,171 @@
+//! The catalogue: complete, consistent, and documented.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use labrat::scenario::catalogue;
+use labrat::scenario::page::markdown;
+use labrat::scenario::shape::{Change, Scenario, Step};
+
+fn paths(scenario: &Scenario) -> BTreeSet<&'static str> {
+    let mut paths = BTreeSet::new();
+    for step in scenario.steps {
+        match step {
+            Step::Load { groups, .. } => paths.extend(groups.iter().map(|group| group.path)),
+            Step::Act { meanwhile, .. } => paths.extend(meanwhile.iter().map(|group| group.path)),
+            Step::Capture { .. } => {}
+        }
+    }
+    paths
+}
+
+#[test]
+fn every_name_and_alias_finds_its_scenario_and_no_two_are_alike() {
+    let mut seen = BTreeSet::new();
+    for scenario in catalogue::ALL {
+        let names = scenario.aliases().iter().copied().chain([scenario.name()]);
+        for name in names {
+            assert!(seen.insert(name), "{name} is used twice");
+            assert_eq!(catalogue::find(name).unwrap().name(), scenario.name());
+        }
+    }
+    assert!(catalogue::find("no-such-scenario").is_none());
+}
+
+#[test]
+fn the_four_lab_scenarios_are_there() {
+    let names: Vec<&str> = catalogue::ALL
+        .iter()
+        .map(|scenario| scenario.name())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "memory-pressure",
+            "intermittent-5xx",
+            "startup-failed",
+            "slot-swap-drift"
+        ]
+    );
+}
+
+#[test]
+fn every_scenario_has_a_baseline_an_end_a_fix_a_control_and_rivals() {
+    for scenario in catalogue::ALL {
+        let name = scenario.name();
+        assert!(
+            matches!(scenario.steps.first(), Some(Step::Capture { .. })),
+            "{name}"
+        );
+        assert!(
+            matches!(scenario.steps.last(), Some(Step::Capture { .. })),
+            "{name}"
+        );
+        assert!(!scenario.fixes.is_empty(), "{name}");
+        assert!(!scenario.control.changes.is_empty(), "{name}");
+        assert!(!scenario.rules.rivals.is_empty(), "{name}");
+        assert!(!scenario.misreadings.is_empty(), "{name}");
+        let sentences = scenario.incident.matches(". ").count() + 1;
+        assert_eq!(
+            sentences, 2,
+            "{name}: the incident is told in two sentences"
+        );
+    }
+}
+
+#[test]
+fn names_of_phases_are_unique_within_a_scenario() {
+    for scenario in catalogue::ALL {
+        let mut seen = BTreeSet::new();
+        for step in scenario.steps {
+            if let Step::Load { name, .. } | Step::Act { name, .. } = step {
+                assert!(seen.insert(*name), "{}: {name}", scenario.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_of_load_names_a_path_that_the_scenario_sends() {
+    for scenario in catalogue::ALL {
+        let paths = paths(scenario);
+        let variations = scenario
+            .fixes
+            .iter()
+            .chain(scenario.variants)
+            .chain([&scenario.control]);
+        for change in variations.flat_map(|variation| variation.changes) {
+            if let Change::LeaveOut { path } | Change::Count { path, .. } = change {
+                assert!(paths.contains(path), "{}: {path}", scenario.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_labs_counts_are_the_labs() {
+    let groups = |name: &str, wanted: &str| {
+        let scenario = catalogue::find(name).unwrap();
+        scenario
+            .steps
+            .iter()
+            .find_map(|step| match step {
+                Step::Load { name, groups, .. } if *name == wanted => Some(
+                    groups
+                        .iter()
+                        .map(|group| (group.path, group.count, group.concurrency))
+                        .collect::<Vec<_>>(),
+                ),
+                _ => None,
+            })
+            .unwrap()
+    };
+    assert_eq!(groups("memory-pressure", "leak"), [("/leak", 100, 1)]);
+    assert_eq!(groups("memory-pressure", "heavy"), [("/heavy", 50, 10)]);
+    assert_eq!(
+        groups("intermittent-5xx", "burst"),
+        [("/slow", 20, 20), ("/fast", 10, 1)]
+    );
+}
+
+#[test]
+fn the_pages_are_what_the_catalogue_says() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios");
+    for scenario in catalogue::ALL {
+        let path = folder.join(format!("{}.md", scenario.name()));
+        let wanted = markdown(scenario);
+        if std::env::var_os("LABRAT_UPDATE").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&path, &wanted).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "{} is not current; run the tests once with LABRAT_UPDATE=1",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_folder_of_pages_holds_no_page_of_a_scenario_that_is_gone() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios");
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let stem = name.strip_suffix(".md").unwrap();
+        assert!(
+            stem == "README" || catalogue::find(stem).is_some_and(|found| found.name() == stem),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_catalogue_is_json() {
+    for scenario in catalogue::ALL {
+        let json = serde_json::to_value(scenario).unwrap();
+        assert_eq!(json["rules"]["name"], scenario.name());
+        assert_eq!(json["steps"][0]["step"], "capture");
+    }
+}
