@@ -5,6 +5,7 @@ pub mod cli;
 pub mod evidence;
 pub mod load;
 pub mod machine;
+pub mod redaction;
 pub mod report;
 pub mod scenario;
 pub mod serve;

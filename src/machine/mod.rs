@@ -1,3 +1,15 @@
 //! Typed facts about this machine, and the few system calls that need `unsafe`.
+//!
+//! It reads `/proc`, cgroups of both versions and the kernel's queues, and knows nothing of what
+//! the facts are for. A fact that cannot be had is a value, [`Unavailable`], with its reason.
+//! Parsers are pure functions of a text, so that each is tested on samples of every version.
 
+pub mod accept_queue;
+pub mod cgroup;
+pub mod memory;
+pub mod pressure;
+pub mod proc_files;
 pub mod sys;
+mod unavailable;
+
+pub use unavailable::Unavailable;
