@@ -139,3 +139,13 @@ impl<T: ZeroInit> Deref for SharedTable<T> {
 unsafe impl<T: ZeroInit> Send for SharedTable<T> {}
 // SAFETY: as above.
 unsafe impl<T: ZeroInit> Sync for SharedTable<T> {}
+
+/// End this process at once, from whichever thread: no destructors, no exit handlers
+/// (`_exit(2)`).
+///
+/// A worker leaves this way because one of its threads may be in the middle of a request, and
+/// because a forked process must never run on into its parent's code.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit takes an integer and does not return.
+    unsafe { libc::_exit(code) }
+}

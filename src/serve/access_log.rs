@@ -1,0 +1,213 @@
+//! The access log, with Gunicorn's atoms.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Zoned;
+use parking_lot::Mutex;
+
+use super::console::append_to;
+use super::http::head::Head;
+use super::settings::LogTarget;
+
+/// What one answered request contributes to its line.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The client; `None` for a local socket.
+    pub peer: Option<SocketAddr>,
+    /// Method, target and version as in the request line.
+    pub request: (&'a str, &'a str, (u8, u8)),
+    /// The head, when it was accepted.
+    pub head: Option<&'a Head>,
+    /// Status code.
+    pub status: u16,
+    /// Bytes of the body that the application wrote.
+    pub sent: usize,
+    /// Response headers.
+    pub response: Option<&'a http::HeaderMap>,
+    /// Time in the application.
+    pub took: Duration,
+}
+
+/// Where access lines go and what they look like.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: String,
+    target: LogTarget,
+    file: Mutex<Option<File>>,
+}
+
+impl AccessLog {
+    /// Open the log.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for appending.
+    pub fn open(format: String, target: LogTarget) -> io::Result<Self> {
+        let file = open_target(&target)?;
+        Ok(Self {
+            format,
+            target,
+            file: Mutex::new(file),
+        })
+    }
+
+    /// Reopen the file after a rotation.
+    pub fn reopen(&self) {
+        if let Ok(file) = open_target(&self.target) {
+            *self.file.lock() = file;
+        }
+    }
+
+    /// Write one line.
+    pub fn write(&self, entry: &Entry<'_>) {
+        let line = format!("{}\n", render(&self.format, entry));
+        // A log that cannot be written must not cost the client its answer.
+        let _ = match self.file.lock().as_mut() {
+            Some(file) => file.write_all(line.as_bytes()),
+            None => write_standard_output(&line),
+        };
+    }
+}
+
+fn open_target(target: &LogTarget) -> io::Result<Option<File>> {
+    match target {
+        LogTarget::Stream => Ok(None),
+        LogTarget::File(path) => append_to(path).map(Some),
+    }
+}
+
+fn write_standard_output(line: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(line.as_bytes())?;
+    output.flush()
+}
+
+/// Fill the atoms of a format: `%(name)s`, where an unknown name gives `-`.
+fn render(format: &str, entry: &Entry<'_>) -> String {
+    let mut out = String::with_capacity(format.len() + 64);
+    let mut rest = format;
+    while let Some(start) = rest.find("%(") {
+        out.push_str(&rest[..start]);
+        let after = &rest[start + 2..];
+        match after.find(")s") {
+            Some(end) => {
+                out.push_str(&atom(&after[..end], entry).replace('"', "\\\""));
+                rest = &after[end + 2..];
+            }
+            None => {
+                out.push_str("%(");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn atom(name: &str, entry: &Entry<'_>) -> String {
+    let (method, target, (major, minor)) = entry.request;
+    let protocol = format!("HTTP/{major}.{minor}");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    match name {
+        "h" => entry.peer.map_or_else(String::new, |peer| peer.ip().to_string()),
+        "t" => Zoned::now().strftime("[%d/%b/%Y:%H:%M:%S %z]").to_string(),
+        "r" => format!("{method} {target} {protocol}"),
+        "s" => entry.status.to_string(),
+        "m" => method.to_owned(),
+        "U" => path.to_owned(),
+        "q" => query.to_owned(),
+        "H" => protocol,
+        "b" | "B" => entry.sent.to_string(),
+        "f" => request_header(entry, "REFERER"),
+        "a" => request_header(entry, "USER-AGENT"),
+        "T" => entry.took.as_secs().to_string(),
+        "D" => entry.took.as_micros().to_string(),
+        "M" => entry.took.as_millis().to_string(),
+        "L" => format!("{}.{:06}", entry.took.as_secs(), entry.took.subsec_micros()),
+        "p" => format!("<{}>", std::process::id()),
+        other => named_atom(other, entry),
+    }
+}
+
+fn named_atom(name: &str, entry: &Entry<'_>) -> String {
+    let named = |suffix: &str| {
+        name.strip_prefix('{')
+            .and_then(|inner| inner.strip_suffix(suffix))
+    };
+    if let Some(header) = named("}i") {
+        return request_header(entry, &header.to_ascii_uppercase());
+    }
+    if let Some(header) = named("}o") {
+        return entry
+            .response
+            .and_then(|headers| headers.get(header))
+            .map_or_else(|| "-".to_owned(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
+    // `{NAME}e` is the WSGI environment, of which only the request's own variables exist here.
+    match named("}e").map(str::to_ascii_lowercase).as_deref() {
+        Some("request_method") => entry.request.0.to_owned(),
+        Some("raw_uri") => entry.request.1.to_owned(),
+        Some("remote_addr") => atom("h", entry),
+        _ => "-".to_owned(),
+    }
+}
+
+fn request_header(entry: &Entry<'_>, name: &str) -> String {
+    entry
+        .head
+        .and_then(|head| head.header(name))
+        .unwrap_or("-")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::http::head::BodyFraming;
+
+    const DEFAULT: &str = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#;
+
+    fn line(format: &str) -> String {
+        let head = Head {
+            method: "GET".into(),
+            target: "/slow?seconds=1".into(),
+            version: (1, 1),
+            headers: vec![("USER-AGENT".into(), "say \"hi\"".into())],
+            body: BodyFraming::Length(0),
+            expects_continue: false,
+            consumed: 0,
+        };
+        render(
+            format,
+            &Entry {
+                peer: "127.0.0.1:9".parse().ok(),
+                request: (&head.method, &head.target, head.version),
+                head: Some(&head),
+                status: 200,
+                sent: 37,
+                response: None,
+                took: Duration::from_micros(1_500_250),
+            },
+        )
+    }
+
+    #[test]
+    fn the_default_format_reads_as_gunicorns() {
+        let line = line(DEFAULT);
+        assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
+        assert!(
+            line.ends_with(r#""GET /slow?seconds=1 HTTP/1.1" 200 37 "-" "say \"hi\"""#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn times_headers_and_unknown_atoms_are_filled() {
+        assert_eq!(
+            line("%(T)s %(D)s %(M)s %(L)s %(U)s %(q)s %({user-agent}i)s %(zz)s %(open"),
+            r#"1 1500250 1500 1.500250 /slow seconds=1 say \"hi\" - %(open"#
+        );
+    }
+}

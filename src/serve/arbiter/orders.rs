@@ -1,0 +1,70 @@
+//! What the roster is told and what it orders.
+
+use nix::sys::signal::Signal;
+
+use crate::serve::console::Phrase;
+
+/// How a worker's process ended, as wait(2) tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Exit code.
+    Exited(i32),
+    /// Killed by a signal.
+    Signalled(Signal),
+}
+
+/// Why the arbiter itself killed a worker with signal 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillReason {
+    /// Silent for longer than `--timeout`, and `SIGABRT` a second earlier had no effect.
+    Timeout,
+    /// Still there when `--graceful-timeout` ended.
+    GracefulTimeout,
+}
+
+impl KillReason {
+    /// The reason in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Timeout => {
+                "it was silent for longer than --timeout and did not react to SIGABRT within a second"
+            }
+            Self::GracefulTimeout => "it was still busy when --graceful-timeout ended",
+        }
+    }
+}
+
+/// One thing to do, in order.
+#[derive(Debug)]
+pub enum Order {
+    /// Write a line to the error log.
+    Say(Phrase<'static>),
+    /// Fork a worker with this age.
+    Spawn {
+        /// The how-manieth worker it is, from 1.
+        age: u64,
+    },
+    /// Send a signal to a worker.
+    Signal {
+        /// Its process.
+        pid: i32,
+        /// The signal.
+        signal: Signal,
+    },
+    /// Close the arbiter's own copies of the listeners.
+    CloseListeners,
+    /// Reopen the log files.
+    ReopenLogs,
+    /// Read the pid file's name again and write it (after `HUP`).
+    RewritePidfile,
+    /// A worker died of signal 9 that the arbiter did not send: look for the kernel's hand.
+    LookForOutOfMemory {
+        /// The dead worker.
+        pid: i32,
+    },
+    /// Everything is over: leave with this code.
+    Leave {
+        /// Exit code of the arbiter.
+        code: u8,
+    },
+}

@@ -1,0 +1,297 @@
+//! The arbiter's decisions over a made-up clock and process table.
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A roster whose orders to fork are carried out at once with made-up pids.
+struct World {
+    roster: Roster,
+    now: Duration,
+    next_pid: i32,
+    beats: BTreeMap<usize, Option<Duration>>,
+    said: Vec<String>,
+    signals: Vec<(i32, Signal)>,
+    left: Option<u8>,
+    listening: bool,
+}
+
+impl World {
+    fn new(workers: usize) -> Self {
+        let mut world = Self {
+            roster: Roster::new(workers, 30 * SECOND, 30 * SECOND),
+            now: Duration::ZERO,
+            next_pid: 100,
+            beats: BTreeMap::new(),
+            said: Vec::new(),
+            signals: Vec::new(),
+            left: None,
+            listening: true,
+        };
+        world.pass(Duration::ZERO);
+        world
+    }
+
+    fn carry_out(&mut self, orders: Vec<Order>) {
+        for order in orders {
+            match order {
+                Order::Say(phrase) => self.said.push(phrase.to_string()),
+                Order::Spawn { age } => {
+                    let seat = self.roster.free_seat(256).expect("a free seat");
+                    self.roster.on_spawn(self.next_pid, age, seat);
+                    self.beats.insert(seat, Some(self.now));
+                    self.next_pid += 1;
+                }
+                Order::Signal { pid, signal } => self.signals.push((pid, signal)),
+                Order::CloseListeners => self.listening = false,
+                Order::Leave { code } => self.left = Some(code),
+                Order::LookForOutOfMemory { .. } => self.said.push("look for oom".into()),
+                Order::ReopenLogs | Order::RewritePidfile => {}
+            }
+        }
+    }
+
+    fn pass(&mut self, later: Duration) {
+        self.now += later;
+        let (beats, now) = (self.beats.clone(), self.now);
+        let orders = self.roster.on_pass(now, &|seat| {
+            beats.get(&seat).copied().flatten().map(|beat| now - beat)
+        });
+        self.carry_out(orders);
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let orders = self.roster.on_signal(signal, self.now);
+        self.carry_out(orders);
+    }
+
+    fn exit(&mut self, pid: i32, ending: Ending) {
+        let orders = self.roster.on_exit(pid, ending, self.now);
+        self.carry_out(orders);
+    }
+
+    fn beat_all(&mut self) {
+        for beat in self.beats.values_mut() {
+            *beat = Some(self.now);
+        }
+    }
+}
+
+#[test]
+fn a_dead_worker_is_replaced_by_a_new_one() {
+    let mut world = World::new(2);
+    assert_eq!(world.roster.pids(), [100, 101]);
+    world.exit(100, Ending::Exited(0));
+    world.pass(SECOND);
+    assert_eq!(world.roster.pids(), [101, 102]);
+    assert!(world.said.is_empty());
+}
+
+#[test]
+fn a_silent_worker_is_aborted_then_killed_and_the_kill_is_owned_up_to() {
+    let mut world = World::new(1);
+    world.pass(30 * SECOND);
+    assert!(world.signals.is_empty(), "exactly the timeout is not yet silence");
+    world.pass(SECOND);
+    assert_eq!(world.said, ["WORKER TIMEOUT (pid:100)"]);
+    assert_eq!(world.signals, [(100, Signal::SIGABRT)]);
+    world.pass(SECOND / 2);
+    assert_eq!(world.signals.len(), 1, "it has a second to react");
+    world.pass(SECOND / 2);
+    assert_eq!(world.signals[1], (100, Signal::SIGKILL));
+    world.exit(100, Ending::Signalled(Signal::SIGKILL));
+    assert_eq!(
+        world.said[1],
+        "Worker (pid:100) was sent SIGKILL! Perhaps out of memory?"
+    );
+    assert!(world.said[2].contains("by the arbiter, not by the kernel"));
+}
+
+#[test]
+fn a_worker_that_never_beat_is_never_timed_out() {
+    let mut world = World::new(1);
+    world.beats.insert(0, None);
+    world.pass(3600 * SECOND);
+    assert!(world.signals.is_empty());
+}
+
+#[test]
+fn somebody_elses_kill_is_looked_into() {
+    let mut world = World::new(1);
+    world.exit(100, Ending::Signalled(Signal::SIGKILL));
+    assert_eq!(world.said[1], "look for oom");
+}
+
+#[test]
+fn term_closes_the_listeners_waits_and_leaves_with_zero() {
+    let mut world = World::new(2);
+    world.signal(Signal::SIGTERM);
+    assert!(!world.listening);
+    assert_eq!(world.signals, [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]);
+    world.exit(100, Ending::Exited(0));
+    world.pass(SECOND);
+    assert_eq!((world.left, world.roster.alive()), (None, 1), "not replaced, not over");
+    world.exit(101, Ending::Exited(0));
+    world.pass(SECOND);
+    assert_eq!(world.left, Some(0));
+    assert_eq!(world.said, ["Handling signal: term", "Shutting down: Master"]);
+}
+
+#[test]
+fn the_graceful_timeout_ends_in_a_kill_without_a_word() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGTERM);
+    world.pass(31 * SECOND);
+    assert_eq!(world.signals.last(), Some(&(100, Signal::SIGKILL)));
+    world.exit(100, Ending::Signalled(Signal::SIGKILL));
+    world.pass(Duration::ZERO);
+    assert_eq!(world.said, ["Handling signal: term", "Shutting down: Master"]);
+    assert_eq!(world.left, Some(0));
+}
+
+#[test]
+fn an_impatient_signal_hurries_a_graceful_stop_once() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGTERM);
+    world.signal(Signal::SIGINT);
+    world.signal(Signal::SIGINT);
+    assert_eq!(world.said, ["Handling signal: term", "Quick shutdown requested"]);
+    world.pass(2 * SECOND);
+    assert_eq!(world.signals.last(), Some(&(100, Signal::SIGKILL)));
+}
+
+#[test]
+fn a_failed_boot_ends_in_its_reason_and_code_however_many_workers_fail() {
+    for (code, reason) in [(3, "Worker failed to boot."), (4, "App failed to load.")] {
+        let mut world = World::new(4);
+        for pid in 100..104 {
+            world.exit(pid, Ending::Exited(code));
+        }
+        world.pass(SECOND);
+        assert_eq!(world.left, u8::try_from(code).ok());
+        assert_eq!(world.said.last().unwrap(), &format!("Reason: {reason}"));
+        assert_eq!(world.said.len(), 6, "one line a worker, then two: {:?}", world.said);
+    }
+}
+
+#[test]
+fn hup_replaces_every_worker_and_times_nobody_out_meanwhile() {
+    let mut world = World::new(2);
+    world.signal(Signal::SIGHUP);
+    assert_eq!(world.roster.pids(), [100, 101, 102, 103]);
+    assert_eq!(world.signals, [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]);
+    world.pass(29 * SECOND);
+    world.exit(100, Ending::Exited(0));
+    world.pass(SECOND / 2);
+    assert_eq!(world.signals.len(), 2);
+    world.exit(101, Ending::Exited(0));
+    world.pass(Duration::ZERO);
+    world.beat_all();
+    world.pass(Duration::ZERO);
+    assert_eq!(world.roster.pids(), [102, 103]);
+}
+
+#[test]
+fn signals_wait_for_the_end_of_a_reload_but_a_stop_does_not() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGHUP);
+    world.signal(Signal::SIGTTIN);
+    assert_eq!(world.roster.target(), 1);
+    world.exit(100, Ending::Exited(0));
+    world.pass(SECOND);
+    assert_eq!(world.roster.target(), 2);
+    world.signal(Signal::SIGHUP);
+    world.signal(Signal::SIGTERM);
+    assert!(!world.listening);
+}
+
+#[test]
+fn ttin_adds_a_worker_ttou_retires_the_oldest_and_never_the_last() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGTTIN);
+    assert_eq!(world.roster.alive(), 2);
+    world.signal(Signal::SIGTTOU);
+    assert_eq!(world.signals, [(100, Signal::SIGTERM)]);
+    world.pass(SECOND);
+    assert_eq!(world.signals.len(), 1, "asked once");
+    world.exit(100, Ending::Exited(0));
+    world.signal(Signal::SIGTTOU);
+    assert_eq!((world.roster.target(), world.signals.len()), (1, 1));
+}
+
+#[test]
+fn strangers_are_buried_in_silence() {
+    let mut world = World::new(1);
+    world.exit(4242, Ending::Exited(3));
+    world.pass(SECOND);
+    assert_eq!((world.left, world.said.len()), (None, 0));
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Signal(usize),
+    Exit(usize, i32),
+    Killed(usize),
+    Pass(u64),
+    Beat,
+}
+
+proptest::proptest! {
+    /// Whatever happens, a running pool has its target again after the workers that were asked to
+    /// leave have left, and a stopped one always ends.
+    #[test]
+    fn any_history_ends_whole_or_ended(events in proptest::collection::vec(event(), 0..60)) {
+        const SIGNALS: [Signal; 8] = [
+            Signal::SIGHUP, Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGUSR1,
+            Signal::SIGUSR2, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT,
+        ];
+        let mut world = World::new(3);
+        for event in events {
+            let pick = |index: usize, world: &World| {
+                let pids = world.roster.pids();
+                (!pids.is_empty()).then(|| pids[index % pids.len()])
+            };
+            match event {
+                Event::Signal(index) => world.signal(SIGNALS[index % SIGNALS.len()]),
+                Event::Exit(index, code) => if let Some(pid) = pick(index, &world) {
+                    world.exit(pid, Ending::Exited(code));
+                },
+                Event::Killed(index) => if let Some(pid) = pick(index, &world) {
+                    world.exit(pid, Ending::Signalled(Signal::SIGKILL));
+                },
+                Event::Pass(seconds) => world.pass(SECOND * u32::try_from(seconds).unwrap_or(1)),
+                Event::Beat => world.beat_all(),
+            }
+            if world.left.is_some() {
+                break;
+            }
+        }
+        // From here on every worker does as it is told.
+        for _ in 0..300 {
+            if world.left.is_some() {
+                break;
+            }
+            for (pid, signal) in std::mem::take(&mut world.signals) {
+                if signal != Signal::SIGUSR1 {
+                    world.exit(pid, Ending::Exited(0));
+                }
+            }
+            world.beat_all();
+            world.pass(SECOND / 2);
+        }
+        let ended = world.left.is_some();
+        let whole = world.roster.alive() == world.roster.target() && world.listening;
+        proptest::prop_assert!(ended || whole, "{:?}", world.roster);
+    }
+}
+
+fn event() -> impl proptest::strategy::Strategy<Value = Event> {
+    use proptest::prelude::*;
+    prop_oneof![
+        (0usize..8).prop_map(Event::Signal),
+        (any::<usize>(), 0i32..9).prop_map(|(index, code)| Event::Exit(index, code)),
+        any::<usize>().prop_map(Event::Killed),
+        (0u64..40).prop_map(Event::Pass),
+        Just(Event::Beat),
+    ]
+}

@@ -1,0 +1,247 @@
+//! Console lines in Gunicorn's format and words.
+//!
+//! Every line that the pool can print is a [`Phrase`], declared once with its level and its words.
+//! [`Phrase::ALL`] lists them, so that a test can show that each is really emitted.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use jiff::Zoned;
+use parking_lot::Mutex;
+
+use super::settings::{LogLevel, LogTarget};
+
+/// Declares the phrases: name and values, level, words.
+macro_rules! phrases {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident : $kind:ty),* } $level:ident $words:literal;)*) => {
+        /// A line of the error log.
+        #[derive(Debug, Clone)]
+        #[expect(missing_docs, reason = "the fields are the values named in the words")]
+        pub enum Phrase<'a> {
+            $($(#[$doc])* $name { $($field: $kind),* },)*
+            /// Not a phrase of its own: keeps the lifetime in use.
+            #[doc(hidden)]
+            Verbatim { level: LogLevel, text: &'a str },
+        }
+
+        impl Phrase<'_> {
+            /// Name and words of every phrase, with the values in braces.
+            pub const ALL: &'static [(&'static str, &'static str)] =
+                &[$((stringify!($name), $words)),*];
+
+            /// The level at which the phrase is logged.
+            pub fn level(&self) -> LogLevel {
+                match self {
+                    $(Self::$name { .. } => LogLevel::$level,)*
+                    Self::Verbatim { level, .. } => *level,
+                }
+            }
+        }
+
+        impl fmt::Display for Phrase<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$name { $($field),* } => write!(f, $words),)*
+                    Self::Verbatim { text, .. } => f.write_str(text),
+                }
+            }
+        }
+    };
+}
+
+phrases! {
+    /// First line of a start.
+    Starting { version: &'a str } Info "Starting gunicorn-compatible labrat {version}";
+    /// The listeners are open; the arbiter's pid.
+    ListeningAt { listeners: &'a str, pid: u32 } Info "Listening at: {listeners} ({pid})";
+    /// The worker class.
+    UsingWorker { class: &'a str } Info "Using worker: {class}";
+    /// The fault endpoints are open to everybody who reaches this address.
+    FaultsUnlocked { listeners: &'a str } Warning "Fault endpoints are open to anybody who reaches {listeners}: set LAB_KEY to lock them";
+    /// A knob made the pool listen elsewhere than it was told.
+    BoundElsewhere { address: &'a str } Warning "LAB_BIND_OVERRIDE is set: listening at {address} instead of where --bind says";
+    /// First line of a worker.
+    Booting { pid: u32 } Info "Booting worker with pid: {pid}";
+    /// Last line of a worker that could say goodbye.
+    WorkerExiting { pid: u32 } Info "Worker exiting (pid: {pid})";
+    /// A worker found its arbiter gone.
+    ParentChanged { pid: u32 } Info "Parent changed, shutting down: <Worker {pid}>";
+    /// `--max-requests` is reached.
+    Autorestarting {} Info "Autorestarting worker after current request.";
+    /// A signal reached the arbiter.
+    HandlingSignal { signal: &'a str } Info "Handling signal: {signal}";
+    /// `HUP`.
+    HangUp {} Info "Hang up: Master";
+    /// A second, impatient signal during a graceful stop.
+    QuickShutdown {} Info "Quick shutdown requested";
+    /// `USR2`, which Gunicorn answers with a second arbiter.
+    ReexecNotOffered {} Warning "USR2 ignored: labrat does not start a second arbiter";
+    /// The arbiter is about to end well.
+    ShuttingDown {} Info "Shutting down: Master";
+    /// The arbiter is about to end badly.
+    ShuttingDownFailed {} Error "Shutting down: Master";
+    /// Why the arbiter ends badly.
+    Reason { reason: &'a str } Error "Reason: {reason}";
+    /// A worker was silent for longer than `--timeout`.
+    WorkerTimeout { pid: i32 } Critical "WORKER TIMEOUT (pid:{pid})";
+    /// A worker was killed by signal 9.
+    WorkerSigkill { pid: i32 } Error "Worker (pid:{pid}) was sent SIGKILL! Perhaps out of memory?";
+    /// A worker died of another signal.
+    WorkerSignalled { pid: i32, signal: &'a str } Warning "Worker (pid:{pid}) was sent {signal}!";
+    /// A worker ended with a code other than 0.
+    WorkerExited { pid: i32, code: i32 } Error "Worker (pid:{pid}) exited with code {code}.";
+    /// Who sent signal 9: the arbiter itself.
+    KilledByArbiter { pid: i32, why: &'a str } Error "Worker (pid:{pid}) was killed by the arbiter, not by the kernel: {why}";
+    /// Who sent signal 9: the kernel, out of memory.
+    KilledOutOfMemory { pid: i32, counter: &'a str, before: u64, after: u64 } Error "Worker (pid:{pid}) was killed by the kernel, out of memory: oom_kill of {counter} went from {before} to {after}";
+    /// The application could not be loaded.
+    BootException { traceback: &'a str } Error "Exception in worker process\n{traceback}";
+    /// A request was refused before it reached the application.
+    InvalidRequest { peer: &'a str, error: &'a str } Warning "Invalid request from ip={peer}: {error}";
+    /// A request was cut down while it ran.
+    ErrorHandlingRequest { request: &'a str, traceback: &'a str } Error "Error handling request {request}\n{traceback}";
+    /// An unexpected error of a connection's socket.
+    SocketError { error: &'a str } Error "Socket error processing request.\n{error}";
+    /// The address is taken.
+    ConnectionInUse { address: &'a str } Error "Connection in use: {address}";
+    /// The address is not of this machine.
+    InvalidAddress { address: &'a str } Error "Invalid address: {address}";
+    /// What the system said about the address.
+    ConnectionFailed { address: &'a str, error: &'a str } Error "connection to {address} failed: {error}";
+    /// Given up after five tries.
+    CannotConnect { address: &'a str } Error "Can't connect to {address}";
+    /// The control socket is open.
+    ControlListening { path: &'a str } Info "Control socket listening at {path}";
+    /// The control socket could not be made; the pool runs without it.
+    ControlUnavailable { error: &'a str } Warning "Control socket not available: {error}";
+    /// A worker could not be forked.
+    ForkFailed { error: &'a str } Error "Cannot fork a worker: {error}";
+}
+
+/// The error log: standard error or a file, one line a write, so that the lines of several
+/// processes never mix.
+#[derive(Debug)]
+pub struct ErrorLog {
+    level: LogLevel,
+    target: LogTarget,
+    file: Mutex<Option<File>>,
+}
+
+impl ErrorLog {
+    /// Open the log.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for appending.
+    pub fn open(level: LogLevel, target: LogTarget) -> io::Result<Self> {
+        let file = open_target(&target)?;
+        Ok(Self {
+            level,
+            target,
+            file: Mutex::new(file),
+        })
+    }
+
+    /// Write a phrase, if its level is wanted.
+    pub fn say(&self, phrase: &Phrase<'_>) {
+        if phrase.level() >= self.level {
+            self.write_line(&format!(
+                "[{}] [{}] [{}] {phrase}\n",
+                Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z"),
+                std::process::id(),
+                level_name(phrase.level()),
+            ));
+        }
+    }
+
+    /// Write a debug line that is no phrase.
+    pub fn debug(&self, text: &str) {
+        self.say(&Phrase::Verbatim {
+            level: LogLevel::Debug,
+            text,
+        });
+    }
+
+    /// Reopen the file, so that a rotated log goes on under its old name.
+    pub fn reopen(&self) {
+        // A log that cannot be reopened goes on into the old file: losing it would be worse.
+        if let Ok(file) = open_target(&self.target) {
+            *self.file.lock() = file;
+        }
+    }
+
+    /// The file behind the log; `None` for standard error.
+    pub fn file(&self) -> Option<File> {
+        self.file.lock().as_ref().and_then(|file| file.try_clone().ok())
+    }
+
+    fn write_line(&self, line: &str) {
+        // A log that cannot be written must not stop the pool.
+        let _ = match self.file.lock().as_mut() {
+            Some(file) => file.write_all(line.as_bytes()),
+            None => write_standard_error(line),
+        };
+    }
+}
+
+/// Write text to standard error in one piece, whatever the error log's target is: what Python's
+/// `print(..., file=sys.stderr)` does.
+pub fn write_standard_error(text: &str) -> io::Result<()> {
+    io::stderr().lock().write_all(text.as_bytes())
+}
+
+fn open_target(target: &LogTarget) -> io::Result<Option<File>> {
+    match target {
+        LogTarget::Stream => Ok(None),
+        LogTarget::File(path) => append_to(path).map(Some),
+    }
+}
+
+/// Open a log file for appending, making it when it is not there.
+///
+/// # Errors
+/// Those of open(2).
+pub fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn level_name(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Info => "INFO",
+        LogLevel::Warning => "WARNING",
+        LogLevel::Error => "ERROR",
+        LogLevel::Critical => "CRITICAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_gunicorns_format() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("error.log");
+        let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
+        log.say(&Phrase::Booting { pid: 7 });
+        log.debug("not wanted at level info");
+        let text = std::fs::read_to_string(path).unwrap();
+        let pid = std::process::id();
+        let (stamp, rest) = text.split_once("] ").unwrap();
+        assert_eq!(rest, format!("[{pid}] [INFO] Booting worker with pid: 7\n"));
+        assert_eq!(stamp.len(), "[2026-11-21 05:09:05 +0000".len());
+    }
+
+    #[test]
+    fn a_rotated_log_goes_on_under_its_old_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("error.log");
+        let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
+        std::fs::rename(&path, directory.path().join("old")).unwrap();
+        log.reopen();
+        log.say(&Phrase::HangUp {});
+        assert!(std::fs::read_to_string(&path).unwrap().contains("Hang up: Master"));
+    }
+}

@@ -1,0 +1,326 @@
+//! The listening sockets: made once by the arbiter, inherited by every worker.
+//!
+//! They listen before any worker exists, so a client that comes early waits in the kernel's
+//! accept queue. They are non-blocking: a worker tries to accept and then waits for readiness, so
+//! every idle worker wakes for every connection and the scheduler decides who gets it, as it is
+//! with Gunicorn.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::console::{ErrorLog, Phrase};
+use super::settings::{BindAddress, Settings};
+use crate::machine::sys;
+
+/// How often Gunicorn tries to bind, a second apart.
+const BIND_ATTEMPTS: u32 = 5;
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP, version 4 or 6.
+    Tcp(TcpListener),
+    /// A socket file, removed when the arbiter stops.
+    Unix(UnixListener),
+}
+
+/// An accepted connection, blocking.
+#[derive(Debug)]
+pub enum Connection {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A local socket.
+    Unix(UnixStream),
+}
+
+/// Why no listener could be made: everything to be said has been logged.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen at {0}")]
+pub struct ListenError(String);
+
+impl Listener {
+    /// Accept one connection, or fail with `WouldBlock`. The second value is the peer's address
+    /// as Gunicorn logs it: empty for a local socket.
+    ///
+    /// # Errors
+    /// Those of accept(2).
+    pub fn accept(&self) -> io::Result<(Connection, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                Ok((Connection::Tcp(stream), Some(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                Ok((Connection::Unix(stream), None))
+            }
+        }
+    }
+
+    /// Whether the listener can be reached from other machines.
+    pub fn is_public(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| !address.ip().is_loopback()),
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// Local address of a TCP listener.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The listener as Gunicorn names it: `http://127.0.0.1:8000` or `unix:/path`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => match address.ip() {
+                    IpAddr::V4(ip) => format!("http://{ip}:{}", address.port()),
+                    IpAddr::V6(ip) => format!("http://[{ip}]:{}", address.port()),
+                },
+                Err(error) => format!("http://({error})"),
+            },
+            Self::Unix(listener) => {
+                let path = listener.local_addr().ok();
+                let path = path.as_ref().and_then(|address| address.as_pathname());
+                format!("unix:{}", path.unwrap_or(Path::new("?")).display())
+            }
+        }
+    }
+
+    /// Remove the socket file, if there is one.
+    pub fn unlink(&self) {
+        if let Self::Unix(listener) = self
+            && let Ok(address) = listener.local_addr()
+            && let Some(path) = address.as_pathname()
+        {
+            // Gone already is as good as removed.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Connection {
+    /// Read what is there, waiting for the first byte.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&mut &*stream).read(buffer),
+            Self::Unix(stream) => (&mut &*stream).read(buffer),
+        }
+    }
+
+    /// Write everything.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => (&mut &*stream).write_all(bytes),
+            Self::Unix(stream) => (&mut &*stream).write_all(bytes),
+        }
+    }
+
+    /// Write what fits without waiting: what Gunicorn does with an error page.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn send_without_waiting(&self, bytes: &[u8]) -> io::Result<()> {
+        self.set_nonblocking(true)?;
+        self.send(bytes)
+    }
+
+    /// Whether reads and writes return at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2).
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+
+    /// End both directions, so that whoever waits on the connection learns of it.
+    pub fn shut_down(&self) {
+        // Not connected any more is what we want.
+        let _ = match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+/// Make every listener of the settings, trying each address five times as Gunicorn does.
+///
+/// # Errors
+/// When an address cannot be had; what Gunicorn logs for it has been logged.
+pub fn open_all(settings: &Settings, log: &ErrorLog) -> Result<Vec<Listener>, ListenError> {
+    settings
+        .bind
+        .iter()
+        .map(|address| open_with_retries(address, settings, log))
+        .collect()
+}
+
+fn open_with_retries(
+    address: &BindAddress,
+    settings: &Settings,
+    log: &ErrorLog,
+) -> Result<Listener, ListenError> {
+    let name = python_address(address);
+    for _ in 0..BIND_ATTEMPTS {
+        let error = match open(address, settings) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => error,
+        };
+        match error.kind() {
+            io::ErrorKind::AddrInUse => log.say(&Phrase::ConnectionInUse { address: &name }),
+            io::ErrorKind::AddrNotAvailable => log.say(&Phrase::InvalidAddress { address: &name }),
+            _ => {}
+        }
+        log.say(&Phrase::ConnectionFailed {
+            address: &name,
+            error: &python_error(&error),
+        });
+        log.debug("Retrying in 1 second.");
+        // Not synchronisation: Gunicorn's pause between two tries.
+        thread::sleep(Duration::from_secs(1));
+    }
+    log.say(&Phrase::CannotConnect { address: &name });
+    Err(ListenError(name))
+}
+
+/// Open the listeners again for one worker (`--reuse-port`: each worker has its own sockets).
+///
+/// # Errors
+/// Those of socket(2), bind(2) and listen(2).
+pub fn open(address: &BindAddress, settings: &Settings) -> io::Result<Listener> {
+    match address {
+        BindAddress::Tcp { host, port } => open_tcp(host, *port, settings),
+        BindAddress::Unix(path) => open_unix(path, settings.backlog),
+        BindAddress::Fd(number) => adopt(*number),
+    }
+}
+
+fn open_tcp(host: &str, port: u16, settings: &Settings) -> io::Result<Listener> {
+    let address = (host, port)
+        .to_socket_addrs()?
+        // Gunicorn takes what the name resolves to in IPv4, unless it was written as IPv6.
+        .min_by_key(|address| u8::from(address.is_ipv6()))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::AddrNotAvailable, "no address"))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_reuse_address(true)?;
+    if settings.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    socket.listen(settings.backlog)?;
+    Ok(Listener::Tcp(socket.into()))
+}
+
+fn open_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
+    // A socket file that was left behind is replaced; anything else is not ours to remove.
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("{} exists and is no socket", path.display()),
+            ));
+        }
+        std::fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    socket.set_nonblocking(true)?;
+    socket.listen(backlog)?;
+    Ok(Listener::Unix(OwnedFd::from(socket).into()))
+}
+
+fn adopt(number: i32) -> io::Result<Listener> {
+    let socket = Socket::from(sys::adopt_descriptor(number)?);
+    socket.set_nonblocking(true)?;
+    let is_local = socket.local_addr()?.is_unix();
+    if is_local {
+        Ok(Listener::Unix(OwnedFd::from(socket).into()))
+    } else {
+        Ok(Listener::Tcp(socket.into()))
+    }
+}
+
+/// The address as Python prints it: `('127.0.0.1', 8000)`.
+fn python_address(address: &BindAddress) -> String {
+    match address {
+        BindAddress::Tcp { host, port } => format!("('{host}', {port})"),
+        BindAddress::Unix(path) => path.display().to_string(),
+        BindAddress::Fd(number) => format!("fd://{number}"),
+    }
+}
+
+/// The error as Python prints it: `[Errno 98] Address already in use`.
+fn python_error(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}", nix::errno::Errno::from_raw(number).desc()),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_errors_read_as_in_python() {
+        let address = BindAddress::Tcp {
+            host: "127.0.0.1".into(),
+            port: 80,
+        };
+        assert_eq!(python_address(&address), "('127.0.0.1', 80)");
+        let error = io::Error::from_raw_os_error(98);
+        assert_eq!(python_error(&error), "[Errno 98] Address already in use");
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_not_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(open_unix(&path, 8).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+}
