@@ -1,0 +1,209 @@
+//! Forking a worker, and answering the control socket's commands.
+
+use nix::unistd::{ForkResult, getpid};
+use serde_json::{Value, json};
+
+use super::run::Arbiter;
+use crate::app::pool::{Activity, WorkerSnapshot};
+use crate::machine::sys;
+use crate::serve::console::Phrase;
+use crate::serve::control::Request;
+use crate::serve::scoreboard::SEATS;
+use crate::serve::worker::{self, Inheritance};
+
+impl Arbiter {
+    /// Fork one worker. In the child this never returns.
+    pub(super) fn spawn(&mut self, age: u64) {
+        let Some(listeners) = self.listeners.clone() else {
+            return;
+        };
+        let Some(number) = self.roster.free_seat(SEATS) else {
+            return self.log.say(&Phrase::ForkFailed {
+                error: &format!("the scoreboard has no more than {SEATS} seats"),
+            });
+        };
+        let seat = self.board.seat(number);
+        seat.assign(age);
+        let arbiter = getpid();
+        match sys::fork_single_threaded() {
+            Ok(ForkResult::Parent { child }) => {
+                seat.occupy(u32::try_from(child.as_raw()).unwrap_or(0));
+                self.roster.on_spawn(child.as_raw(), age, number);
+            }
+            Ok(ForkResult::Child) => {
+                // What is the arbiter's own is closed here, and not used again.
+                self.signals = None;
+                self.control = None;
+                let code = worker::live(Inheritance {
+                    settings: self.settings.clone(),
+                    environment: self.environment.clone(),
+                    log: self.log.clone(),
+                    access: self.access.clone(),
+                    listeners,
+                    board: self.board.clone(),
+                    seat,
+                    arbiter,
+                });
+                sys::exit_now(code);
+            }
+            Err(error) => {
+                seat.clear();
+                self.log.say(&Phrase::ForkFailed {
+                    error: &error.to_string(),
+                });
+            }
+        }
+    }
+
+    /// Answer one command of the control socket: data, or what is wrong with it.
+    pub(super) fn answer_command(&mut self, request: &Request) -> Result<Value, String> {
+        let argument = request.arguments.first().map(String::as_str);
+        match request.command.as_str() {
+            "show all" => Ok(json!({
+                "workers": self.show_workers(),
+                "stats": self.show_stats(),
+                "listeners": self.show_listeners(),
+            })),
+            "show workers" => Ok(self.show_workers()),
+            "show stats" => Ok(self.show_stats()),
+            "show config" => Ok(self.show_config()),
+            "show listeners" => Ok(self.show_listeners()),
+            "worker add" => self.change_workers(count(argument)?, true),
+            "worker remove" => self.change_workers(count(argument)?, false),
+            "worker kill" => self.kill_worker(argument),
+            "reload" => Ok(self.pretend(nix::sys::signal::Signal::SIGHUP, "reloading")),
+            "reopen" => Ok(self.pretend(nix::sys::signal::Signal::SIGUSR1, "reopening")),
+            "reset" => {
+                let asked = worker::ask_for_reset(&self.board, None);
+                Ok(json!({ "status": "resetting", "workers_asked": asked }))
+            }
+            "shutdown" => {
+                let signal = match argument {
+                    None | Some("graceful") => nix::sys::signal::Signal::SIGTERM,
+                    Some("quick") => nix::sys::signal::Signal::SIGINT,
+                    Some(other) => {
+                        return Err(format!("shutdown is graceful or quick, not {other:?}"));
+                    }
+                };
+                Ok(self.pretend(signal, "shutting down"))
+            }
+            other => Err(format!("Unknown command: {other}")),
+        }
+    }
+
+    /// Act as if the signal had arrived.
+    fn pretend(&mut self, signal: nix::sys::signal::Signal, status: &str) -> Value {
+        // Sent for real, so that it takes the same way as everybody's signals.
+        let _ = nix::sys::signal::kill(getpid(), signal);
+        json!({ "status": status })
+    }
+
+    fn change_workers(&mut self, count: usize, add: bool) -> Result<Value, String> {
+        let before = self.roster.target();
+        let target = if add {
+            (before + count).min(SEATS / 2)
+        } else {
+            before.saturating_sub(count).max(1)
+        };
+        if add && target != before + count {
+            return Err(format!("no more than {} workers", SEATS / 2));
+        }
+        let orders = self.roster.change_target(target);
+        self.carry_out(orders);
+        Ok(json!({ "previous": before, "total": target }))
+    }
+
+    fn kill_worker(&mut self, argument: Option<&str>) -> Result<Value, String> {
+        let pid: i32 = argument
+            .ok_or("worker kill needs a pid")?
+            .parse()
+            .map_err(|_| format!("{:?} is no pid", argument.unwrap_or_default()))?;
+        if !self.roster.has(pid) {
+            return Err(format!("{pid} is no worker of this pool"));
+        }
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
+            .map_err(|error| format!("kill {pid}: {error}"))?;
+        Ok(json!({ "killed": pid }))
+    }
+
+    fn show_workers(&self) -> Value {
+        let workers: Vec<Value> = self.board.workers().iter().map(worker_row).collect();
+        json!({ "workers": workers, "count": workers.len() })
+    }
+
+    fn show_stats(&self) -> Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "arbiter": std::process::id(),
+            "uptime_seconds": round(self.now().as_secs_f64()),
+            "workers_alive": self.roster.alive(),
+            "workers_wanted": self.roster.target(),
+            "workers_spawned": self.roster.spawned(),
+            "reloads": self.roster.reloads(),
+        })
+    }
+
+    fn show_config(&self) -> Value {
+        crate::serve::settings::as_json(&self.settings)
+    }
+
+    fn show_listeners(&self) -> Value {
+        let listeners = self.listeners.as_deref().map(Vec::as_slice).unwrap_or_default();
+        let rows: Vec<Value> = worker::accept_queues(listeners)
+            .into_iter()
+            .map(|queue| match queue.waiting {
+                Ok(waiting) => json!({
+                    "listener": queue.listener,
+                    "backlog": self.settings.backlog,
+                    "waiting": waiting,
+                }),
+                Err(reason) => json!({
+                    "listener": queue.listener,
+                    "backlog": self.settings.backlog,
+                    "waiting": null,
+                    "why": reason,
+                }),
+            })
+            .collect();
+        json!({ "listeners": rows })
+    }
+}
+
+fn count(argument: Option<&str>) -> Result<usize, String> {
+    match argument {
+        None => Ok(1),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|&count| count > 0)
+            .ok_or_else(|| format!("{text:?} is no count of workers")),
+    }
+}
+
+fn worker_row(worker: &WorkerSnapshot) -> Value {
+    let (state, request, since, in_flight) = match &worker.activity {
+        Activity::Booting => ("booting", None, None, 0),
+        Activity::Idle => ("idle", None, None, 0),
+        Activity::Busy {
+            request,
+            since,
+            in_flight,
+        } => ("busy", Some(request), Some(round(since.as_secs_f64())), *in_flight),
+    };
+    json!({
+        "pid": worker.pid,
+        "age": worker.age,
+        "booted": worker.last_heartbeat.is_some(),
+        "state": state,
+        "request": request,
+        "busy_seconds": since,
+        "in_flight": in_flight,
+        "requests": worker.requests,
+        "last_heartbeat_seconds": worker.last_heartbeat.map(|age| round(age.as_secs_f64())),
+        "leak_blocks": worker.leak_blocks,
+    })
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,243 @@
+//! One request on one blocking connection: read the head, call the application, write the answer.
+//!
+//! Shared by the sync worker and the threads of a gthread worker.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use nix::errno::Errno;
+use tokio::runtime::Runtime;
+use tower::Service;
+
+use crate::serve::access_log::{AccessLog, Entry};
+use crate::serve::console::{ErrorLog, Phrase};
+use crate::serve::http::head::{self, Head, Progress, Refused};
+use crate::serve::http::reply::{self, Framing};
+use crate::serve::listener::Connection;
+use crate::serve::settings::HeadLimits;
+
+/// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
+/// to here.
+const CHUNK: usize = 8192;
+
+/// Why no request was read.
+#[derive(Debug)]
+pub(super) enum NoRequest {
+    /// The client left.
+    Gone,
+    /// The head was refused; what to answer.
+    Refused(Refused),
+    /// The socket failed.
+    Socket(io::Error),
+}
+
+/// Read a request head, beginning with what an earlier read left in `buffer`. Afterwards the
+/// buffer holds what follows the head.
+pub(super) fn read_head(
+    connection: &Connection,
+    buffer: &mut Vec<u8>,
+    limits: HeadLimits,
+) -> Result<Head, NoRequest> {
+    let mut chunk = [0u8; CHUNK];
+    loop {
+        if !buffer.is_empty() {
+            match head::parse(buffer, limits) {
+                Ok(Progress::Complete(head)) => {
+                    buffer.drain(..head.consumed.min(buffer.len()));
+                    return Ok(*head);
+                }
+                Ok(Progress::Partial) => {}
+                Err(refused) => return Err(NoRequest::Refused(refused)),
+            }
+        }
+        match connection.receive(&mut chunk) {
+            Ok(0) => return Err(NoRequest::Gone),
+            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(NoRequest::Socket(error)),
+        }
+    }
+}
+
+/// Where an exchange reports to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Desk<'a> {
+    pub log: &'a ErrorLog,
+    pub access: Option<&'a AccessLog>,
+    pub peer: Option<SocketAddr>,
+}
+
+impl Desk<'_> {
+    /// Say why there was no request, and answer it if an answer is due.
+    pub fn turn_away(&self, connection: &Connection, reason: NoRequest) {
+        match reason {
+            NoRequest::Gone => self.log.debug("Ignored premature client disconnection."),
+            NoRequest::Socket(error) => self.report_socket_error(&error),
+            NoRequest::Refused(refused) => self.refuse(connection, &refused),
+        }
+    }
+
+    fn refuse(&self, connection: &Connection, refused: &Refused) {
+        let (status, reason) = refused.rejection.status();
+        self.log.say(&Phrase::InvalidRequest {
+            peer: &self.peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            error: &refused.rejection.text(),
+        });
+        if let (Some(access), Some((method, target, version))) = (self.access, &refused.request) {
+            access.write(&Entry {
+                peer: self.peer,
+                request: (method, target, *version),
+                head: None,
+                status,
+                sent: 0,
+                response: None,
+                took: std::time::Duration::ZERO,
+            });
+        }
+        let page = reply::error_page(status, reason, &refused.rejection.page_message());
+        if let Err(error) = connection.send_without_waiting(&page) {
+            self.log.debug(&format!("Failed to send error message. {error}"));
+        }
+    }
+
+    /// A socket that failed because the client left is no error of ours.
+    pub fn report_socket_error(&self, error: &io::Error) {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EPIPE) => self.log.debug("Ignoring EPIPE"),
+            Some(Errno::ECONNRESET) => self.log.debug("Ignoring connection reset"),
+            Some(Errno::ENOTCONN) => self.log.debug("Ignoring socket not connected"),
+            _ => self.log.say(&Phrase::SocketError {
+                error: &error.to_string(),
+            }),
+        }
+    }
+
+    /// Write one line of the access log for an answered request.
+    pub fn record(&self, head: &Head, answer: &Answer, began: Instant) {
+        if let Some(access) = self.access {
+            access.write(&Entry {
+                peer: self.peer,
+                request: (&head.method, &head.target, head.version),
+                head: Some(head),
+                status: answer.parts.status.as_u16(),
+                sent: if head.method == "HEAD" { 0 } else { answer.body.len() },
+                response: Some(&answer.parts.headers),
+                took: began.elapsed(),
+            });
+        }
+    }
+}
+
+/// The application's answer, whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub parts: http::response::Parts,
+    pub body: bytes::Bytes,
+}
+
+/// Call the application and wait for its whole answer, in this thread.
+///
+/// `Err` is a panic in the application: its message.
+pub(super) fn call(router: &Router, runtime: &Runtime, head: &Head) -> Result<Answer, String> {
+    let mut router = router.clone();
+    let work = async move {
+        let request = match request_of(head) {
+            Ok(request) => request,
+            Err(error) => return Err(error.to_string()),
+        };
+        let Ok(response) = router.call(request).await;
+        let (parts, body) = response.into_parts();
+        match body.collect().await {
+            Ok(collected) => Ok(Answer {
+                parts,
+                body: collected.to_bytes(),
+            }),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(|| drive(runtime, work))).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("panic");
+        Err(message.to_owned())
+    })
+}
+
+/// Run a future to its end in this thread. Most answers are ready at the first poll, and then the
+/// runtime is not troubled at all.
+fn drive<T>(runtime: &Runtime, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    {
+        let _context = runtime.enter();
+        if let Poll::Ready(answer) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return answer;
+        }
+    }
+    runtime.block_on(work)
+}
+
+/// The request as the application gets it: without a body, which no route reads.
+fn request_of(head: &Head) -> Result<http::Request<Body>, http::Error> {
+    let mut request = http::Request::builder()
+        .method(head.method.as_str())
+        .uri(encode_target(&head.path_and_query()));
+    for (name, value) in &head.headers {
+        request = request.header(name.as_str(), latin1_bytes(value));
+    }
+    request.body(Body::empty())
+}
+
+/// A target in which everything that a URI may not hold is percent-encoded, so that an odd
+/// target is simply not found.
+fn encode_target(target: &str) -> String {
+    let mut out = String::with_capacity(target.len());
+    for character in target.chars() {
+        let code = u32::from(character);
+        if (0x21..0x7f).contains(&code) && !matches!(character, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}') {
+            out.push(character);
+        } else {
+            out.push_str(&format!("%{code:02X}"));
+        }
+    }
+    out
+}
+
+fn latin1_bytes(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?'))
+        .collect()
+}
+
+/// The answer as bytes for the wire.
+pub(super) fn serialise(head: &Head, answer: &Answer, keep_alive: bool, out: &mut Vec<u8>) {
+    out.clear();
+    let framing = Framing {
+        version: head.version,
+        keep_alive,
+        head_only: head.method == "HEAD",
+    };
+    reply::write_response(out, framing, &answer.parts, &answer.body);
+}
+
+/// The application failed in the middle of a request: log it and answer with Gunicorn's page.
+pub(super) fn fail(desk: &Desk<'_>, connection: &Arc<Connection>, head: &Head, message: &str) {
+    desk.log.say(&Phrase::ErrorHandlingRequest {
+        request: &format!("{} {}", head.method, head.target),
+        traceback: &format!("Traceback (most recent call last):\nRuntimeError: {message}"),
+    });
+    let page = reply::error_page(500, "Internal Server Error", "");
+    if let Err(error) = connection.send_without_waiting(&page) {
+        desk.log.debug(&format!("Failed to send error message. {error}"));
+    }
+}

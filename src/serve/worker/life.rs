@@ -1,0 +1,168 @@
+//! A worker's life: alive until told otherwise, and what it holds when it must go at once.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use parking_lot::Mutex;
+
+use super::Inheritance;
+use super::watch;
+use crate::app::AppState;
+use crate::serve::console::{ErrorLog, Phrase};
+use crate::serve::http::head::Head;
+use crate::serve::listener::{Connection, Listener};
+use crate::machine::sys;
+
+/// The one connection that a sync worker is serving.
+#[derive(Debug, Clone)]
+pub(super) struct InFlight {
+    pub connection: Arc<Connection>,
+    pub peer: Option<SocketAddr>,
+    /// The request, once its head is read.
+    pub head: Option<Arc<Head>>,
+    pub since: Instant,
+}
+
+/// What the main thread and the watch share.
+#[derive(Debug)]
+pub(super) struct Life {
+    alive: AtomicBool,
+    leaving: AtomicBool,
+    wake: EventFd,
+    in_flight: Mutex<Option<InFlight>>,
+    state: OnceLock<Arc<AppState>>,
+    log: Arc<ErrorLog>,
+}
+
+impl Life {
+    /// Begin: the watch is running when this returns.
+    pub fn begin(inheritance: &Inheritance) -> io::Result<Arc<Self>> {
+        let life = Arc::new(Self {
+            alive: AtomicBool::new(true),
+            leaving: AtomicBool::new(false),
+            wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            in_flight: Mutex::new(None),
+            state: OnceLock::new(),
+            log: Arc::clone(&inheritance.log),
+        });
+        watch::start(inheritance.clone(), Arc::clone(&life))?;
+        Ok(life)
+    }
+
+    /// Whether the worker should take another connection.
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    /// Take no further connection, and wake the main thread if it waits for one.
+    pub fn stop(&self) {
+        self.alive.store(false, Ordering::Release);
+        // The counter of an eventfd cannot overflow by ones.
+        let _ = self.wake.write(1);
+    }
+
+    /// The application's state, once it is loaded.
+    pub fn adopt(&self, state: Arc<AppState>) {
+        // Set once, by the one boot of this worker.
+        let _ = self.state.set(state);
+    }
+
+    /// The application's state, if it is loaded.
+    pub fn state(&self) -> Option<&Arc<AppState>> {
+        self.state.get()
+    }
+
+    /// A connection is about to be served.
+    pub fn take_up(&self, in_flight: InFlight) {
+        *self.in_flight.lock() = Some(in_flight);
+    }
+
+    /// The head of the connection's request is known.
+    pub fn describe(&self, head: &Arc<Head>) {
+        if let Some(in_flight) = self.in_flight.lock().as_mut() {
+            in_flight.head = Some(Arc::clone(head));
+        }
+    }
+
+    /// Take the connection, so that only one of main thread and watch answers it. `None` means
+    /// that the other one has it.
+    pub fn lay_down(&self) -> Option<InFlight> {
+        self.in_flight.lock().take()
+    }
+
+    /// The watch has taken this worker's connection and will end the process: wait for that.
+    pub fn wait_for_the_end(&self) -> ! {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    /// Say goodbye, once, and return the exit code. Whoever comes second waits for the end.
+    pub fn leave(&self, code: i32) -> i32 {
+        if self.leaving.swap(true, Ordering::AcqRel) {
+            self.wait_for_the_end();
+        }
+        self.log.say(&Phrase::WorkerExiting {
+            pid: std::process::id(),
+        });
+        code
+    }
+
+    /// Leave from the watch: the process ends here, whatever the main thread is doing.
+    pub fn leave_now(&self, code: i32) -> ! {
+        let code = self.leave(code);
+        sys::exit_now(code)
+    }
+
+    /// Wait until a listener has a connection, the worker is woken, or the time is up. Returns
+    /// the numbers of the ready listeners.
+    pub fn wait_for_connection(
+        &self,
+        listeners: &[Listener],
+        at_most: Duration,
+    ) -> io::Result<Vec<usize>> {
+        let mut polled: Vec<PollFd<'_>> = listeners
+            .iter()
+            .map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN))
+            .collect();
+        polled.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        match poll(&mut polled, poll_timeout(at_most)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = |place: &PollFd<'_>| place.any().unwrap_or(false);
+        if polled.last().is_some_and(ready) {
+            self.drain_wake();
+        }
+        Ok((0..listeners.len()).filter(|&number| ready(&polled[number])).collect())
+    }
+
+    /// The descriptor that becomes readable when the worker is woken.
+    pub fn wake_descriptor(&self) -> &EventFd {
+        &self.wake
+    }
+
+    /// Wake the main thread.
+    pub fn wake(&self) {
+        let _ = self.wake.write(1);
+    }
+
+    /// Forget that the worker was woken.
+    pub fn drain_wake(&self) {
+        // Nothing to read means nothing to forget.
+        let _ = self.wake.read();
+    }
+}
+
+/// A poll timeout, rounded up to whole milliseconds so that it never spins.
+pub(super) fn poll_timeout(time: Duration) -> PollTimeout {
+    let milliseconds = time.as_micros().div_ceil(1000);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+}

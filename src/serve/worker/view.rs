@@ -1,0 +1,58 @@
+//! The pool as its application sees it: the scoreboard and the listeners' accept queues.
+
+use crate::app::pool::{AcceptQueue, Pool, PoolSnapshot};
+use crate::serve::listener::Listener;
+use crate::serve::scoreboard::Scoreboard;
+
+use super::watch;
+
+/// Answers the application's questions about the pool.
+#[derive(Debug)]
+pub(super) struct View {
+    pub board: Scoreboard,
+    pub listeners: std::sync::Arc<Vec<Listener>>,
+}
+
+impl Pool for View {
+    fn snapshot(&self) -> PoolSnapshot {
+        PoolSnapshot {
+            arbiter: Some(self.board.arbiter()),
+            workers: self.board.workers(),
+            accept_queues: accept_queues(&self.listeners),
+        }
+    }
+
+    fn request_reset(&self) -> usize {
+        ask_for_reset(&self.board, Some(std::process::id()))
+    }
+}
+
+/// Length of every listener's accept queue, as the kernel reports it.
+pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue> {
+    listeners
+        .iter()
+        .map(|listener| AcceptQueue {
+            listener: listener.name(),
+            waiting: match listener.tcp_address() {
+                Some(address) => crate::machine::accept_queue::length(address)
+                    .map_err(|error| error.to_string()),
+                None => Err("the kernel does not report it for local sockets".to_owned()),
+            },
+        })
+        .collect()
+}
+
+/// Ask every worker but `except` to undo its faults; returns how many were asked.
+pub(in crate::serve) fn ask_for_reset(board: &Scoreboard, except: Option<u32>) -> usize {
+    board.ask_for_reset();
+    let others: Vec<u32> = board
+        .workers()
+        .into_iter()
+        .map(|worker| worker.pid)
+        .filter(|pid| Some(*pid) != except)
+        .collect();
+    for &pid in &others {
+        watch::nudge(pid);
+    }
+    others.len()
+}

@@ -1,0 +1,192 @@
+//! The watch: a worker's second thread, which waits for signals and acts on them.
+//!
+//! What a Python worker does inside a signal handler (raise `SystemExit` in the middle of a
+//! request) is done here from beside: the watch takes the connection that the main thread is
+//! serving, answers it with Gunicorn's page, says what Gunicorn says, and ends the process. A
+//! worker that is stopped or stuck in the kernel does not get here; it is killed by the arbiter.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::life::{InFlight, Life, poll_timeout};
+use super::{Inheritance, arbiter_is_alive};
+use crate::serve::access_log::Entry;
+use crate::serve::console::Phrase;
+use crate::serve::http::reply;
+
+/// Asks a worker to look around: was a reset asked for, is the arbiter gone? Ignored by default,
+/// so that a process that is no worker any more does not mind.
+pub(in crate::serve) const LOOK_AROUND: Signal = Signal::SIGURG;
+
+/// The pause that Gunicorn makes between `INT` or `QUIT` and the end.
+const QUIT_PAUSE: Duration = Duration::from_millis(100);
+/// The watch reads, logs and writes one page: it needs little stack.
+const STACK: usize = 128 * 1024;
+
+/// The signals that a worker handles or must not be stopped by; all others do what they do by
+/// default.
+fn watched() -> SigSet {
+    [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGABRT,
+        Signal::SIGUSR1,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+        LOOK_AROUND,
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// Block the watched signals in this thread and all that follow, and start the watch.
+pub(super) fn start(inheritance: Inheritance, life: Arc<Life>) -> io::Result<()> {
+    let signals = watched();
+    signals.thread_set_mask()?;
+    let descriptor = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    nix::sys::prctl::set_pdeathsig(LOOK_AROUND)?;
+    thread::Builder::new()
+        .name("watch".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            let mut watch = Watch {
+                seen_resets: inheritance.board.reset_generation(),
+                inheritance,
+                life,
+                last_moment: None,
+            };
+            // The arbiter may have died between the fork and the line above.
+            watch.look_around();
+            loop {
+                watch.wait(&descriptor);
+                while let Ok(Some(info)) = descriptor.read_signal() {
+                    let signal = i32::try_from(info.ssi_signo)
+                        .ok()
+                        .and_then(|number| Signal::try_from(number).ok());
+                    if let Some(signal) = signal {
+                        watch.act_on(signal);
+                    }
+                }
+            }
+        })?;
+    Ok(())
+}
+
+struct Watch {
+    inheritance: Inheritance,
+    life: Arc<Life>,
+    seen_resets: u64,
+    /// When an orphaned worker leaves even if its request still runs.
+    last_moment: Option<Instant>,
+}
+
+impl Watch {
+    fn wait(&mut self, descriptor: &SignalFd) {
+        let timeout = match self.last_moment {
+            None => PollTimeout::NONE,
+            Some(moment) => poll_timeout(moment.saturating_duration_since(Instant::now())),
+        };
+        let mut polled = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+        let woken = poll(&mut polled, timeout);
+        let is_over = self.last_moment.is_some_and(|moment| Instant::now() >= moment);
+        if matches!(woken, Ok(0) | Err(Errno::EINTR)) && is_over {
+            self.life.leave_now(0);
+        }
+    }
+
+    fn act_on(&mut self, signal: Signal) {
+        match signal {
+            Signal::SIGTERM => self.life.stop(),
+            Signal::SIGINT | Signal::SIGQUIT => {
+                self.life.stop();
+                // Not synchronisation: Gunicorn's pause, in which a request may still end.
+                thread::sleep(QUIT_PAUSE);
+                self.cut_down("SystemExit: 0", "handle_quit", 0);
+            }
+            Signal::SIGABRT => {
+                self.life.stop();
+                self.cut_down("SystemExit: 1", "handle_abort", 1);
+            }
+            Signal::SIGUSR1 => {
+                self.inheritance.log.reopen();
+                if let Some(access) = &self.inheritance.access {
+                    access.reopen();
+                }
+            }
+            LOOK_AROUND => self.look_around(),
+            _ => {}
+        }
+    }
+
+    /// End the process: after answering the request in flight, or with `idle_code` without one.
+    fn cut_down(&self, exception: &str, handler: &str, idle_code: i32) -> ! {
+        match self.life.lay_down() {
+            Some(in_flight) => {
+                self.answer_for(&in_flight, exception, handler);
+                self.life.leave_now(0)
+            }
+            None => self.life.leave_now(idle_code),
+        }
+    }
+
+    fn answer_for(&self, in_flight: &InFlight, exception: &str, handler: &str) {
+        let head = in_flight.head.as_deref();
+        let request = head.map_or_else(
+            || "(no URI read)".to_owned(),
+            |head| format!("{} {}", head.method, head.target),
+        );
+        self.inheritance.log.say(&Phrase::ErrorHandlingRequest {
+            request: &request,
+            traceback: &format!(
+                "Traceback (most recent call last):\n  File \"labrat\", in {handler}\n{exception}"
+            ),
+        });
+        if let (Some(access), Some(head)) = (&self.inheritance.access, head) {
+            access.write(&Entry {
+                peer: in_flight.peer,
+                request: (&head.method, &head.target, head.version),
+                head: Some(head),
+                status: 500,
+                sent: 0,
+                response: None,
+                took: in_flight.since.elapsed(),
+            });
+        }
+        let page = reply::error_page(500, "Internal Server Error", "");
+        if let Err(error) = in_flight.connection.send_without_waiting(&page) {
+            self.inheritance.log.debug(&format!("Failed to send error message. {error}"));
+        }
+    }
+
+    fn look_around(&mut self) {
+        let resets = self.inheritance.board.reset_generation();
+        if resets != self.seen_resets {
+            self.seen_resets = resets;
+            if let Some(state) = self.life.state() {
+                state.undo_faults();
+                self.inheritance.seat.note_leak_blocks(state.leak_blocks());
+            }
+        }
+        if !arbiter_is_alive(self.inheritance.arbiter) && self.last_moment.is_none() {
+            self.last_moment = Some(Instant::now() + self.inheritance.settings.graceful_timeout);
+            self.life.stop();
+        }
+    }
+}
+
+/// Ask a worker to look around; a worker that has gone does not mind.
+pub(in crate::serve) fn nudge(pid: u32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        // ESRCH: it has gone, and with it its faults.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), LOOK_AROUND);
+    }
+}
