@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod memory;
 pub mod pressure;
 pub mod proc_files;
+pub mod out_of_memory;
 pub mod sys;
 mod unavailable;
 

@@ -60,8 +60,6 @@ phrases! {
     UsingWorker { class: &'a str } Info "Using worker: {class}";
     /// The fault endpoints are open to everybody who reaches this address.
     FaultsUnlocked { listeners: &'a str } Warning "Fault endpoints are open to anybody who reaches {listeners}: set LAB_KEY to lock them";
-    /// A knob made the pool listen elsewhere than it was told.
-    BoundElsewhere { address: &'a str } Warning "LAB_BIND_OVERRIDE is set: listening at {address} instead of where --bind says";
     /// First line of a worker.
     Booting { pid: u32 } Info "Booting worker with pid: {pid}";
     /// Last line of a worker that could say goodbye.

@@ -65,6 +65,17 @@ impl Listener {
         }
     }
 
+    /// A second descriptor of the same socket.
+    ///
+    /// # Errors
+    /// Those of dup(2).
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
+            Self::Unix(listener) => Self::Unix(listener.try_clone()?),
+        })
+    }
+
     /// Whether the listener can be reached from other machines.
     pub fn is_public(&self) -> bool {
         match self {
@@ -75,12 +86,9 @@ impl Listener {
         }
     }
 
-    /// Local address of a TCP listener.
-    pub fn tcp_address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(_) => None,
-        }
+    /// Whether it is a local socket, whose accept queue the kernel does not report.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Unix(_))
     }
 
     /// The listener as Gunicorn names it: `http://127.0.0.1:8000` or `unix:/path`.

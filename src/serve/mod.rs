@@ -1,15 +1,23 @@
-//! The pre-fork server: an arbiter without threads or async runtime, and workers that are processes.
+//! The pre-fork server: one arbiter without threads or async runtime, and workers that are
+//! processes and share its listening sockets.
+//!
+//! [`run`] takes resolved [`settings`] and returns an exit code. The [`arbiter`] decides and
+//! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
+//! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
+//! processes of the pool see of each other; [`control`] is the socket for whoever stands beside.
+//!
+//! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
 
 pub mod access_log;
+pub mod arbiter;
 pub mod clock;
 pub mod console;
+pub mod control;
 pub mod http;
 pub mod listener;
 pub mod scoreboard;
 pub mod settings;
+mod start;
+pub mod worker;
 
-/// Run a pool until it is told to stop, and return the exit code of the process.
-pub fn run(settings: settings::Settings) -> u8 {
-    drop(settings);
-    1
-}
+pub use start::{StartError, run};

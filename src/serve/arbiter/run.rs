@@ -150,7 +150,7 @@ impl Arbiter {
         let Some(path) = self.settings.control_socket.clone() else {
             return;
         };
-        match ControlServer::open(&path) {
+        match ControlServer::open(&path, self.settings.control_socket_mode) {
             Ok(server) => {
                 self.log.say(&Phrase::ControlListening {
                     path: &path.display().to_string(),
@@ -216,15 +216,22 @@ impl Arbiter {
     }
 
     fn answer_control(&mut self) {
-        let Some(mut control) = self.control.take() else {
-            return;
-        };
-        for request in control.receive() {
+        let requests = self
+            .control
+            .as_mut()
+            .map(ControlServer::receive)
+            .unwrap_or_default();
+        for request in requests {
+            // The socket stays in its place meanwhile: a command may fork, and the child must
+            // find it there to close it.
             let answer = self.answer_command(&request);
-            control.answer(request, &answer);
+            if let Some(control) = &mut self.control {
+                control.answer(&request, &answer);
+            }
         }
-        control.flush();
-        self.control = Some(control);
+        if let Some(control) = &mut self.control {
+            control.flush();
+        }
     }
 
     fn pass(&mut self) {

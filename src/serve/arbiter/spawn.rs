@@ -9,6 +9,7 @@ use crate::machine::sys;
 use crate::serve::console::Phrase;
 use crate::serve::control::Request;
 use crate::serve::scoreboard::SEATS;
+use crate::serve::settings::{Resolved, config_lines};
 use crate::serve::worker::{self, Inheritance};
 
 impl Arbiter {
@@ -144,7 +145,19 @@ impl Arbiter {
     }
 
     fn show_config(&self) -> Value {
-        crate::serve::settings::as_json(&self.settings)
+        let resolved = Resolved {
+            settings: (*self.settings).clone(),
+            warnings: Vec::new(),
+            check_config: false,
+            print_config: false,
+        };
+        let lines = config_lines(&resolved);
+        lines
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, value)| (name.trim().to_owned(), Value::from(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     fn show_listeners(&self) -> Value {

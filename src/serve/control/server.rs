@@ -62,11 +62,11 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Open the socket with mode 0600, its folder with 0700 where it has to be made.
+    /// Open the socket with this mode, its folder with 0700 where it has to be made.
     ///
     /// # Errors
     /// When another arbiter answers there, or the system refuses.
-    pub fn open(path: &Path) -> Result<Self, ControlError> {
+    pub fn open(path: &Path, mode: u32) -> Result<Self, ControlError> {
         let system = |source| ControlError::System {
             path: path.to_owned(),
             source,
@@ -84,7 +84,7 @@ impl ControlServer {
         let listener = UnixListener::bind(path);
         umask(before);
         let listener = listener.map_err(system)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(system)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(system)?;
         listener.set_nonblocking(true).map_err(system)?;
         Ok(Self {
             path: path.to_owned(),
@@ -136,7 +136,7 @@ impl ControlServer {
     }
 
     /// Queue the answer to a command.
-    pub fn answer(&mut self, request: Request, result: &Result<Value, String>) {
+    pub fn answer(&mut self, request: &Request, result: &Result<Value, String>) {
         if let Some(client) = self
             .clients
             .iter_mut()
@@ -237,13 +237,13 @@ mod tests {
     fn the_socket_is_private_and_a_living_one_is_not_stolen() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("made").join("labrat.ctl");
-        let server = ControlServer::open(&path).unwrap();
+        let server = ControlServer::open(&path, 0o600).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
-        assert!(matches!(ControlServer::open(&path), Err(ControlError::InUse { .. })));
+        assert!(matches!(ControlServer::open(&path, 0o600), Err(ControlError::InUse { .. })));
         drop(server);
-        let server = ControlServer::open(&path).expect("a dead one is taken over");
+        let server = ControlServer::open(&path, 0o600).expect("a dead one is taken over");
         server.remove();
         assert!(!path.exists());
     }
@@ -253,6 +253,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("labrat.ctl");
         std::fs::write(&path, "notes").unwrap();
-        assert!(matches!(ControlServer::open(&path), Err(ControlError::NoSocket { .. })));
+        assert!(matches!(ControlServer::open(&path, 0o600), Err(ControlError::NoSocket { .. })));
     }
 }

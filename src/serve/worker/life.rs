@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::Inheritance;
 use super::watch;
@@ -36,6 +37,8 @@ pub(super) struct Life {
     alive: AtomicBool,
     leaving: AtomicBool,
     wake: EventFd,
+    /// The same for a main thread that is an event loop.
+    stopped: Notify,
     in_flight: Mutex<Option<InFlight>>,
     state: OnceLock<Arc<AppState>>,
     log: Arc<ErrorLog>,
@@ -48,6 +51,7 @@ impl Life {
             alive: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            stopped: Notify::new(),
             in_flight: Mutex::new(None),
             state: OnceLock::new(),
             log: Arc::clone(&inheritance.log),
@@ -66,6 +70,12 @@ impl Life {
         self.alive.store(false, Ordering::Release);
         // The counter of an eventfd cannot overflow by ones.
         let _ = self.wake.write(1);
+        self.stopped.notify_one();
+    }
+
+    /// Wait to be told to stop.
+    pub async fn stopped(&self) {
+        self.stopped.notified().await;
     }
 
     /// The application's state, once it is loaded.

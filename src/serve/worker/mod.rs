@@ -26,6 +26,7 @@ use super::settings::{Settings, WorkerClass};
 use life::Life;
 
 pub use boot::{BootFailure, Environment, check_application};
+pub(super) use view::{accept_queues, ask_for_reset};
 
 /// Exit code after an unexpected error while serving (Gunicorn's `sys.exit(-1)`).
 const UNEXPECTED: i32 = 255;

@@ -1,6 +1,9 @@
 //! The pool as its application sees it: the scoreboard and the listeners' accept queues.
 
+use std::os::fd::AsFd;
+
 use crate::app::pool::{AcceptQueue, Pool, PoolSnapshot};
+use crate::machine::accept_queue;
 use crate::serve::listener::Listener;
 use crate::serve::scoreboard::Scoreboard;
 
@@ -33,10 +36,10 @@ pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue
         .iter()
         .map(|listener| AcceptQueue {
             listener: listener.name(),
-            waiting: match listener.tcp_address() {
-                Some(address) => crate::machine::accept_queue::length(address)
-                    .map_err(|error| error.to_string()),
-                None => Err("the kernel does not report it for local sockets".to_owned()),
+            waiting: if listener.is_local() {
+                Err("the kernel does not report it for local sockets".to_owned())
+            } else {
+                accept_queue::of_socket(&listener.as_fd()).map_err(|error| error.to_string())
             },
         })
         .collect()

@@ -1,0 +1,270 @@
+//! The async worker: an event loop that holds many requests at the same time.
+//!
+//! A slow request waits without holding anything up; a heavy one still does, because there is one
+//! thread. HTTP is hyper's here: what Gunicorn's own parser would refuse with a page, hyper
+//! refuses with a bare 400.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use http::HeaderValue;
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::Service;
+
+use super::boot::Application;
+use super::life::Life;
+use super::sync::request_limit;
+use super::{Inheritance, arbiter_is_alive};
+use crate::serve::access_log::Entry;
+use crate::serve::console::Phrase;
+use crate::serve::http::head::{BodyFraming, Head};
+use crate::serve::http::reply;
+use crate::serve::listener::Listener;
+use crate::serve::scoreboard::Seat;
+
+/// Longest pause between two heartbeats.
+const PASS: Duration = Duration::from_secs(1);
+
+/// Serve until told to stop, then wait for what is in flight.
+pub(super) fn serve(
+    inheritance: &Inheritance,
+    life: &Arc<Life>,
+    application: &Application,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (stopping, _) = watch::channel(false);
+    let house = Arc::new(House {
+        inheritance: inheritance.clone(),
+        life: Arc::clone(life),
+        application: application.clone(),
+        places: Arc::new(Semaphore::new(inheritance.settings.worker_connections.max(1))),
+        served: AtomicU64::new(0),
+        limit: request_limit(inheritance),
+        stopping,
+    });
+    let served = runtime.block_on(house.run());
+    // What is still running is over its time: the process ends with it.
+    runtime.shutdown_background();
+    served
+}
+
+struct House {
+    inheritance: Inheritance,
+    life: Arc<Life>,
+    application: Application,
+    /// One permit a connection.
+    places: Arc<Semaphore>,
+    served: AtomicU64,
+    limit: u64,
+    /// Turns true when connections should finish.
+    stopping: watch::Sender<bool>,
+}
+
+impl House {
+    async fn run(self: &Arc<Self>) -> io::Result<()> {
+        let mut acceptors = Vec::new();
+        for listener in self.inheritance.listeners.iter() {
+            acceptors.push(match listener.try_clone()? {
+                Listener::Tcp(listener) => {
+                    let listener = TcpListener::from_std(listener)?;
+                    tokio::spawn(Arc::clone(self).accept_tcp(listener))
+                }
+                Listener::Unix(listener) => {
+                    let listener = UnixListener::from_std(listener)?;
+                    tokio::spawn(Arc::clone(self).accept_unix(listener))
+                }
+            });
+        }
+        self.beat_until_told().await;
+        self.stopping.send_replace(true);
+        for acceptor in acceptors {
+            acceptor.abort();
+        }
+        let all = u32::try_from(self.inheritance.settings.worker_connections.max(1));
+        let finished = self.places.acquire_many(all.unwrap_or(u32::MAX));
+        // Whoever is not done by then is cut off.
+        let _ = tokio::time::timeout(self.inheritance.settings.graceful_timeout, finished).await;
+        Ok(())
+    }
+
+    /// Heartbeats, until the worker is to stop or its arbiter is gone.
+    async fn beat_until_told(&self) {
+        let pause = match self.inheritance.settings.timeout / 2 {
+            Duration::ZERO => PASS,
+            half => half.min(PASS),
+        };
+        while self.life.is_alive() {
+            let seat = &self.inheritance.seat;
+            seat.beat();
+            seat.note_leak_blocks(self.application.state.leak_blocks());
+            if !arbiter_is_alive(self.inheritance.arbiter) {
+                self.inheritance.log.say(&Phrase::ParentChanged {
+                    pid: std::process::id(),
+                });
+                break;
+            }
+            // Woken early is told to stop; not woken is time for the next heartbeat.
+            let _ = tokio::time::timeout(pause, self.life.stopped()).await;
+        }
+    }
+
+    async fn accept_tcp(self: Arc<Self>, listener: TcpListener) {
+        while let Some(place) = self.free_place().await {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.attend(stream, Some(peer), place),
+                Err(error) => return self.give_up(&error),
+            }
+        }
+    }
+
+    async fn accept_unix(self: Arc<Self>, listener: UnixListener) {
+        while let Some(place) = self.free_place().await {
+            match listener.accept().await {
+                Ok((stream, _)) => self.attend(stream, None, place),
+                Err(error) => return self.give_up(&error),
+            }
+        }
+    }
+
+    /// Wait until one more connection may be held; `None` when no more are taken.
+    async fn free_place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        (!*self.stopping.borrow()).then_some(place)
+    }
+
+    fn give_up(&self, error: &io::Error) {
+        self.inheritance.log.say(&Phrase::SocketError {
+            error: &error.to_string(),
+        });
+        self.life.stop();
+    }
+
+    fn attend<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>, place: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let house = Arc::clone(self);
+        tokio::spawn(async move {
+            house.converse(stream, peer).await;
+            drop(place);
+        });
+    }
+
+    async fn converse<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let house = Arc::clone(self);
+        let service = service_fn(move |request| Arc::clone(&house).answer(request, peer));
+        let keep_alive = self.inheritance.settings.keep_alive;
+        let mut builder = http1::Builder::new();
+        builder
+            .title_case_headers(true)
+            .timer(TokioTimer::new())
+            .keep_alive(!keep_alive.is_zero());
+        if !keep_alive.is_zero() {
+            builder.header_read_timeout(keep_alive);
+        }
+        let mut talk = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut stopping = self.stopping.subscribe();
+        let outcome = tokio::select! {
+            outcome = talk.as_mut() => outcome,
+            () = told_to_finish(&mut stopping) => {
+                talk.as_mut().graceful_shutdown();
+                talk.await
+            }
+        };
+        if let Err(error) = outcome {
+            self.inheritance.log.debug(&format!("Closing connection. {error}"));
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+        peer: Option<SocketAddr>,
+    ) -> Result<http::Response<Body>, Infallible> {
+        let target = request.uri().path_and_query().map_or("/", |both| both.as_str());
+        let _busy = Busy::begin(&self.inheritance.seat, request.method().as_str(), target);
+        let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
+        if served >= self.limit && self.life.is_alive() {
+            self.inheritance.log.say(&Phrase::Autorestarting {});
+            self.life.stop();
+        }
+        let began = Instant::now();
+        let head = self.inheritance.access.is_some().then(|| head_of(&request));
+        let mut router = self.application.router.clone();
+        let Ok(mut response) = router.call(request.map(Body::new)).await;
+        response
+            .headers_mut()
+            .insert(http::header::SERVER, HeaderValue::from_static(reply::SERVER));
+        if let (Some(access), Some(head)) = (&self.inheritance.access, &head) {
+            let sent = response.body().size_hint().exact().unwrap_or(0);
+            access.write(&Entry {
+                peer,
+                request: (&head.method, &head.target, head.version),
+                head: Some(head),
+                status: response.status().as_u16(),
+                sent: usize::try_from(sent).unwrap_or(usize::MAX),
+                response: Some(response.headers()),
+                took: began.elapsed(),
+            });
+        }
+        Ok(response)
+    }
+}
+
+/// Marks the seat busy for as long as it lives, also when the client leaves in the middle.
+struct Busy(Seat);
+
+impl Busy {
+    fn begin(seat: &Seat, method: &str, target: &str) -> Self {
+        seat.begin();
+        seat.describe(method, target);
+        Self(seat.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Wait until connections should finish.
+async fn told_to_finish(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it the worker.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// The head as the access log wants it.
+fn head_of(request: &http::Request<Incoming>) -> Head {
+    Head {
+        method: request.method().as_str().to_owned(),
+        target: request.uri().to_string(),
+        version: if request.version() == http::Version::HTTP_10 { (1, 0) } else { (1, 1) },
+        headers: request
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.as_str().to_ascii_uppercase(), value)
+            })
+            .collect(),
+        body: BodyFraming::Length(0),
+        expects_continue: false,
+        consumed: 0,
+    }
+}

@@ -1,0 +1,187 @@
+//! The gthread worker: a main thread that accepts and keeps idle connections, and a pool of
+//! threads that serve requests.
+//!
+//! The main thread beats every second whatever the threads do, so a slow request never times the
+//! worker out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use super::boot::Application;
+use super::gthread_pool::{Exchange, Returned, Visit};
+use super::life::{Life, poll_timeout};
+use super::sync::request_limit;
+use super::{Inheritance, arbiter_is_alive};
+use crate::serve::console::Phrase;
+use crate::serve::listener::Connection;
+
+/// Longest pause between two heartbeats.
+const PASS: Duration = Duration::from_secs(1);
+
+/// Serve until told to stop, then wait for what is in flight.
+pub(super) fn serve(
+    inheritance: &Inheritance,
+    life: &Arc<Life>,
+    application: &Application,
+) -> io::Result<()> {
+    let exchange = Exchange::start(inheritance, life, application, request_limit(inheritance))?;
+    let mut worker = ThreadWorker {
+        inheritance,
+        life,
+        exchange,
+        kept: Vec::new(),
+        connections: 0,
+    };
+    worker.serve()?;
+    worker.finish()
+}
+
+/// An idle connection and when it is closed.
+struct Kept {
+    visit: Visit,
+    until: Instant,
+}
+
+struct ThreadWorker<'a> {
+    inheritance: &'a Inheritance,
+    life: &'a Life,
+    exchange: Arc<Exchange>,
+    kept: Vec<Kept>,
+    /// Connections held: in the threads, waiting for one, or idle.
+    connections: usize,
+}
+
+impl ThreadWorker<'_> {
+    fn serve(&mut self) -> io::Result<()> {
+        while self.life.is_alive() {
+            self.inheritance.seat.beat();
+            let may_accept = self.connections < self.inheritance.settings.worker_connections;
+            let ready = self.wait(may_accept, PASS)?;
+            for number in ready {
+                self.accept(number)?;
+            }
+            if !arbiter_is_alive(self.inheritance.arbiter) {
+                self.inheritance.log.say(&Phrase::ParentChanged {
+                    pid: std::process::id(),
+                });
+                break;
+            }
+            self.close_expired();
+        }
+        Ok(())
+    }
+
+    /// Take no more, and give what is in flight the graceful timeout.
+    fn finish(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + self.inheritance.settings.graceful_timeout;
+        // Idle connections have nothing in flight.
+        self.connections -= self.kept.len();
+        self.kept.clear();
+        while self.connections > 0 && Instant::now() < deadline {
+            self.inheritance.seat.beat();
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.wait(false, left.min(PASS))?;
+            self.connections -= self.kept.len();
+            self.kept.clear();
+        }
+        Ok(())
+    }
+
+    /// Wait for listeners, idle connections, and threads that are done. Returns the listeners
+    /// that have a connection.
+    fn wait(&mut self, may_accept: bool, at_most: Duration) -> io::Result<Vec<usize>> {
+        let listeners = if may_accept {
+            self.inheritance.listeners.as_slice()
+        } else {
+            &[]
+        };
+        let next_expiry = self
+            .kept
+            .iter()
+            .map(|kept| kept.until.saturating_duration_since(Instant::now()))
+            .min()
+            .unwrap_or(at_most);
+        let mut polled: Vec<PollFd<'_>> = listeners
+            .iter()
+            .map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN))
+            .chain(
+                self.kept
+                    .iter()
+                    .map(|kept| PollFd::new(kept.visit.connection.as_fd(), PollFlags::POLLIN)),
+            )
+            .collect();
+        polled.push(PollFd::new(self.life.wake_descriptor().as_fd(), PollFlags::POLLIN));
+        match poll(&mut polled, poll_timeout(at_most.min(next_expiry))) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready: Vec<bool> = polled.iter().map(|place| place.any().unwrap_or(false)).collect();
+        drop(polled);
+        let count = listeners.len();
+        let mut place = count;
+        let kept = std::mem::take(&mut self.kept);
+        for kept in kept {
+            if ready[place] {
+                self.exchange.submit(kept.visit);
+            } else {
+                self.kept.push(kept);
+            }
+            place += 1;
+        }
+        if ready[place] {
+            self.life.drain_wake();
+        }
+        self.take_back();
+        Ok((0..count).filter(|&number| ready[number]).collect())
+    }
+
+    fn take_back(&mut self) {
+        for returned in self.exchange.take_returned() {
+            match returned {
+                Returned::Keep(visit) if self.life.is_alive() => self.kept.push(Kept {
+                    visit,
+                    until: Instant::now() + self.inheritance.settings.keep_alive,
+                }),
+                Returned::Keep(_) | Returned::Close => self.connections -= 1,
+            }
+        }
+    }
+
+    fn accept(&mut self, number: usize) -> io::Result<()> {
+        match self.inheritance.listeners[number].accept() {
+            Ok((connection, peer)) => {
+                self.admit(connection, peer);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::Interrupted => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn admit(&mut self, connection: Connection, peer: Option<SocketAddr>) {
+        self.connections += 1;
+        self.exchange.submit(Visit {
+            connection: Arc::new(connection),
+            peer,
+            buffer: Vec::new(),
+            is_new: true,
+        });
+    }
+
+    fn close_expired(&mut self) {
+        let now = Instant::now();
+        let before = self.kept.len();
+        self.kept.retain(|kept| kept.until > now);
+        self.connections -= before - self.kept.len();
+    }
+}
