@@ -7,9 +7,9 @@
 pub mod accept_queue;
 pub mod cgroup;
 pub mod memory;
+pub mod out_of_memory;
 pub mod pressure;
 pub mod proc_files;
-pub mod out_of_memory;
 pub mod sys;
 mod unavailable;
 

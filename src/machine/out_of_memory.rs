@@ -44,7 +44,10 @@ impl OutOfMemoryKills {
     /// The counter that went up between `self` and `later`. The machine-wide counter counts only
     /// where no cgroup's is there: somebody else's kill is not ours.
     pub fn moved_to(&self, later: &Self) -> Option<Moved> {
-        let has_cgroup = later.counters.keys().any(|name| name.starts_with("/sys/fs/cgroup"));
+        let has_cgroup = later
+            .counters
+            .keys()
+            .any(|name| name.starts_with("/sys/fs/cgroup"));
         later.counters.iter().find_map(|(counter, &after)| {
             let before = *self.counters.get(counter)?;
             let counts = !has_cgroup || counter.starts_with("/sys/fs/cgroup");
@@ -106,27 +109,43 @@ mod tests {
     fn both_cgroup_versions_name_their_file() {
         assert_eq!(
             sources_of("0::/system.slice/app\n"),
-            [PathBuf::from("/sys/fs/cgroup/system.slice/app/memory.events.local")]
+            [PathBuf::from(
+                "/sys/fs/cgroup/system.slice/app/memory.events.local"
+            )]
         );
         assert_eq!(
             sources_of("5:memory:/box\n4:cpu,cpuacct:/\n"),
-            [PathBuf::from("/sys/fs/cgroup/memory/box/memory.oom_control")]
+            [PathBuf::from(
+                "/sys/fs/cgroup/memory/box/memory.oom_control"
+            )]
         );
     }
 
     #[test]
     fn the_counter_is_read_from_all_three_files() {
         assert_eq!(oom_kill_line("low 0\noom 2\noom_kill 3\n"), Some(3));
-        assert_eq!(oom_kill_line("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), Some(1));
+        assert_eq!(
+            oom_kill_line("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
+            Some(1)
+        );
         assert_eq!(oom_kill_line("pgscan 4\n"), None);
     }
 
     #[test]
     fn only_a_counter_of_ours_that_moved_is_evidence() {
-        let before = kills(&[("/proc/vmstat", 1), ("/sys/fs/cgroup/a/memory.events.local", 0)]);
-        let elsewhere = kills(&[("/proc/vmstat", 2), ("/sys/fs/cgroup/a/memory.events.local", 0)]);
+        let before = kills(&[
+            ("/proc/vmstat", 1),
+            ("/sys/fs/cgroup/a/memory.events.local", 0),
+        ]);
+        let elsewhere = kills(&[
+            ("/proc/vmstat", 2),
+            ("/sys/fs/cgroup/a/memory.events.local", 0),
+        ]);
         assert_eq!(before.moved_to(&elsewhere), None);
-        let here = kills(&[("/proc/vmstat", 2), ("/sys/fs/cgroup/a/memory.events.local", 1)]);
+        let here = kills(&[
+            ("/proc/vmstat", 2),
+            ("/sys/fs/cgroup/a/memory.events.local", 1),
+        ]);
         assert_eq!(before.moved_to(&here).map(|moved| moved.after), Some(1));
         assert_eq!(
             kills(&[("/proc/vmstat", 1)]).moved_to(&kills(&[("/proc/vmstat", 2)])),

@@ -111,7 +111,9 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
     let protocol = format!("HTTP/{major}.{minor}");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match name {
-        "h" => entry.peer.map_or_else(String::new, |peer| peer.ip().to_string()),
+        "h" => entry
+            .peer
+            .map_or_else(String::new, |peer| peer.ip().to_string()),
         "t" => Zoned::now().strftime("[%d/%b/%Y:%H:%M:%S %z]").to_string(),
         "r" => format!("{method} {target} {protocol}"),
         "s" => entry.status.to_string(),
@@ -143,7 +145,10 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
         return entry
             .response
             .and_then(|headers| headers.get(header))
-            .map_or_else(|| "-".to_owned(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            .map_or_else(
+                || "-".to_owned(),
+                |value| String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            );
     }
     // `{NAME}e` is the WSGI environment, of which only the request's own variables exist here.
     match named("}e").map(str::to_ascii_lowercase).as_deref() {

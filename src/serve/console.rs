@@ -171,7 +171,10 @@ impl ErrorLog {
 
     /// The file behind the log; `None` for standard error.
     pub fn file(&self) -> Option<File> {
-        self.file.lock().as_ref().and_then(|file| file.try_clone().ok())
+        self.file
+            .lock()
+            .as_ref()
+            .and_then(|file| file.try_clone().ok())
     }
 
     fn write_line(&self, line: &str) {
@@ -240,6 +243,10 @@ mod tests {
         std::fs::rename(&path, directory.path().join("old")).unwrap();
         log.reopen();
         log.say(&Phrase::HangUp {});
-        assert!(std::fs::read_to_string(&path).unwrap().contains("Hang up: Master"));
+        assert!(
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .contains("Hang up: Master")
+        );
     }
 }

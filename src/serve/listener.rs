@@ -250,7 +250,11 @@ fn open_tcp(host: &str, port: u16, settings: &Settings) -> io::Result<Listener> 
         // Gunicorn takes what the name resolves to in IPv4, unless it was written as IPv6.
         .min_by_key(|address| u8::from(address.is_ipv6()))
         .ok_or_else(|| io::Error::new(io::ErrorKind::AddrNotAvailable, "no address"))?;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_tcp_nodelay(true)?;
     socket.set_reuse_address(true)?;
     if settings.reuse_port {
@@ -303,7 +307,10 @@ fn python_address(address: &BindAddress) -> String {
 /// The error as Python prints it: `[Errno 98] Address already in use`.
 fn python_error(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(number) => format!("[Errno {number}] {}", nix::errno::Errno::from_raw(number).desc()),
+        Some(number) => format!(
+            "[Errno {number}] {}",
+            nix::errno::Errno::from_raw(number).desc()
+        ),
         None => error.to_string(),
     }
 }

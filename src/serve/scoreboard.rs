@@ -123,7 +123,8 @@ impl Seat {
 
     /// Say which process holds the seat.
     pub fn occupy(&self, pid: u32) {
-        self.field(Field::Pid).store(u64::from(pid), Ordering::Release);
+        self.field(Field::Pid)
+            .store(u64::from(pid), Ordering::Release);
     }
 
     /// Empty the seat.
@@ -175,20 +176,25 @@ impl Seat {
     /// The connection is done with, answered or not.
     pub fn end(&self) {
         // Never below zero: a seat may have been cleared under a worker that is on its way out.
-        let _ = self
-            .field(Field::InFlight)
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| count.checked_sub(1));
+        let _ = self.field(Field::InFlight).fetch_update(
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+            |count| count.checked_sub(1),
+        );
     }
 
     /// How many leaked blocks the worker holds.
     pub fn note_leak_blocks(&self, blocks: u64) {
-        self.field(Field::LeakBlocks).store(blocks, Ordering::Relaxed);
+        self.field(Field::LeakBlocks)
+            .store(blocks, Ordering::Relaxed);
     }
 
     /// What the seat shows; `None` when it is empty.
     pub fn snapshot(&self) -> Option<WorkerSnapshot> {
         let get = |field: Field| self.field(field).load(Ordering::Acquire);
-        let pid = u32::try_from(get(Field::Pid)).ok().filter(|&pid| pid != 0)?;
+        let pid = u32::try_from(get(Field::Pid))
+            .ok()
+            .filter(|&pid| pid != 0)?;
         let last_heartbeat = self.heartbeat_age();
         let in_flight = u32::try_from(get(Field::InFlight)).unwrap_or(u32::MAX);
         let activity = match (in_flight, last_heartbeat) {
@@ -238,9 +244,14 @@ mod tests {
         seat.begin();
         seat.describe("GET", "/slow?seconds=3");
         let snapshot = board.workers().remove(0);
-        assert_eq!((snapshot.pid, snapshot.age, snapshot.requests), (4242, 9, 1));
+        assert_eq!(
+            (snapshot.pid, snapshot.age, snapshot.requests),
+            (4242, 9, 1)
+        );
         match snapshot.activity {
-            Activity::Busy { request, in_flight, .. } => {
+            Activity::Busy {
+                request, in_flight, ..
+            } => {
                 assert_eq!((request.as_str(), in_flight), ("GET /slow?seconds=3", 1));
             }
             other => panic!("busy expected, got {other:?}"),

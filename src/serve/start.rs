@@ -85,7 +85,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         settings.worker_class = WorkerClass::Gthread;
     }
     if let Some(path) = &settings.chdir {
-        std::env::set_current_dir(path).map_err(|_| StartError::Directory { path: path.clone() })?;
+        std::env::set_current_dir(path)
+            .map_err(|_| StartError::Directory { path: path.clone() })?;
     }
     let log = open_error_log(&settings)?;
     let access = open_access_log(&settings)?;
@@ -96,7 +97,11 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     log.say(&Phrase::Starting {
         version: env!("CARGO_PKG_VERSION"),
     });
-    let pidfile = settings.pidfile.as_deref().map(Pidfile::write).transpose()?;
+    let pidfile = settings
+        .pidfile
+        .as_deref()
+        .map(Pidfile::write)
+        .transpose()?;
     let signals = block_signals().map_err(|errno| StartError::System {
         call: "signalfd",
         errno,
@@ -116,7 +121,10 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         signals,
         pidfile,
     })
-    .map_err(|errno| StartError::System { call: "mmap", errno })
+    .map_err(|errno| StartError::System {
+        call: "mmap",
+        errno,
+    })
 }
 
 fn announce(
@@ -142,7 +150,9 @@ fn announce(
         .filter(|listener| listener.is_public())
         .map(Listener::name)
         .collect();
-    let is_locked = environment.get(knobs::LAB_KEY).is_some_and(|key| !key.is_empty());
+    let is_locked = environment
+        .get(knobs::LAB_KEY)
+        .is_some_and(|key| !key.is_empty());
     if !public.is_empty() && !is_locked {
         log.say(&Phrase::FaultsUnlocked {
             listeners: &public.join(","),
@@ -153,15 +163,16 @@ fn announce(
 fn open_error_log(settings: &Settings) -> Result<Arc<ErrorLog>, StartError> {
     let target = settings.error_log.clone();
     let path = path_of(&target);
-    let log = ErrorLog::open(settings.log_level, target).map_err(|source| StartError::Log {
-        path,
-        source,
-    })?;
+    let log = ErrorLog::open(settings.log_level, target)
+        .map_err(|source| StartError::Log { path, source })?;
     if settings.capture_output
         && let Some(file) = log.file()
     {
         let redirected = nix::unistd::dup2_stdout(&file).and(nix::unistd::dup2_stderr(&file));
-        redirected.map_err(|errno| StartError::System { call: "dup2", errno })?;
+        redirected.map_err(|errno| StartError::System {
+            call: "dup2",
+            errno,
+        })?;
     }
     Ok(Arc::new(log))
 }

@@ -93,6 +93,9 @@ mod tests {
         pidfile.remove();
         assert!(!path.exists());
         std::fs::write(&path, "1\n").unwrap();
-        assert!(matches!(Pidfile::write(&path), Err(PidfileError::Running { pid: 1, .. })));
+        assert!(matches!(
+            Pidfile::write(&path),
+            Err(PidfileError::Running { pid: 1, .. })
+        ));
     }
 }

@@ -158,7 +158,11 @@ impl Roster {
         match &self.phase {
             Phase::Stopping { quick, .. } => {
                 let impatient = matches!(signal, Signal::SIGINT | Signal::SIGQUIT) && !quick;
-                if impatient { self.hurry(now) } else { Vec::new() }
+                if impatient {
+                    self.hurry(now)
+                } else {
+                    Vec::new()
+                }
             }
             Phase::Reloading { .. }
                 if !matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) =>
@@ -211,12 +215,19 @@ impl Roster {
             reason,
         };
         let mut orders = vec![Order::CloseListeners];
-        orders.extend(self.signal_all(if quick { Signal::SIGQUIT } else { Signal::SIGTERM }));
+        orders.extend(self.signal_all(if quick {
+            Signal::SIGQUIT
+        } else {
+            Signal::SIGTERM
+        }));
         orders
     }
 
     fn hurry(&mut self, now: Duration) -> Vec<Order> {
-        if let Phase::Stopping { deadline, quick, .. } = &mut self.phase {
+        if let Phase::Stopping {
+            deadline, quick, ..
+        } = &mut self.phase
+        {
             *quick = true;
             *deadline = now + QUICK_GRACE;
         }
@@ -300,7 +311,10 @@ impl Roster {
                 last_old_age,
                 deadline,
             } => {
-                let old_left = self.members.values().any(|member| member.age <= last_old_age);
+                let old_left = self
+                    .members
+                    .values()
+                    .any(|member| member.age <= last_old_age);
                 if old_left && now < deadline {
                     return Vec::new();
                 }
@@ -427,7 +441,10 @@ fn last_words(pid: i32, ending: Ending, killed: Option<KillReason>) -> Vec<Order
 
 fn farewell(reason: Option<(&'static str, u8)>) -> Vec<Order> {
     match reason {
-        None => vec![Order::Say(Phrase::ShuttingDown {}), Order::Leave { code: 0 }],
+        None => vec![
+            Order::Say(Phrase::ShuttingDown {}),
+            Order::Leave { code: 0 },
+        ],
         Some((reason, code)) => vec![
             Order::Say(Phrase::ShuttingDownFailed {}),
             Order::Say(Phrase::Reason { reason }),

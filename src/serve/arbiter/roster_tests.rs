@@ -91,7 +91,10 @@ fn a_dead_worker_is_replaced_by_a_new_one() {
 fn a_silent_worker_is_aborted_then_killed_and_the_kill_is_owned_up_to() {
     let mut world = World::new(1);
     world.pass(30 * SECOND);
-    assert!(world.signals.is_empty(), "exactly the timeout is not yet silence");
+    assert!(
+        world.signals.is_empty(),
+        "exactly the timeout is not yet silence"
+    );
     world.pass(SECOND);
     assert_eq!(world.said, ["WORKER TIMEOUT (pid:100)"]);
     assert_eq!(world.signals, [(100, Signal::SIGABRT)]);
@@ -127,14 +130,24 @@ fn term_closes_the_listeners_waits_and_leaves_with_zero() {
     let mut world = World::new(2);
     world.signal(Signal::SIGTERM);
     assert!(!world.listening);
-    assert_eq!(world.signals, [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]);
+    assert_eq!(
+        world.signals,
+        [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]
+    );
     world.exit(100, Ending::Exited(0));
     world.pass(SECOND);
-    assert_eq!((world.left, world.roster.alive()), (None, 1), "not replaced, not over");
+    assert_eq!(
+        (world.left, world.roster.alive()),
+        (None, 1),
+        "not replaced, not over"
+    );
     world.exit(101, Ending::Exited(0));
     world.pass(SECOND);
     assert_eq!(world.left, Some(0));
-    assert_eq!(world.said, ["Handling signal: term", "Shutting down: Master"]);
+    assert_eq!(
+        world.said,
+        ["Handling signal: term", "Shutting down: Master"]
+    );
 }
 
 #[test]
@@ -145,7 +158,10 @@ fn the_graceful_timeout_ends_in_a_kill_without_a_word() {
     assert_eq!(world.signals.last(), Some(&(100, Signal::SIGKILL)));
     world.exit(100, Ending::Signalled(Signal::SIGKILL));
     world.pass(Duration::ZERO);
-    assert_eq!(world.said, ["Handling signal: term", "Shutting down: Master"]);
+    assert_eq!(
+        world.said,
+        ["Handling signal: term", "Shutting down: Master"]
+    );
     assert_eq!(world.left, Some(0));
 }
 
@@ -155,7 +171,10 @@ fn an_impatient_signal_hurries_a_graceful_stop_once() {
     world.signal(Signal::SIGTERM);
     world.signal(Signal::SIGINT);
     world.signal(Signal::SIGINT);
-    assert_eq!(world.said, ["Handling signal: term", "Quick shutdown requested"]);
+    assert_eq!(
+        world.said,
+        ["Handling signal: term", "Quick shutdown requested"]
+    );
     world.pass(2 * SECOND);
     assert_eq!(world.signals.last(), Some(&(100, Signal::SIGKILL)));
 }
@@ -170,7 +189,12 @@ fn a_failed_boot_ends_in_its_reason_and_code_however_many_workers_fail() {
         world.pass(SECOND);
         assert_eq!(world.left, u8::try_from(code).ok());
         assert_eq!(world.said.last().unwrap(), &format!("Reason: {reason}"));
-        assert_eq!(world.said.len(), 6, "one line a worker, then two: {:?}", world.said);
+        assert_eq!(
+            world.said.len(),
+            6,
+            "one line a worker, then two: {:?}",
+            world.said
+        );
     }
 }
 
@@ -179,7 +203,10 @@ fn hup_replaces_every_worker_and_times_nobody_out_meanwhile() {
     let mut world = World::new(2);
     world.signal(Signal::SIGHUP);
     assert_eq!(world.roster.pids(), [100, 101, 102, 103]);
-    assert_eq!(world.signals, [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]);
+    assert_eq!(
+        world.signals,
+        [(100, Signal::SIGTERM), (101, Signal::SIGTERM)]
+    );
     world.pass(29 * SECOND);
     world.exit(100, Ending::Exited(0));
     world.pass(SECOND / 2);

@@ -103,7 +103,11 @@ impl Arbiter {
     pub fn new(beginning: Beginning) -> Result<Self, Errno> {
         let settings = beginning.settings;
         Ok(Self {
-            roster: Roster::new(settings.workers, settings.timeout, settings.graceful_timeout),
+            roster: Roster::new(
+                settings.workers,
+                settings.timeout,
+                settings.graceful_timeout,
+            ),
             board: Scoreboard::new()?,
             settings,
             environment: beginning.environment,
@@ -174,7 +178,10 @@ impl Arbiter {
             control.add_to_poll(&mut polled);
         }
         let pause = i32::try_from(self.roster.pause().as_millis()).unwrap_or(1000);
-        match poll(&mut polled, PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO)) {
+        match poll(
+            &mut polled,
+            PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO),
+        ) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error),
         }

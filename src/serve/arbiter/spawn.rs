@@ -122,8 +122,11 @@ impl Arbiter {
         if !self.roster.has(pid) {
             return Err(format!("{pid} is no worker of this pool"));
         }
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
-            .map_err(|error| format!("kill {pid}: {error}"))?;
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(pid),
+            nix::sys::signal::Signal::SIGTERM,
+        )
+        .map_err(|error| format!("kill {pid}: {error}"))?;
         Ok(json!({ "killed": pid }))
     }
 
@@ -161,7 +164,11 @@ impl Arbiter {
     }
 
     fn show_listeners(&self) -> Value {
-        let listeners = self.listeners.as_deref().map(Vec::as_slice).unwrap_or_default();
+        let listeners = self
+            .listeners
+            .as_deref()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let rows: Vec<Value> = worker::accept_queues(listeners)
             .into_iter()
             .map(|queue| match queue.waiting {
@@ -201,7 +208,12 @@ fn worker_row(worker: &WorkerSnapshot) -> Value {
             request,
             since,
             in_flight,
-        } => ("busy", Some(request), Some(round(since.as_secs_f64())), *in_flight),
+        } => (
+            "busy",
+            Some(request),
+            Some(round(since.as_secs_f64())),
+            *in_flight,
+        ),
     };
     json!({
         "pid": worker.pid,

@@ -67,7 +67,11 @@ pub(super) fn parse(message: &[u8], client: usize) -> Result<Request, String> {
         .map(|arguments| {
             arguments
                 .iter()
-                .map(|argument| argument.as_str().map_or_else(|| argument.to_string(), str::to_owned))
+                .map(|argument| {
+                    argument
+                        .as_str()
+                        .map_or_else(|| argument.to_string(), str::to_owned)
+                })
                 .collect()
         })
         .unwrap_or_default();

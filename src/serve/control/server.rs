@@ -71,7 +71,10 @@ impl ControlServer {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -241,7 +244,10 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
-        assert!(matches!(ControlServer::open(&path, 0o600), Err(ControlError::InUse { .. })));
+        assert!(matches!(
+            ControlServer::open(&path, 0o600),
+            Err(ControlError::InUse { .. })
+        ));
         drop(server);
         let server = ControlServer::open(&path, 0o600).expect("a dead one is taken over");
         server.remove();
@@ -253,6 +259,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("labrat.ctl");
         std::fs::write(&path, "notes").unwrap();
-        assert!(matches!(ControlServer::open(&path, 0o600), Err(ControlError::NoSocket { .. })));
+        assert!(matches!(
+            ControlServer::open(&path, 0o600),
+            Err(ControlError::NoSocket { .. })
+        ));
     }
 }

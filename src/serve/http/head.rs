@@ -56,7 +56,10 @@ impl Head {
     /// Whether the client lets the connection stay open (RFC 9112 section 9.3, as Gunicorn reads
     /// it: the `Connection` header decides, else the version).
     pub fn keeps_alive(&self) -> bool {
-        match self.header("CONNECTION").map(|value| value.trim().to_ascii_lowercase()) {
+        match self
+            .header("CONNECTION")
+            .map(|value| value.trim().to_ascii_lowercase())
+        {
             Some(value) if value == "close" => false,
             Some(value) if value == "keep-alive" => true,
             _ => self.version > (1, 0),
@@ -69,7 +72,9 @@ impl Head {
         let relative = match without_fragment.find("://") {
             Some(at) if !without_fragment.starts_with('/') => {
                 let authority = &without_fragment[at + 3..];
-                authority.find(['/', '?']).map_or("", |slash| &authority[slash..])
+                authority
+                    .find(['/', '?'])
+                    .map_or("", |slash| &authority[slash..])
             }
             _ => without_fragment,
         };
@@ -199,7 +204,9 @@ fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejecti
         return Err(Rejection::RequestLine(text));
     };
     let conventional = (3..=20).contains(&method.chars().count())
-        && !method.bytes().any(|byte| byte.is_ascii_lowercase() || byte == b'#');
+        && !method
+            .bytes()
+            .any(|byte| byte.is_ascii_lowercase() || byte == b'#');
     if !conventional || !is_token(method) {
         return Err(Rejection::Method(method.to_owned()));
     }
@@ -255,10 +262,10 @@ fn parse_headers(
             return Err(Rejection::HeaderName(name.to_owned()));
         }
         let name = name.to_ascii_uppercase();
-        if lines
-            .peek()
-            .is_some_and(|next| next.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')))
-        {
+        if lines.peek().is_some_and(|next| {
+            next.first()
+                .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+        }) {
             return Err(Rejection::Folding(name));
         }
         let value = value.trim_matches([' ', '\t']);
@@ -269,7 +276,9 @@ fn parse_headers(
             });
         }
         if line.len() + 2 > field_size_limit(limits) {
-            return Err(Rejection::HeadersTooLarge("limit request headers fields size"));
+            return Err(Rejection::HeadersTooLarge(
+                "limit request headers fields size",
+            ));
         }
         if name == "EXPECT" {
             if !value.eq_ignore_ascii_case("100-continue") {
@@ -315,7 +324,10 @@ fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyF
                 return Err(malformed("CONTENT-LENGTH"));
             }
         } else if name == "TRANSFER-ENCODING" {
-            for coding in value.split(',').map(|coding| coding.trim().to_ascii_lowercase()) {
+            for coding in value
+                .split(',')
+                .map(|coding| coding.trim().to_ascii_lowercase())
+            {
                 match coding.as_str() {
                     // Codings stack, and chunked must be the last one and appear once.
                     "chunked" | "identity" | "compress" | "deflate" | "gzip" if chunked => {

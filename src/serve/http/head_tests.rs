@@ -36,22 +36,54 @@ fn a_head_without_headers_and_host_is_accepted() {
 
 #[test]
 fn an_unfinished_head_waits_for_more() {
-    for input in [&b""[..], b"GET /", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n"] {
+    for input in [
+        &b""[..],
+        b"GET /",
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+    ] {
         assert_eq!(parse(input, LIMITS), Ok(Progress::Partial), "{input:?}");
     }
-    assert_eq!(parse(b"GET / HTTP/1.1\nHost: a\n\n", LIMITS), Ok(Progress::Partial));
+    assert_eq!(
+        parse(b"GET / HTTP/1.1\nHost: a\n\n", LIMITS),
+        Ok(Progress::Partial)
+    );
 }
 
 #[test]
 fn request_lines_are_judged_before_any_header() {
-    assert_eq!(refusal(b"garbage\r\n"), Rejection::RequestLine("garbage".into()));
-    assert_eq!(refusal(b"\r\nGET / HTTP/1.1\r\n"), Rejection::RequestLine(String::new()));
-    assert_eq!(refusal(b"get / HTTP/1.1\r\n"), Rejection::Method("get".into()));
-    assert_eq!(refusal(b"GE / HTTP/1.1\r\n"), Rejection::Method("GE".into()));
-    assert_eq!(refusal(b"G(T / HTTP/1.1\r\n"), Rejection::Method("G(T".into()));
-    assert_eq!(refusal(b"GET / XTTP/1.1\r\n"), Rejection::VersionText("XTTP/1.1".into()));
-    assert_eq!(refusal(b"GET /a b HTTP/1.1\r\n"), Rejection::VersionText("b HTTP/1.1".into()));
-    assert_eq!(refusal(b"GET / HTTP/2.0\r\n"), Rejection::VersionNumber(2, 0));
+    assert_eq!(
+        refusal(b"garbage\r\n"),
+        Rejection::RequestLine("garbage".into())
+    );
+    assert_eq!(
+        refusal(b"\r\nGET / HTTP/1.1\r\n"),
+        Rejection::RequestLine(String::new())
+    );
+    assert_eq!(
+        refusal(b"get / HTTP/1.1\r\n"),
+        Rejection::Method("get".into())
+    );
+    assert_eq!(
+        refusal(b"GE / HTTP/1.1\r\n"),
+        Rejection::Method("GE".into())
+    );
+    assert_eq!(
+        refusal(b"G(T / HTTP/1.1\r\n"),
+        Rejection::Method("G(T".into())
+    );
+    assert_eq!(
+        refusal(b"GET / XTTP/1.1\r\n"),
+        Rejection::VersionText("XTTP/1.1".into())
+    );
+    assert_eq!(
+        refusal(b"GET /a b HTTP/1.1\r\n"),
+        Rejection::VersionText("b HTTP/1.1".into())
+    );
+    assert_eq!(
+        refusal(b"GET / HTTP/2.0\r\n"),
+        Rejection::VersionNumber(2, 0)
+    );
 }
 
 #[test]
@@ -69,7 +101,10 @@ fn the_request_line_may_be_as_long_as_the_limit_and_no_longer() {
     };
     assert!(parse(&line(4094), LIMITS).is_ok());
     assert_eq!(refusal(&line(4095)), Rejection::LineTooLong(4095, 4094));
-    assert_eq!(refusal(&vec![b'a'; 8192]), Rejection::LineTooLong(8192, 4094));
+    assert_eq!(
+        refusal(&vec![b'a'; 8192]),
+        Rejection::LineTooLong(8192, 4094)
+    );
 }
 
 #[test]
@@ -110,13 +145,22 @@ fn malformed_headers_are_refused_with_what_was_wrong() {
     assert_eq!(with("X: a\0b"), header("X", false));
     assert_eq!(with("X: a\r\n b"), Rejection::Folding("X".into()));
     assert_eq!(with("Expect: foo"), Rejection::Expectation("foo".into()));
-    assert_eq!(with("Transfer-Encoding: foo"), Rejection::TransferCoding("foo".into()));
+    assert_eq!(
+        with("Transfer-Encoding: foo"),
+        Rejection::TransferCoding("foo".into())
+    );
     assert_eq!(
         with("Transfer-Encoding: chunked, chunked"),
         header("TRANSFER-ENCODING", true)
     );
-    for value in ["abc", "-1", "+5", "", "1\r\nContent-Length: 1", "1\r\nTransfer-Encoding: chunked"]
-    {
+    for value in [
+        "abc",
+        "-1",
+        "+5",
+        "",
+        "1\r\nContent-Length: 1",
+        "1\r\nTransfer-Encoding: chunked",
+    ] {
         assert_eq!(
             with(&format!("Content-Length: {value}")),
             header("CONTENT-LENGTH", true),
@@ -132,7 +176,8 @@ fn names_with_an_underscore_are_dropped() {
 
 #[test]
 fn targets_of_every_form_become_a_path() {
-    let path = |target: &str| head(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).path_and_query();
+    let path =
+        |target: &str| head(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).path_and_query();
     assert_eq!(path("http://host/health?a"), "/health?a");
     assert_eq!(path("http://host"), "/");
     assert_eq!(path("*"), "/*");

@@ -63,7 +63,9 @@ impl Rejection {
                 format!("Request Line is too large ({size} > {limit})")
             }
             Self::HeadersTooLarge(limit) => (*limit).to_owned(),
-            Self::TransferCoding(coding) => format!("Unsupported transfer coding: {}", repr(coding)),
+            Self::TransferCoding(coding) => {
+                format!("Unsupported transfer coding: {}", repr(coding))
+            }
             Self::Expectation(value) => {
                 format!("Unable to comply with expectation: {}", repr(value))
             }

@@ -114,7 +114,10 @@ fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
 }
 
 fn default_reason(status: StatusCode) -> String {
-    status.canonical_reason().unwrap_or("UNKNOWN").to_uppercase()
+    status
+        .canonical_reason()
+        .unwrap_or("UNKNOWN")
+        .to_uppercase()
 }
 
 thread_local! {

@@ -141,7 +141,10 @@ fn find_application(name: &AppName) -> Result<(), BootFailure> {
     if name.module != MODULE {
         let first = name.module.split('.').next().unwrap_or_default();
         let message = if first == MODULE {
-            format!("No module named '{}'; '{MODULE}' is not a package", name.module)
+            format!(
+                "No module named '{}'; '{MODULE}' is not a package",
+                name.module
+            )
         } else {
             format!("No module named '{first}'")
         };
@@ -189,10 +192,23 @@ mod tests {
                 .traceback()
                 .ends_with("ModuleNotFoundError: No module named 'wrong_module'")
         );
-        assert!(find("pkg.mod", "app").unwrap_err().traceback().ends_with("'pkg'"));
+        assert!(
+            find("pkg.mod", "app")
+                .unwrap_err()
+                .traceback()
+                .ends_with("'pkg'")
+        );
         let wrong = find("app", "wrong_attr").unwrap_err();
         assert_eq!(wrong.exit_code(), 4);
-        assert_eq!(wrong.traceback(), "Failed to find attribute 'wrong_attr' in 'app'.");
-        assert!(find("app", "1+1").unwrap_err().traceback().starts_with("Failed to parse"));
+        assert_eq!(
+            wrong.traceback(),
+            "Failed to find attribute 'wrong_attr' in 'app'."
+        );
+        assert!(
+            find("app", "1+1")
+                .unwrap_err()
+                .traceback()
+                .starts_with("Failed to parse")
+        );
     }
 }

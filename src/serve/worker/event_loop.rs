@@ -49,7 +49,9 @@ pub(super) fn serve(
         inheritance: inheritance.clone(),
         life: Arc::clone(life),
         application: application.clone(),
-        places: Arc::new(Semaphore::new(inheritance.settings.worker_connections.max(1))),
+        places: Arc::new(Semaphore::new(
+            inheritance.settings.worker_connections.max(1),
+        )),
         served: AtomicU64::new(0),
         limit: request_limit(inheritance),
         stopping,
@@ -187,7 +189,9 @@ impl House {
             }
         };
         if let Err(error) = outcome {
-            self.inheritance.log.debug(&format!("Closing connection. {error}"));
+            self.inheritance
+                .log
+                .debug(&format!("Closing connection. {error}"));
         }
     }
 
@@ -196,7 +200,10 @@ impl House {
         request: http::Request<Incoming>,
         peer: Option<SocketAddr>,
     ) -> Result<http::Response<Body>, Infallible> {
-        let target = request.uri().path_and_query().map_or("/", |both| both.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |both| both.as_str());
         let _busy = Busy::begin(&self.inheritance.seat, request.method().as_str(), target);
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
         if served >= self.limit && self.life.is_alive() {
@@ -207,9 +214,10 @@ impl House {
         let head = self.inheritance.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
-        response
-            .headers_mut()
-            .insert(http::header::SERVER, HeaderValue::from_static(reply::SERVER));
+        response.headers_mut().insert(
+            http::header::SERVER,
+            HeaderValue::from_static(reply::SERVER),
+        );
         if let (Some(access), Some(head)) = (&self.inheritance.access, &head) {
             let sent = response.body().size_hint().exact().unwrap_or(0);
             access.write(&Entry {
@@ -254,7 +262,11 @@ fn head_of(request: &http::Request<Incoming>) -> Head {
     Head {
         method: request.method().as_str().to_owned(),
         target: request.uri().to_string(),
-        version: if request.version() == http::Version::HTTP_10 { (1, 0) } else { (1, 1) },
+        version: if request.version() == http::Version::HTTP_10 {
+            (1, 0)
+        } else {
+            (1, 1)
+        },
         headers: request
             .headers()
             .iter()

@@ -89,7 +89,10 @@ impl Desk<'_> {
     fn refuse(&self, connection: &Connection, refused: &Refused) {
         let (status, reason) = refused.rejection.status();
         self.log.say(&Phrase::InvalidRequest {
-            peer: &self.peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            peer: &self
+                .peer
+                .map(|peer| peer.ip().to_string())
+                .unwrap_or_default(),
             error: &refused.rejection.text(),
         });
         if let (Some(access), Some((method, target, version))) = (self.access, &refused.request) {
@@ -105,7 +108,8 @@ impl Desk<'_> {
         }
         let page = reply::error_page(status, reason, &refused.rejection.page_message());
         if let Err(error) = connection.send_without_waiting(&page) {
-            self.log.debug(&format!("Failed to send error message. {error}"));
+            self.log
+                .debug(&format!("Failed to send error message. {error}"));
         }
     }
 
@@ -129,7 +133,11 @@ impl Desk<'_> {
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
                 status: answer.parts.status.as_u16(),
-                sent: if head.method == "HEAD" { 0 } else { answer.body.len() },
+                sent: if head.method == "HEAD" {
+                    0
+                } else {
+                    answer.body.len()
+                },
                 response: Some(&answer.parts.headers),
                 took: began.elapsed(),
             });
@@ -204,7 +212,12 @@ fn encode_target(target: &str) -> String {
     let mut out = String::with_capacity(target.len());
     for character in target.chars() {
         let code = u32::from(character);
-        if (0x21..0x7f).contains(&code) && !matches!(character, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}') {
+        if (0x21..0x7f).contains(&code)
+            && !matches!(
+                character,
+                '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}'
+            )
+        {
             out.push(character);
         } else {
             out.push_str(&format!("%{code:02X}"));
@@ -238,6 +251,7 @@ pub(super) fn fail(desk: &Desk<'_>, connection: &Arc<Connection>, head: &Head, m
     });
     let page = reply::error_page(500, "Internal Server Error", "");
     if let Err(error) = connection.send_without_waiting(&page) {
-        desk.log.debug(&format!("Failed to send error message. {error}"));
+        desk.log
+            .debug(&format!("Failed to send error message. {error}"));
     }
 }

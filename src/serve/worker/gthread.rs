@@ -116,12 +116,18 @@ impl ThreadWorker<'_> {
                     .map(|kept| PollFd::new(kept.visit.connection.as_fd(), PollFlags::POLLIN)),
             )
             .collect();
-        polled.push(PollFd::new(self.life.wake_descriptor().as_fd(), PollFlags::POLLIN));
+        polled.push(PollFd::new(
+            self.life.wake_descriptor().as_fd(),
+            PollFlags::POLLIN,
+        ));
         match poll(&mut polled, poll_timeout(at_most.min(next_expiry))) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready: Vec<bool> = polled.iter().map(|place| place.any().unwrap_or(false)).collect();
+        let ready: Vec<bool> = polled
+            .iter()
+            .map(|place| place.any().unwrap_or(false))
+            .collect();
         drop(polled);
         let count = listeners.len();
         let mut place = count;

@@ -16,10 +16,10 @@ use tokio::sync::Notify;
 use super::Inheritance;
 use super::watch;
 use crate::app::AppState;
+use crate::machine::sys;
 use crate::serve::console::{ErrorLog, Phrase};
 use crate::serve::http::head::Head;
 use crate::serve::listener::{Connection, Listener};
-use crate::machine::sys;
 
 /// The one connection that a sync worker is serving.
 #[derive(Debug, Clone)]
@@ -151,7 +151,9 @@ impl Life {
         if polled.last().is_some_and(ready) {
             self.drain_wake();
         }
-        Ok((0..listeners.len()).filter(|&number| ready(&polled[number])).collect())
+        Ok((0..listeners.len())
+            .filter(|&number| ready(&polled[number]))
+            .collect())
     }
 
     /// The descriptor that becomes readable when the worker is woken.

@@ -52,7 +52,8 @@ fn watched() -> SigSet {
 pub(super) fn start(inheritance: Inheritance, life: Arc<Life>) -> io::Result<()> {
     let signals = watched();
     signals.thread_set_mask()?;
-    let descriptor = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let descriptor =
+        SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     nix::sys::prctl::set_pdeathsig(LOOK_AROUND)?;
     thread::Builder::new()
         .name("watch".to_owned())
@@ -97,7 +98,9 @@ impl Watch {
         };
         let mut polled = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
         let woken = poll(&mut polled, timeout);
-        let is_over = self.last_moment.is_some_and(|moment| Instant::now() >= moment);
+        let is_over = self
+            .last_moment
+            .is_some_and(|moment| Instant::now() >= moment);
         if matches!(woken, Ok(0) | Err(Errno::EINTR)) && is_over {
             self.life.leave_now(0);
         }
@@ -163,7 +166,9 @@ impl Watch {
         }
         let page = reply::error_page(500, "Internal Server Error", "");
         if let Err(error) = in_flight.connection.send_without_waiting(&page) {
-            self.inheritance.log.debug(&format!("Failed to send error message. {error}"));
+            self.inheritance
+                .log
+                .debug(&format!("Failed to send error message. {error}"));
         }
     }
 
