@@ -1,4 +1,9 @@
 //! The integration tests: one binary, themed modules.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test a panic is how a failure is told"
+)]
 
 mod play;
 mod settings;
+mod tidy;

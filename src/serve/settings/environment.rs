@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::app::knobs::Knob;
+
 /// Variables by name.
 pub trait Environment {
     /// The value of `name`, `None` when it is not set.
@@ -41,3 +43,28 @@ pub fn default_control_socket(environment: &dyn Environment) -> Option<PathBuf> 
         None => directory("HOME").map(|home| home.join(".labrat/labrat.ctl")),
     }
 }
+
+/// Where to bind instead of where one was told: the start-up fault of a server that nobody finds.
+pub const LAB_BIND_OVERRIDE: &str = "LAB_BIND_OVERRIDE";
+
+/// The knobs of the settings themselves; those of the application are its own.
+pub const KNOBS: &[Knob] = &[Knob {
+    name: LAB_BIND_OVERRIDE,
+    default: "unset",
+    bounds: "any bind address, several joined with commas",
+    meaning: "bind there instead of where `--bind` or `PORT` say, and say so at start",
+}];
+
+/// The variables that a start-up command may bring along: name and meaning.
+pub const VARIABLES: &[(&str, &str)] = &[
+    (
+        "GUNICORN_CMD_ARGS",
+        "flags, split as a shell does; a flag on the command line wins",
+    ),
+    ("PORT", "changes the default bind to `0.0.0.0:$PORT`"),
+    ("WEB_CONCURRENCY", "changes the default number of workers"),
+    (
+        "XDG_RUNTIME_DIR",
+        "holds the control socket, `labrat.ctl`; without it `~/.labrat/` does",
+    ),
+];

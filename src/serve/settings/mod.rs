@@ -29,7 +29,7 @@ mod values;
 mod warning;
 pub mod words;
 
-pub use environment::{Environment, ProcessEnvironment, default_control_socket};
+pub use environment::{Environment, KNOBS, ProcessEnvironment, VARIABLES, default_control_socket};
 pub use error::{SettingsError, UsageError};
 pub use print::{application_problem, config_lines};
 pub use resolve::{DEFAULT_ACCESS_LOG_FORMAT, Resolved, resolve};

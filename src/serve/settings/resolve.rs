@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::arguments::{self, Given};
-use super::environment::Environment;
+use super::environment::{Environment, LAB_BIND_OVERRIDE, default_control_socket};
 use super::error::SettingsError;
 use super::flags::{FLAGS, Meaning, Value};
-use super::resolved::{AppName, HeadLimits, LogTarget, Settings, WorkerClass};
+use super::resolved::{AppName, BindAddress, HeadLimits, LogTarget, Settings, WorkerClass};
 use super::values::{
     app_name, automatic_integer, bind_address, log_level, log_target, python_integer,
 };
@@ -249,7 +249,7 @@ impl<'a> Layers<'a> {
     fn bind(
         &self,
         environment: &dyn Environment,
-    ) -> Result<(Vec<super::BindAddress>, Option<Warning>), SettingsError> {
+    ) -> Result<(Vec<BindAddress>, Option<Warning>), SettingsError> {
         let given = self.texts("bind");
         let told: Vec<String> = match environment.get("PORT") {
             _ if !given.is_empty() => given.into_iter().map(str::to_owned).collect(),
@@ -261,7 +261,7 @@ impl<'a> Layers<'a> {
             .map(|text| bind_address(text))
             .collect::<Result<Vec<_>, _>>()?;
         let Some(used) = environment
-            .get("LAB_BIND_OVERRIDE")
+            .get(LAB_BIND_OVERRIDE)
             .filter(|text| !text.is_empty())
         else {
             return Ok((addresses, None));
@@ -342,7 +342,7 @@ impl<'a> Layers<'a> {
         }
         match self.text("control_socket") {
             Some(path) => Some(PathBuf::from(path)),
-            None => super::default_control_socket(environment),
+            None => default_control_socket(environment),
         }
     }
 

@@ -3,6 +3,9 @@
 
 use super::{Variables, resolve_in, resolve_line};
 
+/// The words, and what the last line says about them.
+type Case = (&'static [&'static str], &'static str);
+
 /// The exit code and the last line that is not empty.
 fn refusal(environment: &Variables, words: &[&str]) -> (u8, String) {
     let error = resolve_in(environment, words).unwrap_err();
@@ -13,7 +16,7 @@ fn refusal(environment: &Variables, words: &[&str]) -> (u8, String) {
 
 #[test]
 fn words_that_cannot_be_read_end_with_2_and_argparses_line() {
-    let cases: &[(&[&str], &str)] = &[
+    let cases: &[Case] = &[
         (
             &["--x=5", "--y", "app:app"],
             "unrecognized arguments: --x=5 --y",
@@ -81,7 +84,7 @@ fn words_that_cannot_be_read_end_with_2_and_argparses_line() {
 
 #[test]
 fn values_that_cannot_be_honoured_end_with_1_and_gunicorns_line() {
-    let cases: &[(&[&str], &str)] = &[
+    let cases: &[Case] = &[
         (
             &["-b", "127.0.0.1:notaport"],
             "Error: 'notaport' is not a valid port number.",

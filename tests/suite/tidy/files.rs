@@ -1,0 +1,39 @@
+//! A file that passes this many lines is several files.
+
+use std::path::Path;
+
+use super::{expect_none, files_under, read};
+
+const MOST_LINES: usize = 600;
+
+fn findings(path: &Path, text: &str) -> Vec<String> {
+    let lines = text.lines().count();
+    match lines > MOST_LINES {
+        true => vec![format!("{} has {lines} lines", path.display())],
+        false => Vec::new(),
+    }
+}
+
+#[test]
+fn no_file_passes_600_lines() {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for folder in ["src", "tests", "scripts", "deploy", "bicep"] {
+        for path in files_under(folder, &["rs", "sh", "py", "mjs", "js", "bicep"]) {
+            found.extend(findings(&path, &read(&path)));
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} files were found");
+    expect_none("files of more than 600 lines", &found);
+}
+
+#[test]
+fn a_file_of_601_lines_is_found_and_one_of_600_is_not() {
+    let path = Path::new("sample.rs");
+    assert_eq!(findings(path, &"x\n".repeat(600)), [""; 0]);
+    assert_eq!(
+        findings(path, &"x\n".repeat(601)),
+        ["sample.rs has 601 lines"]
+    );
+}
