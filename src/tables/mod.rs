@@ -7,9 +7,16 @@
 //! where a file lies or what a row means.
 
 mod error;
+mod json_cells;
+pub mod queries;
+mod read;
 mod rows;
 mod time;
+mod write;
 
 pub use error::{TableError, TableErrorKind};
-pub use rows::{ConsoleRow, HttpRow, PlatformRow};
+pub use json_cells::Projection;
+pub use read::{LineReader, TableRead, read};
+pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TableRow};
 pub use time::{LogTime, LogTimeError};
+pub use write::{to_api_answer, to_flat_list, write_csv, write_json_line};

@@ -2,7 +2,126 @@
 //!
 //! Every column but `TimeGenerated` may be missing: exports project what they like.
 
-use super::LogTime;
+use std::borrow::Cow;
+
+use super::{LogTime, TableErrorKind};
+
+/// The value of one cell, on its way into or out of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Null,
+    /// A text; numbers and times come as texts from the command line's shape.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Whole(i64),
+    /// A number with a fraction.
+    Real(f64),
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// `datetime`
+    Time,
+    /// `string`
+    Text,
+    /// `int`
+    Whole,
+}
+
+impl ColumnType {
+    /// The name that Log Analytics gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ColumnType::Time => "datetime",
+            ColumnType::Text => "string",
+            ColumnType::Whole => "int",
+        }
+    }
+}
+
+/// What every row type can do, so that each shape is read and written in one place.
+pub trait TableRow: Sized {
+    /// The table's name in Log Analytics.
+    const TABLE: &'static str;
+    /// Columns in the order in which they are written, `TimeGenerated` first.
+    const COLUMNS: &'static [(&'static str, ColumnType)];
+
+    /// A row with nothing but its time.
+    fn at(time_generated: LogTime) -> Self;
+
+    /// When the row was written.
+    fn time(&self) -> LogTime;
+
+    /// The same row at another time.
+    #[must_use]
+    fn with_time(self, time_generated: LogTime) -> Self;
+
+    /// Put a value into a column. The column `TimeGenerated` is not settable.
+    ///
+    /// # Errors
+    /// If the value is not of the column's type.
+    fn set(&mut self, column: &str, value: Cell<'_>) -> Result<(), TableErrorKind>;
+
+    /// The value of a column; [`Cell::Null`] for a column that the table has not.
+    fn get(&self, column: &str) -> Cell<'_>;
+}
+
+/// True for what sanitised exports put where a value was.
+fn is_placeholder(text: &str) -> bool {
+    let bracketed = text.starts_with('<') && text.ends_with('>');
+    let crossed_out = text
+        .bytes()
+        .all(|byte| matches!(byte, b'x' | b'X' | b'*' | b'-'));
+    bracketed || crossed_out || text.eq_ignore_ascii_case("redacted")
+}
+
+fn text_cell(cell: Cell<'_>) -> Option<String> {
+    match cell {
+        Cell::Null => None,
+        // The command line's shape has no null; an empty text stands for it.
+        Cell::Text(text) if text.is_empty() => None,
+        Cell::Text(text) => Some(text.into_owned()),
+        Cell::Whole(number) => Some(number.to_string()),
+        Cell::Real(number) => Some(number.to_string()),
+    }
+}
+
+fn whole_cell(cell: Cell<'_>) -> Result<Option<i64>, TableErrorKind> {
+    match cell {
+        Cell::Null => Ok(None),
+        Cell::Whole(number) => Ok(Some(number)),
+        Cell::Real(number) if number.fract() == 0.0 && number.abs() < 9.0e15 => {
+            Ok(Some(number as i64))
+        }
+        Cell::Real(number) => Err(TableErrorKind::NotANumber(number.to_string())),
+        Cell::Text(text) => {
+            let text = text.trim();
+            if text.is_empty() || is_placeholder(text) {
+                return Ok(None);
+            }
+            if let Ok(number) = text.parse::<i64>() {
+                return Ok(Some(number));
+            }
+            match text.parse::<f64>() {
+                Ok(number) => whole_cell(Cell::Real(number)),
+                Err(_) => Err(TableErrorKind::NotANumber(text.to_owned())),
+            }
+        }
+    }
+}
+
+/// The time of a row.
+pub(super) fn time_cell(cell: &Cell<'_>) -> Result<LogTime, TableErrorKind> {
+    match cell {
+        Cell::Null => Err(TableErrorKind::Missing),
+        Cell::Text(text) if text.is_empty() => Err(TableErrorKind::Missing),
+        Cell::Text(text) => Ok(text.parse()?),
+        Cell::Whole(number) => Err(super::LogTimeError(number.to_string()).into()),
+        Cell::Real(number) => Err(super::LogTimeError(number.to_string()).into()),
+    }
+}
 
 /// Declare one row type, its columns and the table's name in one place.
 macro_rules! table_row {
@@ -20,20 +139,52 @@ macro_rules! table_row {
             $( $(#[$field_meta])* pub $field: Option<table_row!(@type $type)>, )*
         }
 
-        impl $name {
-            /// The table's name in Log Analytics.
-            pub const TABLE: &'static str = $table;
-            /// Columns in the order in which they are written.
-            pub const COLUMNS: &'static [&'static str] = &["TimeGenerated", $( $column ),*];
+        impl TableRow for $name {
+            const TABLE: &'static str = $table;
+            const COLUMNS: &'static [(&'static str, ColumnType)] = &[
+                ("TimeGenerated", ColumnType::Time),
+                $( ($column, table_row!(@column $type)) ),*
+            ];
 
-            /// A row with nothing but its time.
-            pub fn at(time_generated: LogTime) -> $name {
+            fn at(time_generated: LogTime) -> $name {
                 $name { time_generated, $( $field: None ),* }
+            }
+
+            fn time(&self) -> LogTime {
+                self.time_generated
+            }
+
+            fn with_time(self, time_generated: LogTime) -> $name {
+                $name { time_generated, ..self }
+            }
+
+            fn set(&mut self, column: &str, value: Cell<'_>) -> Result<(), TableErrorKind> {
+                match column {
+                    $( $column => self.$field = table_row!(@set $type value), )*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            fn get(&self, column: &str) -> Cell<'_> {
+                match column {
+                    "TimeGenerated" => Cell::Text(self.time_generated.to_string().into()),
+                    $( $column => table_row!(@get $type self.$field), )*
+                    _ => Cell::Null,
+                }
             }
         }
     };
     (@type text) => { String };
     (@type whole) => { i64 };
+    (@column text) => { ColumnType::Text };
+    (@column whole) => { ColumnType::Whole };
+    (@set text $value:ident) => { text_cell($value) };
+    (@set whole $value:ident) => { whole_cell($value)? };
+    (@get text $value:expr) => {
+        $value.as_deref().map_or(Cell::Null, |text| Cell::Text(Cow::Borrowed(text)))
+    };
+    (@get whole $value:expr) => { $value.map_or(Cell::Null, Cell::Whole) };
 }
 
 table_row! {

@@ -1,0 +1,89 @@
+//! Writing a table in each of the shapes that [`read`](super::read) takes.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::rows::{Cell, TableRow};
+
+/// One row as one line of JSON, with the columns that have a value, in the table's order.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn write_json_line<R: TableRow>(out: &mut impl Write, row: &R) -> io::Result<()> {
+    out.write_all(b"{")?;
+    let mut first = true;
+    for (column, _) in R::COLUMNS {
+        let value = match row.get(column) {
+            Cell::Null => continue,
+            Cell::Text(text) => Value::from(text.as_ref()),
+            Cell::Whole(number) => Value::from(number),
+            Cell::Real(number) => Value::from(number),
+        };
+        if !first {
+            out.write_all(b",")?;
+        }
+        first = false;
+        write!(out, "\"{column}\":{value}")?;
+    }
+    out.write_all(b"}\n")
+}
+
+/// Every row as CSV, with a header of all columns.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn write_csv<R: TableRow>(out: impl Write, rows: &[R]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(R::COLUMNS.iter().map(|(name, _)| name))?;
+    for row in rows {
+        writer.write_record(R::COLUMNS.iter().map(|(name, _)| match row.get(name) {
+            Cell::Null => String::new(),
+            Cell::Text(text) => text.into_owned(),
+            Cell::Whole(number) => number.to_string(),
+            Cell::Real(number) => number.to_string(),
+        }))?;
+    }
+    writer.flush()
+}
+
+/// Every row in the shape of the Log Analytics API.
+pub fn to_api_answer<R: TableRow>(rows: &[R]) -> Value {
+    let columns: Vec<Value> = R::COLUMNS
+        .iter()
+        .map(|(name, kind)| json!({ "name": name, "type": kind.name() }))
+        .collect();
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let cells = R::COLUMNS.iter().map(|(name, _)| match row.get(name) {
+                Cell::Null => Value::Null,
+                Cell::Text(text) => Value::from(text.as_ref()),
+                Cell::Whole(number) => Value::from(number),
+                Cell::Real(number) => Value::from(number),
+            });
+            Value::Array(cells.collect())
+        })
+        .collect();
+    json!({ "tables": [{ "name": "PrimaryResult", "columns": columns, "rows": rows }] })
+}
+
+/// Every row in the shape of `az monitor log-analytics query`: a list of objects in which every
+/// value is a string.
+pub fn to_flat_list<R: TableRow>(rows: &[R]) -> Value {
+    let list = rows.iter().map(|row| {
+        let mut object = Map::new();
+        for (name, _) in R::COLUMNS {
+            let text = match row.get(name) {
+                Cell::Null => String::new(),
+                Cell::Text(text) => text.into_owned(),
+                Cell::Whole(number) => number.to_string(),
+                Cell::Real(number) => number.to_string(),
+            };
+            object.insert((*name).to_owned(), Value::String(text));
+        }
+        object.insert("TableName".to_owned(), Value::from("PrimaryResult"));
+        Value::Object(object)
+    });
+    Value::Array(list.collect())
+}
