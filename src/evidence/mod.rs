@@ -29,7 +29,18 @@
 //! fingerprint salted per bundle: whether two values are equal can still be judged. A bare
 //! `<redacted>` says only that there was a value.
 
+pub mod bundle;
 pub mod criteria;
+pub mod digests;
 pub mod manifest;
+pub mod bundle;
+pub mod criteria;
+pub mod digests;
+pub mod manifest;
+mod reading;
 pub mod record;
 pub mod sample;
+pub mod snapshot;
+
+pub use bundle::Bundle;
+pub use reading::{ReadError, ResponsesError, read, split_responses};
