@@ -3,29 +3,126 @@
 use axum::body::Body;
 use http::Response;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use super::json::python_dumps;
 use super::query::Query;
 use super::reply;
 use super::state::AppState;
+use crate::redaction::redact_setting;
 
 /// What stands for a setting that is not set.
 pub(super) const UNSET: &str = "<unset>";
 /// The slot of an application that is not told otherwise.
 pub(super) const DEFAULT_SLOT: &str = "Production";
 
-/// The settings in force, with credentials.
-pub(super) fn current(state: &AppState) -> Value {
-    json!({
-        "DB_CONNECTION_STRING": state.setting("DB_CONNECTION_STRING", UNSET),
-        "FEATURE_FLAG": state.setting("FEATURE_FLAG", UNSET),
-        "PROCESS_START_UTC": state.started_isoformat(),
-        "WEBSITE_SLOT_NAME": state.setting("WEBSITE_SLOT_NAME", DEFAULT_SLOT),
-    })
+/// The settings in force. It never leaves the process as it is: only [`Settings::shown`] does.
+pub(super) struct Settings {
+    values: [(&'static str, String); 3],
+    process_start: String,
+}
+
+impl Settings {
+    /// What this worker runs with.
+    pub(super) fn of(state: &AppState) -> Self {
+        Self {
+            values: [
+                ("DB_CONNECTION_STRING", UNSET),
+                ("FEATURE_FLAG", UNSET),
+                ("WEBSITE_SLOT_NAME", DEFAULT_SLOT),
+            ]
+            .map(|(name, default)| (name, state.setting(name, default))),
+            process_start: state.started_isoformat(),
+        }
+    }
+
+    /// The settings with credentials blotted out.
+    pub(super) fn shown(&self) -> Value {
+        self.object(true, |name, value| redact_setting(name, value).into_owned())
+    }
+
+    /// The labs' fingerprint: SHA-256 of the settings as `json.dumps(..., sort_keys=True)` writes
+    /// them, credentials included, so that it changes when only a password does. The process start
+    /// is one of them, so each worker has its own.
+    pub(super) fn config_hash(&self) -> String {
+        fingerprint(&self.object(true, |_, value| value.to_owned()))
+    }
+
+    /// The same without the process start: equal in all workers, and across restarts, for as long
+    /// as the settings are.
+    pub(super) fn settings_hash(&self) -> String {
+        fingerprint(&self.object(false, |_, value| value.to_owned()))
+    }
+
+    fn object(&self, with_start: bool, show: impl Fn(&str, &str) -> String) -> Value {
+        let mut object: serde_json::Map<String, Value> = self
+            .values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::String(show(name, value))))
+            .collect();
+        if with_start {
+            object.insert("PROCESS_START_UTC".to_owned(), json!(self.process_start));
+        }
+        Value::Object(object)
+    }
+}
+
+fn fingerprint(value: &Value) -> String {
+    let digest = Sha256::digest(python_dumps(value));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `GET /config`.
 pub(super) fn config_dump(state: &AppState, _: &Query) -> Response<Body> {
-    let shown = current(state);
+    let shown = Settings::of(state).shown();
     *state.last_config_snapshot.lock() = Some(shown.clone());
     reply::json(&shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(connection: &str) -> Settings {
+        Settings {
+            values: [
+                ("DB_CONNECTION_STRING", connection.to_owned()),
+                ("FEATURE_FLAG", UNSET.to_owned()),
+                ("WEBSITE_SLOT_NAME", DEFAULT_SLOT.to_owned()),
+            ],
+            process_start: "2026-11-21T04:24:12.744777+00:00".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_hash_is_the_one_that_the_flask_application_computes() {
+        assert_eq!(
+            settings(UNSET).config_hash(),
+            "fa6864a89cc514bad915c98f4805dc1da966a153422aa6757e43350fc76db0a9"
+        );
+    }
+
+    #[test]
+    fn a_changed_password_changes_the_hashes_but_not_what_is_shown() {
+        let (old, new) = (
+            settings("Server=s;Database=d;Password=old"),
+            settings("Server=s;Database=d;Password=new"),
+        );
+        assert_eq!(old.shown(), new.shown());
+        assert_eq!(
+            old.shown()["DB_CONNECTION_STRING"],
+            "Server=s;Database=d;Password=***"
+        );
+        assert_ne!(old.config_hash(), new.config_hash());
+        assert_ne!(old.settings_hash(), new.settings_hash());
+    }
+
+    #[test]
+    fn a_restart_changes_the_labs_hash_only() {
+        let first = settings("x");
+        let mut second = settings("x");
+        second.process_start = "2026-11-21T05:00:00.000000+00:00".to_owned();
+        assert_ne!(first.config_hash(), second.config_hash());
+        assert_eq!(first.settings_hash(), second.settings_hash());
+    }
 }

@@ -52,22 +52,13 @@ impl StringObject {
     }
 }
 
-/// One block: a list without spare room, and its strings.
-#[derive(Debug)]
-struct Block {
-    #[expect(
-        clippy::vec_box,
-        reason = "every string is an object of its own, as in CPython"
-    )]
-    strings: Vec<Box<StringObject>>,
-}
+/// One block: a list without spare room, and its strings, every one an object of its own.
+type Block = Vec<Box<StringObject>>;
 
-impl Block {
-    fn allocate() -> Self {
-        let mut strings = Vec::with_capacity(STRINGS as usize);
-        strings.extend((0..STRINGS).map(StringObject::numbered));
-        Self { strings }
-    }
+fn allocate_block() -> Block {
+    let mut strings = Vec::with_capacity(STRINGS as usize);
+    strings.extend((0..STRINGS).map(StringObject::numbered));
+    strings
 }
 
 /// Everything that a worker has leaked.
@@ -98,7 +89,7 @@ impl Leak {
             return Err(CapReached { asked, held, cap });
         }
         for _ in 0..asked {
-            self.blocks.push(Block::allocate());
+            self.blocks.push(allocate_block());
         }
         Ok(self.blocks())
     }

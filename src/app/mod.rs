@@ -13,6 +13,7 @@ mod config;
 mod diag;
 mod health;
 mod heavy;
+mod integers;
 mod json;
 pub mod knobs;
 mod lab;

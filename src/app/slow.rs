@@ -106,3 +106,49 @@ fn seconds(delay: f64) -> Value {
     }
     Value::from(delay)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn drawn(minimum: f64, maximum: f64) -> BTreeSet<String> {
+        let delays = Delays::new(&AppConfig {
+            slow_min_seconds: minimum,
+            slow_max_seconds: maximum,
+            ..AppConfig::default()
+        });
+        (0..2000)
+            .map(|_| seconds(delays.draw()).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn whole_bounds_give_every_whole_number_between_them_and_nothing_else() {
+        let expected: BTreeSet<_> = (5..=15).map(|number| number.to_string()).collect();
+        assert_eq!(drawn(5.0, 15.0), expected);
+        assert_eq!(drawn(3.0, 3.0), BTreeSet::from(["3".to_owned()]));
+    }
+
+    #[test]
+    fn fractional_bounds_give_milliseconds_within_them() {
+        let drawn = drawn(0.5, 1.0);
+        assert!(drawn.len() > 100);
+        for delay in drawn {
+            let delay: f64 = delay.parse().unwrap();
+            assert!((0.5..=1.0).contains(&delay), "{delay}");
+        }
+    }
+
+    #[test]
+    fn processes_without_a_seed_draw_differently() {
+        let sequence = || {
+            let delays = Delays::new(&AppConfig::default());
+            (0..32)
+                .map(|_| delays.draw().to_string())
+                .collect::<String>()
+        };
+        assert_ne!(sequence(), sequence());
+    }
+}

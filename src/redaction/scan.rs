@@ -71,7 +71,7 @@ impl<'a> Scanner<'a> {
         for index in self.position..target.min(self.bytes.len()) {
             match self.bytes[index] {
                 b'\n' => self.inside_quotes = false,
-                b'"' if self.backslashes_before(index, 0) % 2 == 0 => {
+                b'"' if self.backslashes_before(index, 0).is_multiple_of(2) => {
                     self.inside_quotes = !self.inside_quotes;
                 }
                 _ => {}
@@ -312,7 +312,7 @@ impl<'a> Scanner<'a> {
             let escapes = self.backslashes_before(index, open);
             let closes = byte == quote
                 && match slashes {
-                    0 => escapes % 2 == 0,
+                    0 => escapes.is_multiple_of(2),
                     _ => escapes <= slashes,
                 };
             if !closes {
@@ -360,7 +360,9 @@ impl<'a> Scanner<'a> {
         let mut in_string = false;
         for index in start..self.bytes.len() {
             match self.bytes[index] {
-                b'"' if self.backslashes_before(index, start) % 2 == 0 => in_string = !in_string,
+                b'"' if self.backslashes_before(index, start).is_multiple_of(2) => {
+                    in_string = !in_string
+                }
                 b'{' | b'[' if !in_string => depth += 1,
                 b'}' | b']' if !in_string => {
                     depth -= 1;

@@ -1,0 +1,231 @@
+//! The faults: what they cost, their caps, their undo and their lock.
+
+use std::sync::atomic::Ordering;
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::App;
+
+/// What one block costs in CPython, in kilobytes of resident memory (median of 180 requests).
+const CPYTHON_BLOCK_KILOBYTES: f64 = 17_644.0;
+
+/// Tests that measure the memory of this process must not run beside one another.
+static MEASURING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+
+fn anonymous_kilobytes() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+    let line = text.lines().find(|line| line.starts_with("RssAnon:"));
+    let word = line.and_then(|line| line.split_whitespace().nth(1));
+    word.and_then(|word| word.parse().ok()).expect("RssAnon")
+}
+
+#[test]
+fn a_leaked_block_costs_what_it_costs_in_cpython_and_its_undo_gives_it_back() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[]);
+    // Other tests of this process allocate at the same time: large numbers drown them.
+    const BLOCKS: f64 = 20.0;
+    let before = anonymous_kilobytes();
+    let answer = app.get("/leak?blocks=20");
+    assert_eq!(answer.body, "{\"blocks\":20,\"status\":\"allocated\"}\n");
+    let each = (anonymous_kilobytes() - before) / BLOCKS;
+    let ratio = each / CPYTHON_BLOCK_KILOBYTES;
+    assert!(
+        (0.97..=1.03).contains(&ratio),
+        "{each} kB a block, {ratio} of CPython's"
+    );
+    assert_eq!(app.state.leak_blocks(), 20);
+    assert_eq!(app.state.undo_faults(), 20);
+    let left = (anonymous_kilobytes() - before) / BLOCKS;
+    assert!(left < each / 10.0, "{left} kB a block left of {each}");
+}
+
+#[test]
+fn leaked_memory_belongs_to_the_worker_and_is_counted_block_by_block() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[]);
+    assert_eq!(app.json("/leak")["blocks"], 1);
+    assert_eq!(app.json("/leak?blocks=2")["blocks"], 3);
+    assert_eq!(app.json("/diag/stats")["leak_block_count"], 3);
+    assert_eq!(App::new(&[]).state.leak_blocks(), 0);
+    let freed = app.ask("DELETE", "/leak");
+    assert_eq!(
+        freed.json(),
+        json!({"blocks": 0, "freed": 3, "status": "freed"})
+    );
+    assert_eq!(app.json("/diag/stats")["leak_block_count"], 0);
+}
+
+#[test]
+fn the_cap_answers_507_and_leaks_nothing() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[("LAB_LEAK_MAX_BLOCKS", "2")]);
+    for (target, held) in [
+        ("/leak?blocks=3", 0),
+        ("/leak", 1),
+        ("/leak?blocks=2", 1),
+        ("/leak", 2),
+        ("/leak", 2),
+    ] {
+        let answer = app.get(target);
+        assert_eq!(app.state.leak_blocks(), held, "{target}");
+        if answer.status != StatusCode::OK {
+            assert_eq!(answer.status, StatusCode::INSUFFICIENT_STORAGE);
+            assert_eq!(answer.phrase.as_deref(), Some("INSUFFICIENT STORAGE"));
+            let body = answer.json();
+            assert_eq!((&body["cap"], &body["blocks"]), (&json!(2), &json!(held)));
+            assert!(
+                body["error"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("cap of 2"))
+            );
+        }
+    }
+    assert_eq!(app.get("/leak").status, StatusCode::INSUFFICIENT_STORAGE);
+}
+
+#[test]
+fn bad_query_values_get_400_that_names_parameter_value_and_bound() {
+    let app = App::new(&[
+        ("LAB_HEAVY_MAX_ROUNDS", "7"),
+        ("LAB_SLOW_LIMIT_SECONDS", "2.5"),
+    ]);
+    for (target, parameter, value, bound) in [
+        (
+            "/leak?blocks=0",
+            "blocks",
+            "0",
+            "a whole number from 1 to 100",
+        ),
+        (
+            "/leak?blocks=101",
+            "blocks",
+            "101",
+            "a whole number from 1 to 100",
+        ),
+        (
+            "/leak?blocks=two",
+            "blocks",
+            "two",
+            "a whole number from 1 to 100",
+        ),
+        (
+            "/heavy?rounds=8",
+            "rounds",
+            "8",
+            "a whole number from 1 to 7",
+        ),
+        (
+            "/heavy?rounds=-1",
+            "rounds",
+            "-1",
+            "a whole number from 1 to 7",
+        ),
+        ("/heavy?rounds=", "rounds", "", "a whole number from 1 to 7"),
+        (
+            "/slow?seconds=2.6",
+            "seconds",
+            "2.6",
+            "a number of seconds from 0 to 2.5",
+        ),
+        (
+            "/slow?seconds=NaN",
+            "seconds",
+            "NaN",
+            "a number of seconds from 0 to 2.5",
+        ),
+    ] {
+        let answer = app.get(target);
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{target}");
+        assert_eq!(answer.phrase.as_deref(), Some("BAD REQUEST"));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let body = answer.json();
+        assert_eq!(
+            (&body["parameter"], &body["value"], &body["bound"]),
+            (&json!(parameter), &json!(value), &json!(bound))
+        );
+    }
+    assert_eq!(app.state.leak_blocks(), 0);
+}
+
+#[test]
+fn rounds_of_heavy_repeat_the_work_and_leave_no_memory_behind() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[]);
+    let left = (0..3).map(|_| {
+        let before = anonymous_kilobytes();
+        assert_eq!(app.json("/heavy?rounds=2")["count"], 500_000);
+        anonymous_kilobytes() - before
+    });
+    // The least of three: other tests of this process allocate at the same time.
+    let least = left.fold(f64::INFINITY, f64::min);
+    assert!(least < 8_000.0, "{least} kB are left of about 20,000");
+}
+
+#[test]
+fn locked_fault_routes_do_nothing_without_the_key() {
+    let app = App::new(&[("LAB_KEY", "correct horse")]);
+    for (method, target) in [
+        ("GET", "/leak"),
+        ("HEAD", "/leak"),
+        ("DELETE", "/leak"),
+        ("GET", "/heavy"),
+        ("GET", "/slow?seconds=0"),
+        ("POST", "/lab/reset"),
+    ] {
+        for key in [None, Some(""), Some("wrong"), Some("correct horse ")] {
+            let answer = app.ask_with_key(method, target, key);
+            assert_eq!(
+                answer.status,
+                StatusCode::FORBIDDEN,
+                "{method} {target} {key:?}"
+            );
+            assert_eq!(answer.phrase.as_deref(), Some("FORBIDDEN"));
+        }
+    }
+    assert_eq!(app.state.leak_blocks(), 0);
+    assert_eq!(app.pool.resets.load(Ordering::Relaxed), 0);
+    assert_eq!(app.get("/leak").json()["status"], "forbidden");
+    assert_eq!(app.json("/diag/stats")["endpoint_counters"]["heavy"], 4);
+}
+
+#[test]
+fn the_key_opens_the_fault_routes_and_the_others_never_ask_for_it() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[("LAB_KEY", "correct horse")]);
+    let opened = app.ask_with_key("GET", "/leak", Some("correct horse"));
+    assert_eq!(
+        (opened.status, app.state.leak_blocks()),
+        (StatusCode::OK, 1)
+    );
+    for target in [
+        "/",
+        "/health",
+        "/fast",
+        "/config",
+        "/diag/stats",
+        "/diag/env",
+    ] {
+        assert_eq!(app.get(target).status, StatusCode::OK, "{target}");
+    }
+    // Routing comes before the lock, as it comes before any code of a Flask application.
+    assert_eq!(
+        app.ask("POST", "/heavy").status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(app.ask("OPTIONS", "/heavy").status, StatusCode::OK);
+}
+
+#[test]
+fn a_reset_undoes_this_workers_faults_and_asks_the_others() {
+    let _alone = MEASURING.lock();
+    let app = App::new(&[]);
+    app.get("/leak?blocks=2");
+    let answer = app.ask("POST", "/lab/reset").json();
+    assert_eq!(answer["freed_blocks"], 2);
+    assert_eq!(answer["workers_asked"], 3);
+    assert_eq!(answer["status"], "reset");
+    assert_eq!(app.state.leak_blocks(), 0);
+    assert_eq!(app.pool.resets.load(Ordering::Relaxed), 1);
+}
