@@ -21,11 +21,13 @@ pub enum Exit {
     NotReproduced = 10,
     /// A verdict: the evidence does not suffice to say either.
     Inconclusive = 11,
+    /// A trigger was stopped by a signal before its end; what was captured is kept.
+    CutShort = 12,
 }
 
 impl Exit {
     /// All codes, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Success,
         Self::Failure,
         Self::Usage,
@@ -33,6 +35,7 @@ impl Exit {
         Self::ApplicationFailedToLoad,
         Self::NotReproduced,
         Self::Inconclusive,
+        Self::CutShort,
     ];
 
     /// The number.
@@ -52,6 +55,7 @@ impl Exit {
             Self::ApplicationFailedToLoad => "serve: the application failed to load",
             Self::NotReproduced => "verdict: not reproduced",
             Self::Inconclusive => "verdict: inconclusive, evidence is missing",
+            Self::CutShort => "trigger: stopped before its end, what was captured is kept",
         }
     }
 }

@@ -10,7 +10,9 @@ mod exit;
 mod options;
 mod output;
 mod probe;
+mod scenarios;
 mod serve;
+mod trigger;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let exit = match options.command {
         Command::Ctl(options) => ctl::run(&options)?,
         Command::Probe(options) => probe::run(&options)?,
+        Command::Scenarios(options) => scenarios::run(&options)?,
+        Command::Trigger(options) => trigger::run(&options)?,
         Command::Completions(options) => completions::run(&options)?,
     };
     Ok(exit.into())

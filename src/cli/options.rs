@@ -6,6 +6,8 @@ use super::completions::CompletionsOptions;
 use super::ctl::CtlOptions;
 use super::exit;
 use super::probe::ProbeOptions;
+use super::scenarios::ScenariosOptions;
+use super::trigger::TriggerOptions;
 use crate::serve::settings::flags;
 
 /// The lab rat of incident response: a web application that fails on purpose, in the same way and
@@ -27,6 +29,14 @@ pub(super) enum Command {
     /// Exit with 0 when a URL answers with a 2xx, for images that have no curl
     #[command(after_help = "Example: labrat probe http://127.0.0.1:8000/health")]
     Probe(ProbeOptions),
+    /// List the incidents that can be played, or show one in full
+    #[command(after_help = "Example: labrat scenarios intermittent-5xx")]
+    Scenarios(ScenariosOptions),
+    /// Play the client side of a scenario against a target and keep the evidence
+    #[command(
+        after_help = "Example: labrat trigger intermittent-5xx --url http://127.0.0.1:8000 --out run"
+    )]
+    Trigger(Box<TriggerOptions>),
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),

@@ -21,6 +21,15 @@ pub(super) fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// How many columns a table may use: those of the terminal where the shell tells, 100 otherwise.
+pub(super) fn width() -> u16 {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .filter(|columns| (40..=400).contains(columns))
+        .unwrap_or(100)
+}
+
 /// Show why a command failed, and give the exit code for it.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     let broken_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;

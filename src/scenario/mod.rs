@@ -6,8 +6,10 @@
 //! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
 //! HTTP only.
 
+pub mod apply;
 pub mod catalogue;
 pub mod estimate;
 pub mod page;
 pub mod rules;
 pub mod shape;
+pub mod trigger;

@@ -19,6 +19,8 @@ pub struct Scenario {
     pub plays: &'static str,
     /// The target.
     pub topology: Topology,
+    /// Whether the target is expected to be down in the beginning.
+    pub starts_down: bool,
     /// What is done, in order.
     pub steps: &'static [Step],
     /// What the published run showed, in whole sentences; empty where none is published.

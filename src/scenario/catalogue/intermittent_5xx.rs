@@ -28,6 +28,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
         threads: 1,
         timeout_seconds: 30,
     },
+    starts_down: false,
     steps: &[
         Step::Capture {
             moment: PhaseKind::Baseline,

@@ -25,6 +25,7 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         threads: 1,
         timeout_seconds: 120,
     },
+    starts_down: false,
     steps: &[
         Step::Capture {
             moment: PhaseKind::Baseline,

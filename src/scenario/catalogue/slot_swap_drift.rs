@@ -50,6 +50,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         threads: 1,
         timeout_seconds: 120,
     },
+    starts_down: false,
     steps: &[
         Step::Capture {
             moment: PhaseKind::Baseline,

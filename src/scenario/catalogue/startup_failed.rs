@@ -26,6 +26,7 @@ pub const STARTUP_FAILED: Scenario = Scenario {
         threads: 1,
         timeout_seconds: 120,
     },
+    starts_down: true,
     steps: &[
         Step::Capture {
             moment: PhaseKind::Baseline,

@@ -1,12 +1,11 @@
 //! The load engine, the catalogue, the trigger and the recorder.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do, by panicking"
-)]
-
+mod broken_off;
 mod catalogue;
 mod estimate;
 mod load;
+mod program;
 mod server;
 mod target;
+mod target_double;
+mod trigger;

@@ -221,11 +221,17 @@ where
     }
 }
 
-async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
+async fn read_head<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0_u8; 1];
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read(&mut byte).await.ok()? == 0 {
+            return None;
+        }
+        // Not a method's first letter: somebody speaks TLS. Refuse, as a web server would.
+        if head.is_empty() && !byte[0].is_ascii_alphabetic() {
+            write(stream, "HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            until_gone(stream).await;
             return None;
         }
         head.push(byte[0]);

@@ -1,0 +1,73 @@
+//! `labrat scenarios`: the catalogue.
+
+use anyhow::anyhow;
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::exit::Exit;
+use super::output;
+use crate::scenario::catalogue;
+use crate::scenario::page::markdown;
+use crate::scenario::shape::Scenario;
+
+/// Words of `labrat scenarios`.
+#[derive(Debug, Args)]
+pub(super) struct ScenariosOptions {
+    /// Show this one in full
+    name: Option<String>,
+    /// Print the data as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List every scenario, or show one in full.
+///
+/// # Errors
+/// When no scenario is called so, or standard output cannot be written.
+pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
+    let text = match (&options.name, options.json) {
+        (Some(name), false) => markdown(find(name)?),
+        (Some(name), true) => format!("{}\n", serde_json::to_string_pretty(find(name)?)?),
+        (None, false) => format!("{}\n", table()),
+        (None, true) => format!("{}\n", serde_json::to_string_pretty(&catalogue::ALL)?),
+    };
+    output::data(&text)?;
+    Ok(Exit::Success)
+}
+
+/// The scenario that is called so.
+///
+/// # Errors
+/// When there is none, with the names that there are.
+pub(super) fn find(name: &str) -> anyhow::Result<&'static Scenario> {
+    catalogue::find(name).ok_or_else(|| {
+        let names: Vec<&str> = catalogue::ALL
+            .iter()
+            .map(|scenario| scenario.name())
+            .collect();
+        anyhow!(
+            "no scenario is called {name:?}\n\nhint: there are {}",
+            names.join(", ")
+        )
+    })
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(output::width())
+        .set_header(["scenario", "incident", "needs", "fixes"]);
+    for scenario in catalogue::ALL {
+        let fixes: Vec<&str> = scenario.fixes.iter().map(|fix| fix.name).collect();
+        let first = scenario.incident.split_inclusive(". ").next();
+        table.add_row([
+            scenario.name(),
+            first.unwrap_or_default().trim(),
+            scenario.needs.plan.map_or("local", |plan| plan.as_str()),
+            &fixes.join(", "),
+        ]);
+    }
+    table
+}

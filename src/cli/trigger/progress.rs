@@ -1,0 +1,196 @@
+//! Progress on standard error: a bar on a terminal, a line now and then elsewhere.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::cli::output;
+use crate::load::Attempt;
+use crate::scenario::trigger::Progress;
+
+/// How often a line is written where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(3);
+/// How often percentiles are reckoned for the bar.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Shows progress until it is dropped.
+#[derive(Debug)]
+pub(super) struct Display {
+    state: Arc<Mutex<State>>,
+    lines: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    phase: Option<Phase>,
+}
+
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    total: u32,
+    sent: u32,
+    ended: u32,
+    failures: u32,
+    /// Durations of everything that ended, in seconds.
+    durations: Vec<f64>,
+    shown: Instant,
+}
+
+impl Display {
+    /// Begin, on the runtime that this is called in.
+    pub(super) fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::no_length();
+            bar.enable_steady_tick(BAR_INTERVAL);
+            state.lock().bar = Some(bar);
+            return Self { state, lines: None };
+        }
+        let shared = Arc::clone(&state);
+        let lines = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(LINE_INTERVAL);
+            ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                if let Some(phase) = &shared.lock().phase {
+                    output::message(&format!("{}\n", phase.line()));
+                }
+            }
+        });
+        Self {
+            state,
+            lines: Some(lines),
+        }
+    }
+
+    /// Take note of what happened.
+    pub(super) fn show(&self, progress: &Progress<'_>) {
+        let mut state = self.state.lock();
+        match progress {
+            Progress::Phase { name, total } => state.begin(name, *total),
+            Progress::Sent => {
+                if let Some(phase) = &mut state.phase {
+                    phase.sent += 1;
+                }
+            }
+            Progress::Ended(attempt) => state.end_one(attempt),
+            Progress::PhaseEnded => state.end_phase(),
+            Progress::Capturing(moment) => {
+                state.say(&format!("taking snapshots: {}", moment.word()));
+            }
+            // Whoever is to act is told by the operator.
+            Progress::Acting(_) => {}
+            Progress::Note(sentence) => state.say(sentence),
+        }
+    }
+
+    /// Clear the bar.
+    pub(super) fn finish(&self) {
+        if let Some(lines) = &self.lines {
+            lines.abort();
+        }
+        if let Some(bar) = self.state.lock().bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl State {
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => output::message(&format!("{text}\n")),
+        }
+    }
+
+    fn begin(&mut self, name: &str, total: u32) {
+        self.phase = Some(Phase {
+            name: name.to_owned(),
+            total,
+            sent: 0,
+            ended: 0,
+            failures: 0,
+            durations: Vec::new(),
+            shown: Instant::now(),
+        });
+        if let Some(bar) = &self.bar {
+            bar.set_length(u64::from(total));
+            bar.set_position(0);
+            if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.set_message(name.to_owned());
+        }
+    }
+
+    fn end_one(&mut self, attempt: &Attempt) {
+        let Some(phase) = &mut self.phase else {
+            return;
+        };
+        phase.ended += 1;
+        phase.durations.push(attempt.total.as_secs_f64());
+        if !matches!(attempt.result, Ok(status) if status < 500) {
+            phase.failures += 1;
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(u64::from(phase.ended));
+            if phase.shown.elapsed() >= BAR_INTERVAL {
+                phase.shown = Instant::now();
+                bar.set_message(phase.words());
+            }
+        }
+    }
+
+    fn end_phase(&mut self) {
+        if let Some(phase) = self.phase.take() {
+            self.say(&phase.line());
+        }
+    }
+}
+
+impl Phase {
+    fn line(&self) -> String {
+        format!("{}/{} {}", self.ended, self.total, self.words())
+    }
+
+    fn words(&self) -> String {
+        let mut sorted = self.durations.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let in_flight = self.sent.saturating_sub(self.ended);
+        let mut words = format!(
+            "{}: {in_flight} in flight, {} failed",
+            self.name, self.failures
+        );
+        if let (Some(median), Some(tail)) = (rank(&sorted, 50), rank(&sorted, 95)) {
+            words.push_str(&format!(", p50 {median:.3} s, p95 {tail:.3} s"));
+        }
+        words
+    }
+}
+
+/// The nearest-rank percentile of sorted values.
+fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let sorted: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(rank(&sorted, 50), Some(10.0));
+        assert_eq!(rank(&sorted, 95), Some(19.0));
+        assert_eq!(rank(&sorted[..1], 95), Some(1.0));
+        assert_eq!(rank(&[], 50), None);
+    }
+}

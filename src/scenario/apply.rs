@@ -1,0 +1,87 @@
+//! A scenario with one of its variations applied.
+
+use super::shape::{Change, Group, Scenario, Setting, Topology, Variation};
+
+/// Which course of a scenario is played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Course {
+    /// As the catalogue has it.
+    Symptom,
+    /// The negative control.
+    Control,
+    /// With a fix or a variant applied.
+    Varied(&'static Variation),
+}
+
+impl Course {
+    /// The word for it in a manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Symptom => "symptom",
+            Self::Control => "control",
+            Self::Varied(variation) => variation.name,
+        }
+    }
+
+    /// What it changes.
+    #[must_use]
+    pub const fn changes(self, scenario: &'static Scenario) -> &'static [Change] {
+        match self {
+            Self::Symptom => &[],
+            Self::Control => scenario.control.changes,
+            Self::Varied(variation) => variation.changes,
+        }
+    }
+}
+
+/// The target as this course wants it. The second part is the settings, since a changed list is
+/// put together anew.
+#[must_use]
+pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<Setting>) {
+    let mut topology = scenario.topology;
+    let mut settings = topology.settings.to_vec();
+    for change in course.changes(scenario) {
+        match change {
+            Change::StartupCommand {
+                command,
+                workers,
+                worker_class,
+                threads,
+            } => {
+                topology.startup_command = command;
+                topology.workers = *workers;
+                topology.worker_class = *worker_class;
+                topology.threads = *threads;
+            }
+            Change::Settings { settings: changed } => {
+                settings.retain(|setting| {
+                    !changed
+                        .iter()
+                        .any(|new| new.slot == setting.slot && new.name == setting.name)
+                });
+                settings.extend_from_slice(changed);
+            }
+            _ => {}
+        }
+    }
+    (topology, settings)
+}
+
+/// The groups of a phase as this course wants them; none may be left.
+#[must_use]
+pub fn groups(scenario: &'static Scenario, course: Course, groups: &[Group]) -> Vec<Group> {
+    let mut groups = groups.to_vec();
+    for change in course.changes(scenario) {
+        match change {
+            Change::LeaveOut { path } => groups.retain(|group| group.path != *path),
+            Change::Count { path, count } => {
+                for group in groups.iter_mut().filter(|group| group.path == *path) {
+                    group.count = *count;
+                }
+            }
+            _ => {}
+        }
+    }
+    groups
+}

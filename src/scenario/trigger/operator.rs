@@ -1,0 +1,27 @@
+//! Whoever can do what only the platform can: a person, a script, or the stand-in.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::scenario::shape::Action;
+
+/// What became of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Performed {
+    /// Status of the platform's answer, where there was one.
+    pub status: Option<u16>,
+    /// Whether it succeeded, where that is known.
+    pub succeeded: Option<bool>,
+    /// In words, without secrets.
+    pub detail: String,
+}
+
+/// A future that an operator works in.
+pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Performed, String>> + Send + 'a>>;
+
+/// Does what a scenario asks of the platform.
+pub trait Operator: Send {
+    /// Do it, or see to it that it is done; the error says why it was not. The future may be
+    /// dropped when the run is stopped.
+    fn perform<'a>(&'a mut self, action: &'a Action) -> Performing<'a>;
+}

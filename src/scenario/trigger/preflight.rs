@@ -1,0 +1,125 @@
+//! Looking at a target before any load is sent.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+
+use super::error::TriggerError;
+use crate::load::{Client, Exchange, Failure, FailureClass, Target};
+
+/// How long the first questions wait; longer than a healthy site under a cold start's eye needs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the first questions found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// A labrat target answers.
+    Up,
+    /// Nothing that works answers, with the reason; only some scenarios begin so.
+    Down {
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Refuse a host that is not this machine, unless somebody said that it may be loaded.
+///
+/// # Errors
+/// [`TriggerError::NotLoopback`]; [`TriggerError::Unreachable`] when the name has no address.
+pub async fn check_host(target: &Target, mine: bool) -> Result<bool, TriggerError> {
+    let addresses = target
+        .addresses()
+        .await
+        .map_err(|error| TriggerError::Unreachable {
+            url: target.url("/"),
+            failure: Failure {
+                class: FailureClass::Dns,
+                detail: error.to_string(),
+            },
+        })?;
+    let loopback = addresses.iter().all(|address| address.ip().is_loopback());
+    if loopback || mine {
+        return Ok(loopback);
+    }
+    Err(TriggerError::NotLoopback {
+        host: target.host().to_owned(),
+    })
+}
+
+/// Ask /health and /diag/stats. With `may_be_down` a target that does not answer is a finding and
+/// no error; a name that has no address or a TLS failure stays an error, for nothing that the
+/// platform does to a site that cannot start looks like that.
+///
+/// # Errors
+/// When the target cannot be reached, or is none.
+pub async fn look(
+    client: &Client,
+    target: &Target,
+    may_be_down: bool,
+) -> Result<State, TriggerError> {
+    let health = ask(client, target, "/health").await;
+    let status = match health.result {
+        Ok(answer) => answer.status,
+        Err(failure) if may_be_down && is_down(&failure) => {
+            return Ok(State::Down {
+                why: format!("/health: {failure}"),
+            });
+        }
+        Err(failure) => {
+            return Err(TriggerError::Unreachable {
+                url: target.url("/health"),
+                failure,
+            });
+        }
+    };
+    if status >= 500 && may_be_down {
+        return Ok(State::Down {
+            why: format!("/health answered {status}"),
+        });
+    }
+    if status != 200 {
+        return Err(not_labrat(
+            target,
+            "/health",
+            format!("it answered {status}"),
+        ));
+    }
+    let stats = ask(client, target, "/diag/stats").await;
+    let answer = stats.result.map_err(|failure| TriggerError::Unreachable {
+        url: target.url("/diag/stats"),
+        failure,
+    })?;
+    if answer.status != 200 {
+        let why = format!("it answered {}", answer.status);
+        return Err(not_labrat(target, "/diag/stats", why));
+    }
+    if worker_of(&answer.body).is_none() {
+        let why = "its answer is no JSON with a pid and a request_count".to_owned();
+        return Err(not_labrat(target, "/diag/stats", why));
+    }
+    Ok(State::Up)
+}
+
+/// The pid in the answer of /diag/stats, if it is one.
+#[must_use]
+pub fn worker_of(body: &[u8]) -> Option<u32> {
+    let stats: Value = serde_json::from_slice(body).ok()?;
+    stats.get("request_count")?.as_u64()?;
+    stats.get("pid")?.as_u64()?.try_into().ok()
+}
+
+async fn ask(client: &Client, target: &Target, path: &str) -> Exchange {
+    client.send(target, Method::GET, path, PATIENCE).await
+}
+
+const fn is_down(failure: &Failure) -> bool {
+    !matches!(failure.class, FailureClass::Dns | FailureClass::Tls)
+}
+
+fn not_labrat(target: &Target, path: &str, why: String) -> TriggerError {
+    TriggerError::NotLabrat {
+        url: target.url(path),
+        why,
+    }
+}
