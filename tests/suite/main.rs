@@ -5,6 +5,9 @@
 )]
 
 mod app_contract;
+mod conformance;
+mod differences;
+mod harness;
 mod play;
 mod settings;
 mod tidy;

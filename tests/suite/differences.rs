@@ -1,0 +1,40 @@
+//! Where labrat differs from Gunicorn on purpose: one table, which the README shows. A case may
+//! allow a difference only by naming its entry here.
+
+/// One deliberate difference.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is about, for headings and messages.
+    pub subject: &'static str,
+    /// What Gunicorn 25.3.0 does.
+    pub gunicorn: &'static str,
+    /// What labrat does.
+    pub labrat: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// Where the outcome is one word, Gunicorn's and labrat's, so that cases can check both.
+    pub outcome: Option<(&'static str, &'static str)>,
+}
+
+impl Difference {
+    /// Check that both behave as the entry says: a difference that has gone must leave the table.
+    pub fn check(&self, gunicorn: String, labrat: String) -> Result<(), String> {
+        let found = (gunicorn.as_str(), labrat.as_str());
+        let Some(expected) = self.outcome else {
+            return Err(format!("{}: has no outcome to compare", self.subject));
+        };
+        if found == expected || crate::harness::peer() == crate::harness::Kind::Gunicorn {
+            return Ok(());
+        }
+        Err(format!("{}: expected {expected:?}, found {found:?}", self.subject))
+    }
+}
+
+/// Platforms probe with a slash at the end.
+pub const TRAILING_SLASH: Difference = Difference {
+    subject: "A slash after `/health` and `/ready`",
+    gunicorn: "404",
+    labrat: "200",
+    reason: "platforms that probe with a slash at the end must find the target healthy",
+    outcome: Some(("404", "200")),
+};

@@ -1,0 +1,46 @@
+//! The harness: starts the real Gunicorn with the oracle application and labrat alike, talks raw
+//! HTTP to either, and compares what they did.
+//!
+//! It knows nothing of labrat's insides: both servers are processes, seen through their ports,
+//! their output, their exit codes and `/proc`.
+
+mod client;
+mod compare;
+mod console;
+mod launch;
+mod lines;
+mod oracle;
+mod process;
+mod response;
+mod server;
+mod turns;
+
+pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
+pub use compare::{covers, normal_head, normal_response};
+pub use console::{Entry, Roles, entries, per_process, without_control_socket};
+pub use launch::{Ended, Launch};
+pub use lines::{Line, Stream};
+pub use oracle::{Kind, both, oracle, peer, release_labrat, skip_unless};
+pub use process::{children, descriptors, exists, processor_seconds, resident_kilobytes, state};
+pub use response::Response;
+pub use server::Server;
+pub use turns::{busy, quiet};
+
+use std::time::{Duration, Instant};
+
+/// How long to wait for what must happen: generous, because the machine may be loaded.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ask again and again until `ready` has an answer; `None` when the deadline passes.
+pub fn poll<T>(within: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(answer) = ready() {
+            return Some(answer);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,110 @@
+//! The two servers that are compared, and what the oracle needs of this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Which server a case runs against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The real Gunicorn with the oracle application.
+    Gunicorn,
+    /// `labrat serve`.
+    Labrat,
+}
+
+/// The server that is compared with Gunicorn: labrat, or Gunicorn again when
+/// `LABRAT_SUITE_PEER=gunicorn` asks whether the harness agrees with itself.
+pub fn peer() -> Kind {
+    match std::env::var("LABRAT_SUITE_PEER").as_deref() {
+        Ok("gunicorn") => Kind::Gunicorn,
+        _ => Kind::Labrat,
+    }
+}
+
+/// Run the same case against Gunicorn and its peer, at the same time.
+pub fn both<T: Send>(case: impl Fn(Kind) -> T + Sync) -> (T, T) {
+    std::thread::scope(|scope| {
+        let expected = scope.spawn(|| case(Kind::Gunicorn));
+        let actual = scope.spawn(|| case(peer()));
+        match (expected.join(), actual.join()) {
+            (Ok(expected), Ok(actual)) => (expected, actual),
+            (Err(panic), _) | (_, Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Root of the package.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Make the oracle if it is not there; why it cannot run here, when it cannot.
+pub fn oracle() -> Result<(), String> {
+    static MADE: OnceLock<Result<(), String>> = OnceLock::new();
+    MADE.get_or_init(make_oracle).clone()
+}
+
+fn make_oracle() -> Result<(), String> {
+    let output = Command::new(root().join("tests/oracle/setup.sh"))
+        .output()
+        .map_err(|error| format!("tests/oracle/setup.sh cannot run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "no oracle: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    ))
+}
+
+/// Whether the case must be skipped because this machine lacks something. Says so, and with
+/// `CI=true` fails instead, because a check that never runs shows nothing.
+#[must_use]
+pub fn skip_unless(available: Result<(), String>) -> bool {
+    let Err(why) = available else {
+        return false;
+    };
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "cannot be skipped with CI=true: {why}"
+    );
+    eprintln!("skipped: {why}");
+    true
+}
+
+/// The program of `kind` and the words that come before Gunicorn's own arguments.
+pub fn program(kind: Kind) -> (PathBuf, &'static [&'static str]) {
+    match kind {
+        Kind::Gunicorn => (root().join("target/oracle/bin/gunicorn"), &[]),
+        Kind::Labrat => (PathBuf::from(env!("CARGO_BIN_EXE_labrat")), &["serve"]),
+    }
+}
+
+/// labrat as it is released, built on demand: a debug build's speed and memory say nothing.
+pub fn release_labrat() -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT.get_or_init(build_release).clone()
+}
+
+fn build_release() -> Result<PathBuf, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    // The directory that holds `debug/labrat`.
+    let target = Path::new(env!("CARGO_BIN_EXE_labrat"))
+        .ancestors()
+        .nth(2)
+        .ok_or("the program under test has no target directory")?;
+    let output = Command::new(cargo)
+        .current_dir(root())
+        .args(["build", "--release", "--bin", "labrat", "--target-dir"])
+        .arg(target)
+        .output()
+        .map_err(|error| format!("cargo cannot run: {error}"))?;
+    if output.status.success() {
+        return Ok(target.join("release/labrat"));
+    }
+    Err(format!(
+        "cargo build --release: {}",
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}

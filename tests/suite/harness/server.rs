@@ -1,0 +1,212 @@
+//! A server that runs: its port, its output, its processes. Whatever happens to the test, the
+//! whole process group is killed when the server is dropped.
+
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::launch::Running;
+use super::{
+    Address, Exchange, Kind, Line, PATIENCE, entries, exists, get, get_many, poll,
+};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    running: Running,
+    address: Address,
+    /// Exit status and when it was seen, once the arbiter has ended.
+    ended: Option<(ExitStatus, Instant)>,
+}
+
+impl Server {
+    pub(super) fn listening(kind: Kind, running: Running) -> Self {
+        let mut server = Self {
+            kind,
+            running,
+            address: Address::Unix("/nowhere".into()),
+            ended: None,
+        };
+        let line = server.wait_for("Listening at: ");
+        let addresses = line
+            .text
+            .split_once("Listening at: ")
+            .map_or("", |(_, addresses)| addresses);
+        let first = addresses.split([',', ' ']).next().unwrap_or_default();
+        server.address = match first.strip_prefix("unix:") {
+            Some(path) => Address::Unix(path.into()),
+            None => match first.trim_start_matches("http://").parse() {
+                Ok(address) => Address::Tcp(address),
+                Err(_) => server.fail("it listens at no address"),
+            },
+        };
+        server
+    }
+
+    /// Which server this is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it listens (the first of several).
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The arbiter's pid.
+    pub fn arbiter(&self) -> u32 {
+        self.running.child.id()
+    }
+
+    /// Its private home, where it may leave files.
+    pub fn home(&self) -> &Path {
+        self.running.home.path()
+    }
+
+    /// Every line so far.
+    pub fn lines(&self) -> Vec<Line> {
+        self.running.lines.all()
+    }
+
+    /// Lines so far, to wait for later ones.
+    pub fn mark(&self) -> usize {
+        self.lines().len()
+    }
+
+    /// Wait for a line that contains `words`.
+    pub fn wait_for(&self, words: &str) -> Line {
+        self.wait_from(0, words)
+    }
+
+    /// Wait for a line that contains `words`, from line number `mark` on.
+    pub fn wait_from(&self, mark: usize, words: &str) -> Line {
+        match self.running.lines.wait(mark, PATIENCE, |text| text.contains(words)) {
+            Some(line) => line,
+            None => self.fail(&format!("no line with {words:?}")),
+        }
+    }
+
+    /// Wait until so many lines contain `words`.
+    pub fn wait_for_count(&self, count: usize, words: &str) {
+        let mut seen = 0;
+        let enough = |text: &str| {
+            seen += usize::from(text.contains(words));
+            seen >= count
+        };
+        if self.running.lines.wait(0, PATIENCE, enough).is_none() {
+            self.fail(&format!("not {count} lines with {words:?}"));
+        }
+    }
+
+    /// Pids of all workers ever booted, in order.
+    pub fn booted(&self) -> Vec<u32> {
+        entries(&self.lines())
+            .iter()
+            .filter(|entry| entry.message.starts_with("Booting worker with pid: "))
+            .map(|entry| entry.pid)
+            .collect()
+    }
+
+    /// Pids of the workers that live.
+    pub fn workers(&self) -> Vec<u32> {
+        self.booted().into_iter().filter(|pid| exists(*pid)).collect()
+    }
+
+    /// Wait until `count` workers are booted and each has loaded the application: so many requests
+    /// of a twentieth of a second are all served at the same time.
+    pub fn with_workers(self, count: usize) -> Self {
+        self.wait_for_count(count, "Booting worker with pid: ");
+        let targets = vec!["/slow?seconds=0.1".to_owned(); count];
+        let together = poll(PATIENCE, || {
+            let answers = get_many(&self.address, &targets, PATIENCE);
+            let good = answers.iter().all(|answer| answer.status() == Some(200));
+            let first = answers.iter().map(|answer| answer.took).max();
+            (good && first < Some(Duration::from_millis(190))).then_some(())
+        });
+        if together.is_none() {
+            self.fail("its workers never serve at the same time");
+        }
+        self
+    }
+
+    /// Wait until it answers.
+    pub fn ready(self) -> Self {
+        if self.get("/health").status() != Some(200) {
+            self.fail("it does not answer");
+        }
+        self
+    }
+
+    /// GET, patiently.
+    pub fn get(&self, target: &str) -> Exchange {
+        get(&self.address, target)
+    }
+
+    /// GET a JSON answer.
+    pub fn json(&self, target: &str) -> Value {
+        let exchange = self.get(target);
+        match exchange.response().and_then(|response| response.json()) {
+            Some(value) => value,
+            None => self.fail(&format!("{target} is no JSON: {exchange}")),
+        }
+    }
+
+    /// Send a signal to the arbiter.
+    pub fn signal(&self, signal: Signal) {
+        self.signal_to(self.arbiter(), signal);
+    }
+
+    /// Send a signal to a worker.
+    pub fn signal_to(&self, pid: u32, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        if let Err(error) = kill(pid, signal) {
+            self.fail(&format!("{signal} to {pid}: {error}"));
+        }
+    }
+
+    /// Wait for the arbiter's end; its exit code, `None` when a signal killed it.
+    pub fn wait_for_end(&mut self) -> Option<i32> {
+        if self.ended.is_none() {
+            let child = &mut self.running.child;
+            self.ended = poll(PATIENCE, || child.try_wait().ok().flatten())
+                .map(|status| (status, Instant::now()));
+        }
+        match self.ended {
+            Some((status, _)) => {
+                // Let the readers see the last lines. A worker that outlives its arbiter keeps
+                // the pipes open, so there is no end to wait for.
+                let readers = &self.running.readers;
+                poll(Duration::from_millis(500), || {
+                    readers.iter().all(|reader| reader.is_finished()).then_some(())
+                });
+                status.code()
+            }
+            None => self.fail("it does not end"),
+        }
+    }
+
+    /// When the arbiter's end was seen.
+    pub fn ended_at(&self) -> Option<Instant> {
+        self.ended.map(|(_, at)| at)
+    }
+
+    /// Fail with everything that the server printed.
+    pub fn fail(&self, why: &str) -> ! {
+        panic!("{:?}: {why}\n{}", self.kind, self.running.lines.text());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(group) = i32::try_from(self.running.child.id()) {
+            // Fails only when no process of the group is left.
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+        let _ = self.running.child.wait();
+    }
+}
