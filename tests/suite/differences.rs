@@ -14,6 +14,8 @@ pub struct Difference {
     pub reason: &'static str,
     /// Where the outcome is one word, Gunicorn's and labrat's, so that cases can check both.
     pub outcome: Option<(&'static str, &'static str)>,
+    /// Where labrat writes further lines: words in them.
+    pub extra: &'static [&'static str],
 }
 
 impl Difference {
@@ -28,7 +30,25 @@ impl Difference {
         }
         Err(format!("{}: expected {expected:?}, found {found:?}", self.subject))
     }
+
+    /// Remove the lines that only labrat writes; how many there were.
+    pub fn strip(&self, lines: &mut Vec<String>) -> usize {
+        let before = lines.len();
+        lines.retain(|line| !self.extra.iter().any(|words| line.contains(words)));
+        before - lines.len()
+    }
 }
+
+/// labrat says who killed a worker.
+pub const KILL_ATTRIBUTION: Difference = Difference {
+    subject: "Who sent SIGKILL",
+    gunicorn: "`Worker (pid:N) was sent SIGKILL! Perhaps out of memory?`, whoever sent it",
+    labrat: "the same line; where the arbiter itself sent the signal, or the kernel's `oom_kill` \
+             counter moved, a further line says so",
+    reason: "the question mark is the start of many wrong diagnoses, and labrat knows the answer",
+    outcome: None,
+    extra: &["was killed by the arbiter, not by the kernel", "was killed by the kernel, out of memory"],
+};
 
 /// Platforms probe with a slash at the end.
 pub const TRAILING_SLASH: Difference = Difference {
@@ -37,4 +57,5 @@ pub const TRAILING_SLASH: Difference = Difference {
     labrat: "200",
     reason: "platforms that probe with a slash at the end must find the target healthy",
     outcome: Some(("404", "200")),
+    extra: &[],
 };

@@ -3,5 +3,8 @@
 //!
 //! What is allowed to differ stands in [`crate::differences`] and nowhere else.
 
+mod arbiter_signals;
 mod contract;
 mod malformed;
+mod timeout;
+mod worker_signals;

@@ -1,7 +1,7 @@
 //! How a server is started: arguments, environment, and a private home.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -159,6 +159,17 @@ impl Launch {
     /// Start it and wait until it says where it listens and all its workers are there.
     pub fn start(&self) -> Server {
         Server::listening(self.kind, self.spawn())
+    }
+
+    /// Start it, where its log goes to a file, and wait until it says there where it listens.
+    pub fn start_logging_to(&self, log: &Path) -> Server {
+        let running = self.spawn();
+        let listening = poll(PATIENCE, || {
+            let log = std::fs::read_to_string(log).ok()?;
+            let line = log.lines().find(|line| line.contains("Listening at: "))?;
+            Some(line.to_owned())
+        });
+        Server::listening_at(self.kind, running, listening)
     }
 
     /// Start it and wait for its end.

@@ -34,6 +34,21 @@ pub fn both<T: Send>(case: impl Fn(Kind) -> T + Sync) -> (T, T) {
     })
 }
 
+/// Run `case` for all items at the same time; the outcomes in the order of the items.
+pub fn in_parallel<I: Sync, T: Send>(items: &[I], case: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let case = &case;
+        let running: Vec<_> = items.iter().map(|item| scope.spawn(move || case(item))).collect();
+        running
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
 /// Root of the package.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

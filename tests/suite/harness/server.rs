@@ -1,6 +1,7 @@
 //! A server that runs: its port, its output, its processes. Whatever happens to the test, the
 //! whole process group is killed when the server is dropped.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use serde_json::Value;
 
 use super::launch::Running;
 use super::{
-    Address, Exchange, Kind, Line, PATIENCE, entries, exists, get, get_many, poll,
+    Address, Connection, Exchange, Kind, Line, PATIENCE, accept_queue, entries, exists, get,
+    get_many, per_process, poll, request,
 };
 
 /// A running server.
@@ -25,27 +27,45 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn listening(kind: Kind, running: Running) -> Self {
-        let mut server = Self {
+    fn new(kind: Kind, running: Running) -> Self {
+        Self {
             kind,
             running,
             address: Address::Unix("/nowhere".into()),
             ended: None,
-        };
+        }
+    }
+
+    /// A server that prints where it listens.
+    pub(super) fn listening(kind: Kind, running: Running) -> Self {
+        let mut server = Self::new(kind, running);
         let line = server.wait_for("Listening at: ");
+        server.learn_address(&line.text);
+        server
+    }
+
+    /// A server that says in another place where it listens: in this line.
+    pub(super) fn listening_at(kind: Kind, running: Running, line: Option<String>) -> Self {
+        let mut server = Self::new(kind, running);
+        match line {
+            Some(line) => server.learn_address(&line),
+            None => server.fail("it does not say where it listens"),
+        }
+        server
+    }
+
+    fn learn_address(&mut self, line: &str) {
         let addresses = line
-            .text
             .split_once("Listening at: ")
             .map_or("", |(_, addresses)| addresses);
         let first = addresses.split([',', ' ']).next().unwrap_or_default();
-        server.address = match first.strip_prefix("unix:") {
+        self.address = match first.strip_prefix("unix:") {
             Some(path) => Address::Unix(path.into()),
             None => match first.trim_start_matches("http://").parse() {
                 Ok(address) => Address::Tcp(address),
-                Err(_) => server.fail("it listens at no address"),
+                Err(_) => self.fail("it listens at no address"),
             },
         };
-        server
     }
 
     /// Which server this is.
@@ -147,6 +167,45 @@ impl Server {
         get(&self.address, target)
     }
 
+    /// Wait until so many connections wait in the kernel for a worker.
+    pub fn wait_for_queue(&self, length: u32) {
+        let reached = poll(PATIENCE, || {
+            (accept_queue(&self.address) == Some(length)).then_some(())
+        });
+        if reached.is_none() {
+            let found = accept_queue(&self.address);
+            self.fail(&format!("the accept queue is {found:?} long, not {length}"));
+        }
+    }
+
+    /// Open a connection for `target` and wait until a worker has taken it.
+    pub fn in_flight(&self, target: &str) -> Connection {
+        let mut connection = Connection::open(&self.address);
+        connection.send(&request("GET", target));
+        self.wait_for_queue(0);
+        connection
+    }
+
+    /// Open `count` connections for `target` that wait in the queue, while all workers are held.
+    pub fn queued(&self, count: u32, target: &str) -> Vec<Connection> {
+        let open = || {
+            let mut connection = Connection::open(&self.address);
+            connection.send(&request("GET", target));
+            connection
+        };
+        let connections = (0..count).map(|_| open()).collect();
+        self.wait_for_queue(count);
+        connections
+    }
+
+    /// One more connection for `target`, behind `before` that wait in the queue already.
+    pub fn queued_more(&self, before: usize, target: &str) -> Connection {
+        let mut connection = Connection::open(&self.address);
+        connection.send(&request("GET", target));
+        self.wait_for_queue(u32::try_from(before + 1).unwrap_or(u32::MAX));
+        connection
+    }
+
     /// GET a JSON answer.
     pub fn json(&self, target: &str) -> Value {
         let exchange = self.get(target);
@@ -193,6 +252,11 @@ impl Server {
     /// When the arbiter's end was seen.
     pub fn ended_at(&self) -> Option<Instant> {
         self.ended.map(|(_, at)| at)
+    }
+
+    /// What each process said, as [`per_process`] frees it of what differs from run to run.
+    pub fn said(&self) -> BTreeMap<String, Vec<String>> {
+        per_process(&self.lines())
     }
 
     /// Fail with everything that the server printed.
