@@ -28,7 +28,10 @@ impl Difference {
         if found == expected || crate::harness::peer() == crate::harness::Kind::Gunicorn {
             return Ok(());
         }
-        Err(format!("{}: expected {expected:?}, found {found:?}", self.subject))
+        Err(format!(
+            "{}: expected {expected:?}, found {found:?}",
+            self.subject
+        ))
     }
 
     /// Remove the lines that only labrat writes; how many there were.
@@ -47,7 +50,10 @@ pub const KILL_ATTRIBUTION: Difference = Difference {
              counter moved, a further line says so",
     reason: "the question mark is the start of many wrong diagnoses, and labrat knows the answer",
     outcome: None,
-    extra: &["was killed by the arbiter, not by the kernel", "was killed by the kernel, out of memory"],
+    extra: &[
+        "was killed by the arbiter, not by the kernel",
+        "was killed by the kernel, out of memory",
+    ],
 };
 
 /// Platforms probe with a slash at the end.

@@ -11,7 +11,10 @@ use crate::harness::{
 };
 
 fn ends(clients: Vec<Connection>) -> Vec<Exchange> {
-    clients.into_iter().map(|client| client.end(PATIENCE)).collect()
+    clients
+        .into_iter()
+        .map(|client| client.end(PATIENCE))
+        .collect()
 }
 
 fn words(exchanges: &[Exchange]) -> Vec<String> {
@@ -42,11 +45,25 @@ fn term_finishes_what_is_in_flight_and_resets_what_waits_when_the_last_worker_ha
         let last_answer = in_flight.iter().map(|exchange| exchange.ended).max();
         for waiting in queued.iter().chain([&late]) {
             let after = last_answer.map(|answer| waiting.ended.saturating_duration_since(answer));
-            assert!(after < Some(Duration::from_millis(500)), "{kind:?}: {after:?}");
-            assert!(waiting.took > Duration::from_millis(900), "{kind:?}: {:?}", waiting.took);
+            assert!(
+                after < Some(Duration::from_millis(500)),
+                "{kind:?}: {after:?}"
+            );
+            assert!(
+                waiting.took > Duration::from_millis(900),
+                "{kind:?}: {:?}",
+                waiting.took
+            );
         }
         let afterwards = get(server.address(), "/fast").to_string();
-        (words(&in_flight), words(&queued), late.to_string(), code, afterwards, server.said())
+        (
+            words(&in_flight),
+            words(&queued),
+            late.to_string(),
+            code,
+            afterwards,
+            server.said(),
+        )
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, actual);
@@ -59,8 +76,9 @@ fn a_graceful_timeout_that_is_not_enough_cuts_the_clients_off_and_still_ends_wel
     }
     let _turn = quiet();
     let run = |kind| {
-        let mut server =
-            Launch::new(kind, "--workers 1 --graceful-timeout 1").start().ready();
+        let mut server = Launch::new(kind, "--workers 1 --graceful-timeout 1")
+            .start()
+            .ready();
         let in_flight = server.in_flight("/slow?seconds=20");
         let queued = server.queued(2, "/fast");
         server.signal(Signal::SIGTERM);
@@ -98,7 +116,13 @@ fn int_and_quit_stop_at_once_with_a_500_for_what_is_in_flight() {
             let queued = words(&ends(queued));
             let code = server.wait_for_end();
             let afterwards = get(server.address(), "/fast").ending;
-            (in_flight.to_string(), queued, code, afterwards, server.said())
+            (
+                in_flight.to_string(),
+                queued,
+                code,
+                afterwards,
+                server.said(),
+            )
         };
         let (expected, actual) = both(run);
         assert_eq!(expected, actual, "{signal}");
@@ -139,7 +163,10 @@ fn hup_replaces_every_worker_and_lets_the_old_ones_finish() {
         let in_flight = server.in_flight("/slow?seconds=1.5");
         server.signal(Signal::SIGHUP);
         server.wait_for_count(4, "Booting worker");
-        let during = server.get("/diag/stats").response().and_then(|response| response.json());
+        let during = server
+            .get("/diag/stats")
+            .response()
+            .and_then(|response| response.json());
         let in_flight = in_flight.end(PATIENCE).to_string();
         let gone = poll(PATIENCE, || {
             old.iter().all(|pid| !exists(*pid)).then_some(())
@@ -189,7 +216,13 @@ fn ttin_adds_a_worker_and_ttou_takes_the_oldest_but_never_the_last() {
         server.wait_for_count(4, "Handling signal: ttou");
         assert_eq!(server.get("/health").status(), Some(200));
         assert_eq!(server.workers(), all[3..], "{kind:?}: the last one stays");
-        server.said()
+        let mut said = server.said();
+        for lines in said.values_mut() {
+            // Gunicorn's arbiter now and then sends TERM a second time, to a worker whose handler
+            // is gone already.
+            lines.retain(|line| !line.contains("was sent SIGTERM!"));
+        }
+        said
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, actual);
@@ -202,11 +235,15 @@ fn when_the_arbiter_is_killed_its_workers_notice_and_leave() {
     }
     let _turn = busy();
     let run = |kind| {
-        let mut server = Launch::new(kind, "--workers 2 --timeout 2").start().with_workers(2);
+        let mut server = Launch::new(kind, "--workers 2 --timeout 2")
+            .start()
+            .with_workers(2);
         let workers = server.booted();
         server.signal(Signal::SIGKILL);
         let code = server.wait_for_end();
-        let gone = poll(PATIENCE, || workers.iter().all(|pid| !exists(*pid)).then_some(()));
+        let gone = poll(PATIENCE, || {
+            workers.iter().all(|pid| !exists(*pid)).then_some(())
+        });
         assert!(gone.is_some(), "{kind:?}: orphans stay");
         server.wait_for_count(2, "Parent changed");
         server.wait_for_count(2, "Worker exiting");
@@ -234,7 +271,11 @@ fn usr1_reopens_the_log_files() {
             .start_logging_to(&path("error"));
         let lines_for = |name: &str, words: &str| {
             let found = poll(PATIENCE, || read(name).contains(words).then_some(()));
-            assert!(found.is_some(), "{kind:?}: {name} has no {words:?}: {}", read(name));
+            assert!(
+                found.is_some(),
+                "{kind:?}: {name} has no {words:?}: {}",
+                read(name)
+            );
         };
         assert_eq!(server.get("/fast").status(), Some(200));
         lines_for("access", "GET /fast");
@@ -248,7 +289,10 @@ fn usr1_reopens_the_log_files() {
             assert_eq!(server.get("/health").status(), Some(200));
             read("access").contains("GET /health").then_some(())
         });
-        assert!(reopened.is_some(), "{kind:?}: the access log is not reopened");
+        assert!(
+            reopened.is_some(),
+            "{kind:?}: the access log is not reopened"
+        );
         lines_for("error.1", "Handling signal: usr1");
         server.signal(Signal::SIGHUP);
         lines_for("error", "Hang up: Master");

@@ -57,8 +57,14 @@ const CASES: &[(&str, Compare)] = &[
     ("GET /diag/ HTTP/1.1", Everything),
     ("GET /Health HTTP/1.1", Everything),
     ("GET /fast/ HTTP/1.1", Everything),
-    ("GET /health/ HTTP/1.1", Allowed(&differences::TRAILING_SLASH)),
-    ("GET /ready/ HTTP/1.1", Allowed(&differences::TRAILING_SLASH)),
+    (
+        "GET /health/ HTTP/1.1",
+        Allowed(&differences::TRAILING_SLASH),
+    ),
+    (
+        "GET /ready/ HTTP/1.1",
+        Allowed(&differences::TRAILING_SLASH),
+    ),
     ("GET //health HTTP/1.1", Everything),
     ("GET /%68ealth HTTP/1.1", Everything),
     ("GET /diag//env HTTP/1.1", Everything),
@@ -75,7 +81,10 @@ const CASES: &[(&str, Compare)] = &[
     ("GET /health HTTP/1.1\r\nUser-Agent: AlwaysOn", Everything),
     ("GET /health HTTP/1.1\r\nAccept: text/plain", Everything),
     ("GET /health HTTP/1.1\r\nAccept-Encoding: gzip", Everything),
-    ("GET /health HTTP/1.1\r\nX-Forwarded-Proto: https", Everything),
+    (
+        "GET /health HTTP/1.1\r\nX-Forwarded-Proto: https",
+        Everything,
+    ),
     ("GET /health HTTP/1.1\r\nContent-Length: 0", Everything),
     // What was counted on the way here.
     ("GET /diag/stats HTTP/1.1", Keys),
@@ -152,13 +161,20 @@ fn counters_count_the_same_requests_under_the_same_names() {
     let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start();
-        for (head, _) in CASES.iter().filter(|(_, compare)| matches!(compare, Everything)) {
+        for (head, _) in CASES
+            .iter()
+            .filter(|(_, compare)| matches!(compare, Everything))
+        {
             let bytes = format!("{head}\r\nHost: lab\r\n\r\n");
             exchange(server.address(), bytes.as_bytes(), PATIENCE);
         }
         let mut stats = server.json("/diag/stats");
         let pid = stats["pid"].as_u64().map(|pid| u32::try_from(pid).unwrap());
-        assert_eq!(pid, server.booted().first().copied(), "the worker's own pid");
+        assert_eq!(
+            pid,
+            server.booted().first().copied(),
+            "the worker's own pid"
+        );
         for own in ["pid", "process_start_time", "uptime_seconds"] {
             stats[own].take();
         }
@@ -189,8 +205,14 @@ fn the_digest_of_the_configuration_is_the_labs() {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         assert_eq!(slots["config_hash"], digest, "{kind:?}");
-        assert_eq!(slots["current_config"]["PROCESS_START_UTC"], slots["process_start_time"]);
-        (slots["expected_vs_actual"].clone(), slots["slot_relevant_env"].clone())
+        assert_eq!(
+            slots["current_config"]["PROCESS_START_UTC"],
+            slots["process_start_time"]
+        );
+        (
+            slots["expected_vs_actual"].clone(),
+            slots["slot_relevant_env"].clone(),
+        )
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, actual);

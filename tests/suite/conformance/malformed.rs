@@ -47,7 +47,9 @@ fn request_line(length: usize) -> Vec<u8> {
 
 /// So many header lines.
 fn headers(count: usize) -> Vec<u8> {
-    let lines: String = (0..count).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let lines: String = (0..count)
+        .map(|number| format!("X-{number}: 1\r\n"))
+        .collect();
     format!("GET /health HTTP/1.1\r\n{lines}\r\n").into_bytes()
 }
 
@@ -129,12 +131,12 @@ const INPUTS: &[Input] = inputs! {
     "a bad chunk size that nobody reads", WaitsForAnyEnd,
         b"POST /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n";
     "Expect: 100-continue", Waits,
-        b"POST /lab/reset HTTP/1.1\r\nHost: lab\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+        b"GET /fast HTTP/1.1\r\nHost: lab\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
     "Expect: foo", Waits, with_header("Expect: foo");
     "a body with a GET", WaitsForAnyEnd,
         b"GET /health HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\n\r\nhello";
     "a body of 100 KB that nobody reads", WaitsForAnyEnd,
-        format!("POST /lab/reset HTTP/1.1\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(100_000))
+        format!("POST /fast HTTP/1.1\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(100_000))
             .into_bytes();
     "two requests at once", WaitsForAnyEnd,
         b"GET /health HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -197,8 +199,8 @@ fn malformed_requests_are_answered_or_closed_as_gunicorn_does_and_no_worker_is_l
     let (expected, actual) = both(run);
     let mut wrong = Vec::new();
     for ((input, expected), actual) in INPUTS.iter().zip(&expected).zip(&actual) {
-        let torn = input.after == WaitsForAnyEnd
-            && (expected.answer == "torn" || actual.answer == "torn");
+        let torn =
+            input.after == WaitsForAnyEnd && (expected.answer == "torn" || actual.answer == "torn");
         let same = if torn {
             expected.health_afterwards == actual.health_afterwards
                 && expected.workers_lost == actual.workers_lost
@@ -212,14 +214,21 @@ fn malformed_requests_are_answered_or_closed_as_gunicorn_does_and_no_worker_is_l
             ));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n").replace("\\n", "\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}",
+        wrong.join("\n").replace("\\n", "\n")
+    );
 }
 
 /// Inputs to which there is no answer until the worker has been silent for too long.
 const HOLDING: &[(&str, &[u8])] = &[
     ("nothing", b""),
     ("garbage without a line end", b"garbage"),
-    ("a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    (
+        "a TLS hello",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ),
     ("bare line feeds", b"GET /health HTTP/1.1\nHost: lab\n\n"),
     ("half a head", b"GET /health HTTP/1.1\r\nHost: lab\r\n"),
 ];
@@ -241,9 +250,19 @@ fn a_silent_client_holds_a_sync_worker_until_the_timeout_and_then_gets_the_500_p
                     let answer = page.response().map(|answer| normal_response(&answer));
                     server.wait_for_count(2, "Booting worker");
                     server.wait_for("WORKER TIMEOUT");
-                    let unread = server.lines().iter().any(|line| line.text.contains("(no URI read)"));
+                    let unread = server
+                        .lines()
+                        .iter()
+                        .any(|line| line.text.contains("(no URI read)"));
                     let others = server.get("/health").status();
-                    (*name, answer, page.ending, unread, others, server.booted().len())
+                    (
+                        *name,
+                        answer,
+                        page.ending,
+                        unread,
+                        others,
+                        server.booted().len(),
+                    )
                 })
             });
             let holding: Vec<_> = holding.collect();

@@ -28,7 +28,11 @@ fn said(server: &Server) -> BTreeMap<String, Vec<String>> {
     for lines in said.values_mut() {
         attributed += differences::KILL_ATTRIBUTION.strip(lines);
     }
-    let killed = server.lines().iter().filter(|line| line.text.contains("was sent SIGKILL")).count();
+    let killed = server
+        .lines()
+        .iter()
+        .filter(|line| line.text.contains("was sent SIGKILL"))
+        .count();
     if server.kind() == Kind::Labrat {
         assert_eq!(attributed, killed, "every kill is attributed once");
     }
@@ -48,15 +52,30 @@ fn a_hung_request_gets_the_500_page_and_a_fresh_worker_takes_over() {
         let waiting = server.queued(1, "/diag/stats");
         let hung = hung.end(PATIENCE);
         let page = hung.response().map(|response| normal_response(&response));
-        assert_eq!(page.as_ref().map(|page| page.ends_with("</html>\n")), Some(true));
-        assert!(is_time_to_kill(hung.took), "{kind:?} killed it after {:?}", hung.took);
+        assert_eq!(
+            page.as_ref().map(|page| page.ends_with("</html>\n")),
+            Some(true)
+        );
+        assert!(
+            is_time_to_kill(hung.took),
+            "{kind:?} killed it after {:?}",
+            hung.took
+        );
         server.wait_for_count(2, "Booting worker");
-        let waited = waiting.into_iter().map(|client| client.end(PATIENCE)).next();
+        let waited = waiting
+            .into_iter()
+            .map(|client| client.end(PATIENCE))
+            .next();
         let waited = waited.and_then(|exchange| exchange.response());
-        let after = waited.and_then(|response| response.json()).unwrap_or_default();
+        let after = waited
+            .and_then(|response| response.json())
+            .unwrap_or_default();
         assert_ne!(before["pid"], after["pid"]);
         assert_eq!(server.workers().len(), 1);
-        let counters = (after["request_count"].clone(), after["endpoint_counters"].clone());
+        let counters = (
+            after["request_count"].clone(),
+            after["endpoint_counters"].clone(),
+        );
         (page, hung.ending, counters, said(&server))
     };
     let (expected, actual) = both(run);
@@ -77,9 +96,18 @@ fn a_worker_that_cannot_react_is_killed_one_tick_later_and_its_client_gets_nothi
         server.wait_for_count(2, "Booting worker");
         assert_eq!(server.get("/health").status(), Some(200));
         let at = |words: &str| server.wait_for(words).at;
-        let tick = at("was sent SIGKILL").duration_since(at("WORKER TIMEOUT")).as_secs_f64();
-        assert!((0.9..1.6).contains(&tick), "{kind:?} needed {tick} s to send SIGKILL");
-        assert!(is_time_to_kill(hung.took - Duration::from_secs(1)), "{:?}", hung.took);
+        let tick = at("was sent SIGKILL")
+            .duration_since(at("WORKER TIMEOUT"))
+            .as_secs_f64();
+        assert!(
+            (0.9..1.6).contains(&tick),
+            "{kind:?} needed {tick} s to send SIGKILL"
+        );
+        assert!(
+            is_time_to_kill(hung.took - Duration::from_secs(1)),
+            "{:?}",
+            hung.took
+        );
         (hung.to_string(), said(&server))
     };
     let (expected, actual) = both(run);
@@ -94,14 +122,24 @@ fn a_timeout_of_zero_kills_nobody_and_a_busy_gthread_worker_is_not_silent() {
     let _turn = quiet();
     let run = |kind| {
         let patient = Launch::new(kind, "--workers 1 --timeout 0").start().ready();
-        let threads = Launch::new(kind, "--workers 1 --threads 2 --timeout 1").start().ready();
+        let threads = Launch::new(kind, "--workers 1 --threads 2 --timeout 1")
+            .start()
+            .ready();
         let first = patient.in_flight("/slow?seconds=3.5");
         let second = threads.get("/slow?seconds=3.5");
         let first = first.end(PATIENCE);
         let critical = |server: &Server| {
-            entries(&server.lines()).iter().filter(|entry| entry.level == "CRITICAL").count()
+            entries(&server.lines())
+                .iter()
+                .filter(|entry| entry.level == "CRITICAL")
+                .count()
         };
-        (first.status(), second.status(), critical(&patient), critical(&threads))
+        (
+            first.status(),
+            second.status(),
+            critical(&patient),
+            critical(&threads),
+        )
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, (Some(200), Some(200), 0, 0));
@@ -123,10 +161,19 @@ fn requests_in_the_queue_are_not_timed_and_are_executed_although_their_clients_h
         assert_eq!(held.end(PATIENCE).status(), Some(200));
         let patient = patient.end(PATIENCE);
         assert_eq!(patient.ending, Ending::Finished);
-        let stats = patient.response().and_then(|response| response.json()).unwrap_or_default();
+        let stats = patient
+            .response()
+            .and_then(|response| response.json())
+            .unwrap_or_default();
         let took = patient.took.as_secs_f64();
-        assert!((4.2..6.5).contains(&took), "{kind:?}: four requests took {took} s");
-        let timeouts = server.lines().iter().any(|line| line.text.contains("TIMEOUT"));
+        assert!(
+            (4.2..6.5).contains(&took),
+            "{kind:?}: four requests took {took} s"
+        );
+        let timeouts = server
+            .lines()
+            .iter()
+            .any(|line| line.text.contains("TIMEOUT"));
         (stats["endpoint_counters"].clone(), timeouts)
     };
     let (expected, actual) = both(run);
@@ -147,8 +194,15 @@ fn clients_that_reset_their_connection_in_flight_do_not_shorten_the_request() {
         next.send(&request("GET", "/diag/stats"));
         gone.abort();
         let next = next.end(PATIENCE);
-        assert!(next.took > Duration::from_millis(850), "{kind:?}: only {:?}", next.took);
-        let stats = next.response().and_then(|response| response.json()).unwrap_or_default();
+        assert!(
+            next.took > Duration::from_millis(850),
+            "{kind:?}: only {:?}",
+            next.took
+        );
+        let stats = next
+            .response()
+            .and_then(|response| response.json())
+            .unwrap_or_default();
         (stats["endpoint_counters"].clone(), said(&server))
     };
     let (expected, actual) = both(run);

@@ -3,7 +3,9 @@
 use nix::sys::signal::Signal;
 
 use crate::differences::KILL_ATTRIBUTION;
-use crate::harness::{Kind, Launch, PATIENCE, Server, both, busy, in_parallel, oracle, skip_unless};
+use crate::harness::{
+    Kind, Launch, PATIENCE, Server, both, busy, in_parallel, oracle, skip_unless,
+};
 
 /// Signals after which a worker is gone.
 const DEADLY: &[Signal] = &[
@@ -69,7 +71,11 @@ fn a_busy_worker_that_gets_a_signal_ends_its_request_as_gunicorns_does() {
             let queued = server.queued(2, "/fast");
             server.signal_to(victim, *signal);
             let mut outcomes = vec![in_flight.end(PATIENCE).to_string()];
-            outcomes.extend(queued.into_iter().map(|client| client.end(PATIENCE).to_string()));
+            outcomes.extend(
+                queued
+                    .into_iter()
+                    .map(|client| client.end(PATIENCE).to_string()),
+            );
             server.wait_for_count(2, "Booting worker");
             let (arbiter, worker) = said(&server);
             (*signal, arbiter, worker, outcomes)
@@ -92,7 +98,12 @@ fn usr1_to_a_worker_harms_nobody() {
         let in_flight = server.in_flight("/slow?seconds=0.5");
         server.signal_to(server.booted()[0], Signal::SIGUSR1);
         let outcome = in_flight.end(PATIENCE).to_string();
-        (outcome, server.get("/health").status(), server.booted().len(), said(&server))
+        (
+            outcome,
+            server.get("/health").status(),
+            server.booted().len(),
+            said(&server),
+        )
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, actual);

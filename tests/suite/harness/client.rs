@@ -168,7 +168,6 @@ impl Connection {
         }
     }
 
-
     /// Read one whole answer on a connection that stays open, and forget it.
     pub fn next_response(&mut self, within: Duration) -> Option<Response> {
         let complete =

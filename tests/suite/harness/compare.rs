@@ -42,12 +42,15 @@ fn normal_value(name: &str, value: &str) -> String {
 fn is_http_date(value: &str) -> bool {
     let pattern = "Aaa, dd Aaa dddd dd:dd:dd GMT";
     value.len() == pattern.len()
-        && value.chars().zip(pattern.chars()).all(|(found, wanted)| match wanted {
-            'd' => found.is_ascii_digit(),
-            'A' => found.is_ascii_alphabetic() || found == wanted,
-            'a' => found.is_ascii_lowercase(),
-            _ => found == wanted,
-        })
+        && value
+            .chars()
+            .zip(pattern.chars())
+            .all(|(found, wanted)| match wanted {
+                'd' => found.is_ascii_digit(),
+                'A' => found.is_ascii_alphabetic() || found == wanted,
+                'a' => found.is_ascii_lowercase(),
+                _ => found == wanted,
+            })
 }
 
 /// Whether `actual` has everything that `expected` has, with values of the same type and form;
@@ -67,7 +70,9 @@ fn covers_at(path: &str, expected: &Value, actual: &Value) -> Result<(), String>
             }
             Ok(())
         }
-        (Value::String(expected), Value::String(actual)) if form(expected) == form(actual) => Ok(()),
+        (Value::String(expected), Value::String(actual)) if form(expected) == form(actual) => {
+            Ok(())
+        }
         (Value::Number(expected), Value::Number(actual)) => {
             // A float may happen to be written like an integer only where Python would too.
             let same = expected.is_u64() == actual.is_u64();
@@ -106,8 +111,15 @@ mod tests {
     #[test]
     fn more_keys_are_welcome_and_missing_or_misshapen_ones_are_named() {
         let expected = json!({"a": {"b": "12 kB"}, "n": 1});
-        assert_eq!(covers(&expected, &json!({"a": {"b": "7 kB"}, "n": 9, "x": 0})), Ok(()));
-        assert!(covers(&expected, &json!({"a": {}, "n": 9})).unwrap_err().contains("$.a.b"));
+        assert_eq!(
+            covers(&expected, &json!({"a": {"b": "7 kB"}, "n": 9, "x": 0})),
+            Ok(())
+        );
+        assert!(
+            covers(&expected, &json!({"a": {}, "n": 9}))
+                .unwrap_err()
+                .contains("$.a.b")
+        );
         assert!(covers(&expected, &json!({"a": {"b": "7 MB"}, "n": 9})).is_err());
         assert!(covers(&expected, &json!({"a": {"b": "7 kB"}, "n": 1.5})).is_err());
     }

@@ -59,11 +59,14 @@ fn parse(line: &Line) -> Option<Entry> {
 fn is_stamp(text: &str) -> bool {
     let pattern = "dddd-dd-dd dd:dd:dd sdddd";
     text.len() == pattern.len()
-        && text.chars().zip(pattern.chars()).all(|(found, wanted)| match wanted {
-            'd' => found.is_ascii_digit(),
-            's' => found == '+' || found == '-',
-            _ => found == wanted,
-        })
+        && text
+            .chars()
+            .zip(pattern.chars())
+            .all(|(found, wanted)| match wanted {
+                'd' => found.is_ascii_digit(),
+                's' => found == '+' || found == '-',
+                _ => found == wanted,
+            })
 }
 
 /// Names for pids: `arbiter`, and `worker 1` onwards in the order in which they were booted.
@@ -81,7 +84,9 @@ impl Roles {
         for entry in entries {
             if let Some(listening) = entry.message.strip_prefix("Listening at: ") {
                 roles.names.insert(entry.pid, "arbiter".to_owned());
-                roles.address = listening.split_once(" (").map(|(address, _)| address.to_owned());
+                roles.address = listening
+                    .split_once(" (")
+                    .map(|(address, _)| address.to_owned());
             }
             if entry.message.starts_with("Booting worker with pid: ") {
                 workers += 1;
@@ -136,7 +141,11 @@ pub fn per_process(lines: &[Line]) -> BTreeMap<String, Vec<String>> {
     let mut said: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in &entries {
         let own = said.entry(roles.name(entry.pid)).or_default();
-        own.push(format!("[{}] {}", entry.level, roles.anonymous(&entry.message)));
+        own.push(format!(
+            "[{}] {}",
+            entry.level,
+            roles.anonymous(&entry.message)
+        ));
         own.extend(
             entry
                 .tail

@@ -139,7 +139,9 @@ impl Launch {
             .stderr(Stdio::piped())
             .process_group(0);
         let began = Instant::now();
-        let mut child = command.spawn().expect("the server's program can be started");
+        let mut child = command
+            .spawn()
+            .expect("the server's program can be started");
         let lines = Arc::new(Lines::default());
         let output = child.stdout.take().expect("standard output is a pipe");
         let error = child.stderr.take().expect("standard error is a pipe");

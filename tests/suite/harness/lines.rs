@@ -36,12 +36,19 @@ pub struct Lines {
 
 impl Lines {
     /// Read `source` to its end in a thread of its own.
-    pub fn collect(self: &Arc<Self>, stream: Stream, source: impl Read + Send + 'static) -> JoinHandle<()> {
+    pub fn collect(
+        self: &Arc<Self>,
+        stream: Stream,
+        source: impl Read + Send + 'static,
+    ) -> JoinHandle<()> {
         let lines = Arc::clone(self);
         std::thread::spawn(move || {
             let mut source = BufReader::new(source);
             let mut bytes = Vec::new();
-            while source.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+            while source
+                .read_until(b'\n', &mut bytes)
+                .is_ok_and(|read| read > 0)
+            {
                 let text = String::from_utf8_lossy(&bytes);
                 let line = Line {
                     at: Instant::now(),

@@ -38,7 +38,10 @@ pub fn both<T: Send>(case: impl Fn(Kind) -> T + Sync) -> (T, T) {
 pub fn in_parallel<I: Sync, T: Send>(items: &[I], case: impl Fn(&I) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let case = &case;
-        let running: Vec<_> = items.iter().map(|item| scope.spawn(move || case(item))).collect();
+        let running: Vec<_> = items
+            .iter()
+            .map(|item| scope.spawn(move || case(item)))
+            .collect();
         running
             .into_iter()
             .map(|thread| match thread.join() {

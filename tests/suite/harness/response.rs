@@ -97,6 +97,10 @@ mod tests {
         let response = Response::parse(bytes).unwrap();
         assert_eq!(response.interim, ["HTTP/1.1 100 Continue"]);
         assert!(response.is_complete());
-        assert!(!Response::parse(&bytes[..bytes.len() - 1]).unwrap().is_complete());
+        assert!(
+            !Response::parse(&bytes[..bytes.len() - 1])
+                .unwrap()
+                .is_complete()
+        );
     }
 }

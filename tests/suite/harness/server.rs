@@ -105,7 +105,11 @@ impl Server {
 
     /// Wait for a line that contains `words`, from line number `mark` on.
     pub fn wait_from(&self, mark: usize, words: &str) -> Line {
-        match self.running.lines.wait(mark, PATIENCE, |text| text.contains(words)) {
+        match self
+            .running
+            .lines
+            .wait(mark, PATIENCE, |text| text.contains(words))
+        {
             Some(line) => line,
             None => self.fail(&format!("no line with {words:?}")),
         }
@@ -134,7 +138,10 @@ impl Server {
 
     /// Pids of the workers that live.
     pub fn workers(&self) -> Vec<u32> {
-        self.booted().into_iter().filter(|pid| exists(*pid)).collect()
+        self.booted()
+            .into_iter()
+            .filter(|pid| exists(*pid))
+            .collect()
     }
 
     /// Wait until `count` workers are booted and each has loaded the application: so many requests
@@ -241,7 +248,10 @@ impl Server {
                 // the pipes open, so there is no end to wait for.
                 let readers = &self.running.readers;
                 poll(Duration::from_millis(500), || {
-                    readers.iter().all(|reader| reader.is_finished()).then_some(())
+                    readers
+                        .iter()
+                        .all(|reader| reader.is_finished())
+                        .then_some(())
                 });
                 status.code()
             }
