@@ -1,1 +1,25 @@
-//! The `verdict` room.
+//! The judge: rules and a bundle in, a verdict out.
+//!
+//! Pure: no file, no clock, no randomness; the same bundle gives the same verdict for ever, on any
+//! machine. Evidence that is missing is "no evidence", never "met". This room must not know the
+//! catalogue: whoever calls it hands the rules over.
+
+mod doubts;
+mod judge;
+mod kills;
+mod measure;
+mod missing;
+mod outcome;
+mod repeated;
+mod rivals;
+mod text;
+mod window;
+
+pub use judge::judge;
+pub use kills::{KillCause, KilledWorker};
+pub use outcome::{
+    CriterionResult, Doubt, DoubtKind, Finding, Level, MissingEvidence, Outcome, PromiseResult,
+    Quote, RivalResult, RouteFigures, Ruling, Unreadable, Verdict,
+};
+pub use repeated::{Repeated, RunSummary, SpreadOfCriterion, repeat};
+pub use window::{Window, trigger_window};

@@ -1,0 +1,148 @@
+//! `labrat verdict`: judge an evidence bundle, local or exported from Azure.
+
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::exit::Exit;
+use super::output;
+use crate::evidence::{self, Bundle, criteria::ScenarioRules};
+use crate::report::{self, Style};
+use crate::scenario::rules;
+use crate::verdict::{self, Outcome, Verdict};
+
+/// Words of `labrat verdict`.
+#[derive(Debug, Args)]
+pub(super) struct VerdictOptions {
+    /// Folders with the evidence of one run each; three or more runs can say "repeated"
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The scenario to judge by; else the manifest's, else the folder's name
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write report.html, report.md and verdict.json into this folder
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
+}
+
+/// One run: its evidence and what became of it.
+struct Judged {
+    bundle: Bundle,
+    verdict: Verdict,
+}
+
+/// Judge every folder and print the verdict.
+///
+/// # Errors
+/// When a folder holds no evidence, its scenario is not known, or a report cannot be written.
+pub(super) fn run(options: &VerdictOptions) -> anyhow::Result<Exit> {
+    refuse_repetition(&options.folders)?;
+    let mut runs = Vec::new();
+    for folder in &options.folders {
+        runs.push(judge(folder, options.scenario.as_deref())?);
+    }
+    match runs.as_slice() {
+        [run] => single(run, options),
+        runs => several(runs, options),
+    }
+}
+
+/// The same run twice is no repetition.
+fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        let canonical = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+        if seen.contains(&canonical) {
+            bail!("`{}` is given twice, and one run is not two", folder.display());
+        }
+        seen.push(canonical);
+    }
+    Ok(())
+}
+
+fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
+    let bundle = evidence::read(folder)?;
+    let rules = rules_for(&bundle, scenario)
+        .with_context(|| format!("cannot judge `{}`", folder.display()))?;
+    let verdict = verdict::judge(rules, &bundle);
+    Ok(Judged { bundle, verdict })
+}
+
+/// The rules of the scenario that was asked for, or that the bundle names.
+fn rules_for(bundle: &Bundle, asked: Option<&str>) -> anyhow::Result<&'static ScenarioRules> {
+    let by_manifest = bundle.manifest.as_ref().map(|manifest| manifest.scenario.as_str());
+    let name = asked.or(by_manifest).unwrap_or(&bundle.name);
+    if let Some(rules) = rules::find(name) {
+        return Ok(rules);
+    }
+    let known: Vec<&str> = rules::ALL.iter().map(|rules| rules.name).collect();
+    bail!(
+        "no scenario is called `{name}`\n\nhint: name one with --scenario: {}",
+        known.join(", ")
+    );
+}
+
+fn exit_of(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Reproduced => Exit::Success,
+        Outcome::NotReproduced => Exit::NotReproduced,
+        Outcome::Inconclusive => Exit::Inconclusive,
+    }
+}
+
+fn style() -> Style {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if !refused && std::io::stdout().is_terminal() {
+        Style::Coloured
+    } else {
+        Style::Plain
+    }
+}
+
+fn single(run: &Judged, options: &VerdictOptions) -> anyhow::Result<Exit> {
+    let text = if options.json {
+        report::json(&run.verdict)?
+    } else {
+        report::text(&run.verdict, style())
+    };
+    if let Some(folder) = &options.report {
+        write_report(folder, run)?;
+    }
+    output::data(&text)?;
+    Ok(exit_of(run.verdict.outcome))
+}
+
+fn several(runs: &[Judged], options: &VerdictOptions) -> anyhow::Result<Exit> {
+    let verdicts: Vec<Verdict> = runs.iter().map(|run| run.verdict.clone()).collect();
+    let repeated = verdict::repeat(&verdicts)
+        .context("runs of several scenarios have no common verdict; judge them one by one")?;
+    if let Some(folder) = &options.report {
+        for (number, run) in (1..).zip(runs) {
+            write_report(&folder.join(format!("run-{number}")), run)?;
+        }
+        write(&folder.join("report.md"), &report::repeated_markdown(&repeated))?;
+    }
+    let text = if options.json {
+        serde_json::to_string_pretty(&repeated)? + "\n"
+    } else {
+        report::repeated_text(&repeated, style())
+    };
+    output::data(&text)?;
+    Ok(exit_of(repeated.outcome))
+}
+
+fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
+    write(&folder.join("report.md"), &report::markdown(&run.verdict, &run.bundle))?;
+    write(&folder.join("verdict.json"), &report::json(&run.verdict)?)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("writing `{}`", path.display()))
+}

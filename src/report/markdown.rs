@@ -1,0 +1,120 @@
+//! The verdict as Markdown, for a ticket or a runbook.
+
+use crate::evidence::Bundle;
+use crate::evidence::criteria::Kind;
+use crate::verdict::{Quote, Repeated, Verdict};
+
+/// A text inside a table cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+}
+
+fn quotes(quotes: &[Quote]) -> String {
+    let list: Vec<String> = quotes
+        .iter()
+        .map(|quote| match quote.row {
+            Some(row) => format!("`{}` row {row}: {}", quote.file, cell(&quote.text)),
+            None => format!("`{}`: {}", quote.file, cell(&quote.text)),
+        })
+        .collect();
+    list.join("<br>")
+}
+
+/// The verdict over one run.
+pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
+    let mut text = format!(
+        "# {}: {}\n\n{}\n\nHypothesis: {}.\n\nEvidence: `{}`, one run, observed.\n",
+        verdict.scenario,
+        verdict.outcome.words(),
+        verdict.headline,
+        verdict.hypothesis,
+        verdict.bundle
+    );
+    text.push_str("\n## Criteria\n\n| | criterion | finding | observed | met by | decided by |\n|---|---|---|---|---|---|\n");
+    for result in &verdict.criteria {
+        let kind = match result.kind {
+            Kind::Trigger => "load",
+            Kind::Proof => "proof",
+            Kind::Support => "support",
+            Kind::Disproof => "disproof",
+        };
+        text.push_str(&format!(
+            "| {kind} | {} | **{}** | {} | {} | {} |\n",
+            cell(result.statement),
+            result.finding.words(),
+            cell(&result.observed),
+            cell(&result.threshold),
+            quotes(&result.quotes)
+        ));
+    }
+    if !verdict.promises.is_empty() {
+        text.push_str("\n## What the name promises\n\n");
+        for promise in &verdict.promises {
+            text.push_str(&format!("- {}: {} ({})\n", promise.word, promise.finding.words(), cell(&promise.observed)));
+        }
+    }
+    text.push_str("\n## Other explanations\n\n| explanation | ruling | because | decided by |\n|---|---|---|---|\n");
+    for rival in &verdict.rivals {
+        text.push_str(&format!(
+            "| {} | **{}** | {} | {} |\n",
+            rival.id.words(),
+            rival.ruling.words(),
+            cell(&rival.because),
+            quotes(&rival.quotes)
+        ));
+    }
+    lists(&mut text, verdict);
+    again(&mut text, bundle);
+    text
+}
+
+fn lists(text: &mut String, verdict: &Verdict) {
+    if !verdict.killed_workers.is_empty() {
+        text.push_str("\n## Workers ended by SIGKILL\n\n");
+        for worker in &verdict.killed_workers {
+            text.push_str(&format!("- pid {}: {} {}\n", worker.pid, cell(&worker.because), quotes(&worker.quotes)));
+        }
+    }
+    if !verdict.missing.is_empty() {
+        text.push_str("\n## Missing evidence\n\n");
+        for missing in &verdict.missing {
+            text.push_str(&format!("- {}, for {}:\n\n  ```\n  {}\n  ```\n", missing.what, missing.for_criteria.join(", "), missing.command));
+        }
+    }
+    if !verdict.doubts.is_empty() {
+        text.push_str("\n## Doubts about the measurement\n\n");
+        for doubt in &verdict.doubts {
+            text.push_str(&format!("- {}\n", cell(&doubt.text)));
+        }
+    }
+    if !verdict.unreadable.is_empty() {
+        text.push_str("\n## Files that could not be read\n\n");
+        for file in &verdict.unreadable {
+            text.push_str(&format!("- `{}`: {}\n", file.path, cell(&file.reason)));
+        }
+    }
+}
+
+fn again(text: &mut String, bundle: &Bundle) {
+    let command = bundle.manifest.as_ref().and_then(|manifest| manifest.command.as_deref());
+    if let Some(command) = command {
+        text.push_str(&format!("\n## Run it again\n\n```\n{command}\n```\n"));
+    }
+}
+
+/// Several runs, taken together.
+pub fn repeated_markdown(repeated: &Repeated) -> String {
+    let mut text = format!("# {}: {}\n\n", repeated.scenario, repeated.headline);
+    for run in &repeated.runs {
+        text.push_str(&format!("- `{}`: {}\n", run.bundle, cell(&run.headline)));
+    }
+    text.push_str("\n| criterion | met | with evidence | least | median | most |\n|---|---|---|---|---|---|\n");
+    for criterion in &repeated.spread {
+        let values = match criterion.values {
+            Some([least, middle, most]) => format!("{least:.3} | {middle:.3} | {most:.3}"),
+            None => " | | ".to_owned(),
+        };
+        text.push_str(&format!("| {} | {} | {} | {values} |\n", criterion.id, criterion.met, criterion.with_evidence));
+    }
+    text
+}

@@ -1,0 +1,144 @@
+//! Who sent a SIGKILL: the arbiter to a worker whose heartbeat stopped, or the kernel for memory.
+//!
+//! The arbiter's own line says "Perhaps out of memory?" of both; only other evidence can tell.
+
+use serde::Serialize;
+
+use super::measure::metric_growth;
+use super::outcome::Quote;
+use super::text::quote_text;
+use crate::evidence::Bundle;
+use crate::evidence::bundle::TextEvent;
+use crate::evidence::criteria::Metric;
+
+/// A heartbeat kill follows its `WORKER TIMEOUT` within this many seconds: the arbiter looks once
+/// a second, first with SIGABRT, then with SIGKILL.
+const HEARTBEAT_KILL_SECONDS: f64 = 10.0;
+
+/// What the arbiter prints of a worker that was ended by SIGKILL.
+const SIGKILL_LINE: &str = ") was sent SIGKILL!";
+
+/// A worker that was ended by SIGKILL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KilledWorker {
+    /// Its pid.
+    pub pid: u32,
+    /// Who did it.
+    pub cause: KillCause,
+    /// Why that is concluded.
+    pub because: String,
+    /// The lines.
+    pub quotes: Vec<Quote>,
+}
+
+/// Who sent a SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KillCause {
+    /// The arbiter: the worker's heartbeat stopped.
+    Heartbeat,
+    /// The kernel: memory ran out.
+    OutOfMemory,
+    /// The evidence does not say.
+    Open,
+}
+
+/// The pid in a line such as `Worker (pid:1901) was sent SIGKILL!`.
+pub(super) fn pid_of(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once("(pid:")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// Every worker that the console says was ended by SIGKILL.
+pub(super) fn killed_workers(bundle: &Bundle) -> Vec<KilledWorker> {
+    let file = bundle.console.file.as_deref();
+    let rows = &bundle.console.rows;
+    let kills: Vec<(&TextEvent, u32)> = rows
+        .iter()
+        .filter(|event| event.text.contains(SIGKILL_LINE))
+        .filter_map(|event| Some((event, pid_of(&event.text)?)))
+        .collect();
+    let mut workers: Vec<KilledWorker> = kills
+        .iter()
+        .map(|(kill, pid)| by_console(rows, kill, *pid, file))
+        .collect();
+    attribute_to_the_kernel(bundle, &mut workers);
+    workers
+}
+
+fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>) -> KilledWorker {
+    let near = |event: &&TextEvent| {
+        let before = kill.time.seconds_since(event.time);
+        (-1.0..=HEARTBEAT_KILL_SECONDS).contains(&before) && pid_of(&event.text) == Some(pid)
+    };
+    let mut quotes = vec![quote_text(file, kill)];
+    // labrat's own arbiter reads the kernel's counter when a worker ends, and says so.
+    let said = rows
+        .iter()
+        .filter(near)
+        .find(|event| event.text.contains("out-of-memory kill"));
+    if let Some(said) = said {
+        quotes.push(quote_text(file, said));
+        return KilledWorker {
+            pid,
+            cause: KillCause::OutOfMemory,
+            because: "the arbiter saw the kernel's counter of such kills grow".to_owned(),
+            quotes,
+        };
+    }
+    let timeout = rows
+        .iter()
+        .filter(near)
+        .find(|event| event.text.contains("WORKER TIMEOUT"));
+    if let Some(timeout) = timeout {
+        quotes.push(quote_text(file, timeout));
+        return KilledWorker {
+            pid,
+            cause: KillCause::Heartbeat,
+            because: "WORKER TIMEOUT of the same pid came just before".to_owned(),
+            quotes,
+        };
+    }
+    KilledWorker {
+        pid,
+        cause: KillCause::Open,
+        because: "no WORKER TIMEOUT of the pid before it, and no counter of kills for memory"
+            .to_owned(),
+        quotes,
+    }
+}
+
+/// Kills that the console leaves open are the kernel's if its counter grew by as many.
+fn attribute_to_the_kernel(bundle: &Bundle, workers: &mut [KilledWorker]) {
+    let open = workers
+        .iter()
+        .filter(|worker| worker.cause == KillCause::Open)
+        .count();
+    let Some(growth) = metric_growth(bundle, Metric::OutOfMemoryKills) else {
+        return;
+    };
+    if open == 0 || growth.amount < open as f64 {
+        if growth.amount == 0.0 {
+            for worker in workers
+                .iter_mut()
+                .filter(|worker| worker.cause == KillCause::Open)
+            {
+                worker.because =
+                    "no WORKER TIMEOUT of the pid before it, and the kernel's counter \
+                                  of kills for memory did not move: somebody else sent it"
+                        .to_owned();
+                worker.quotes.extend(growth.quotes.clone());
+            }
+        }
+        return;
+    }
+    for worker in workers
+        .iter_mut()
+        .filter(|worker| worker.cause == KillCause::Open)
+    {
+        worker.cause = KillCause::OutOfMemory;
+        worker.because = "the kernel's counter of kills for memory grew by as many".to_owned();
+        worker.quotes.extend(growth.quotes.clone());
+    }
+}

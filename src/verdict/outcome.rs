@@ -1,0 +1,282 @@
+//! What a verdict says.
+
+use serde::Serialize;
+
+use super::kills::KilledWorker;
+use super::window::Window;
+use crate::evidence::criteria::{Bearing, Kind, Need, RivalId};
+
+/// The verdict over one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Name of the scenario.
+    pub scenario: &'static str,
+    /// The hypothesis that was judged.
+    pub hypothesis: &'static str,
+    /// Name of the bundle's folder.
+    pub bundle: String,
+    /// `symptom`, `control` or the name of a fix, where the manifest says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Reproduced or not.
+    pub outcome: Outcome,
+    /// How far one may generalise.
+    pub level: Level,
+    /// The outcome and its reason in one sentence.
+    pub headline: String,
+    /// What was measured, in the order trigger, proof, support, disproof.
+    pub criteria: Vec<CriterionResult>,
+    /// Other explanations.
+    pub rivals: Vec<RivalResult>,
+    /// Workers that were ended by SIGKILL, and by whom.
+    pub killed_workers: Vec<KilledWorker>,
+    /// What the scenario's name promises, kept or not.
+    pub promises: Vec<PromiseResult>,
+    /// Evidence that would be needed and is not there, with the command that would bring it.
+    pub missing: Vec<MissingEvidence>,
+    /// Why the measurement itself may be doubted.
+    pub doubts: Vec<Doubt>,
+    /// Files that could not be read, or not wholly.
+    pub unreadable: Vec<Unreadable>,
+    /// When the load was put on, as far as the evidence tells.
+    pub window: Window,
+    /// Answers and latency of each route of the samples.
+    pub routes: Vec<RouteFigures>,
+}
+
+/// Whether the hypothesis is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The evidence supports the hypothesis.
+    Reproduced,
+    /// The evidence speaks against it.
+    NotReproduced,
+    /// The evidence suffices for neither.
+    Inconclusive,
+}
+
+impl Outcome {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Outcome::Reproduced => "reproduced",
+            Outcome::NotReproduced => "not reproduced",
+            Outcome::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// How far one may generalise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// One run.
+    Observed,
+    /// Three runs or more with the same outcome.
+    Repeated,
+}
+
+/// What was found of one criterion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// The evidence shows it.
+    Met,
+    /// The evidence shows the opposite.
+    NotMet,
+    /// There is no evidence on which to say so.
+    NoEvidence,
+}
+
+impl Finding {
+    /// Met if true, not met if false.
+    pub(super) fn of(met: bool) -> Finding {
+        if met { Finding::Met } else { Finding::NotMet }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Finding::Met => "met",
+            Finding::NotMet => "not met",
+            Finding::NoEvidence => "no evidence",
+        }
+    }
+}
+
+/// A piece of evidence, quoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quote {
+    /// The file.
+    pub file: String,
+    /// The row in that file, from 1, where it has rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u32>,
+    /// What it says.
+    pub text: String,
+}
+
+/// One criterion, measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CriterionResult {
+    /// Its short name.
+    pub id: &'static str,
+    /// What it is for.
+    pub kind: Kind,
+    /// The sentence.
+    pub statement: &'static str,
+    /// Met or not.
+    pub finding: Finding,
+    /// What was observed.
+    pub observed: String,
+    /// What would be met.
+    pub threshold: String,
+    /// The observed number, where there is one: for the spread over several runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// What decided it.
+    pub quotes: Vec<Quote>,
+}
+
+/// What became of a rival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ruling {
+    /// The evidence shows it.
+    RuledIn,
+    /// The evidence excludes it.
+    RuledOut,
+    /// The evidence does neither.
+    Open,
+}
+
+impl Ruling {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Ruling::RuledIn => "ruled in",
+            Ruling::RuledOut => "ruled out",
+            Ruling::Open => "open",
+        }
+    }
+}
+
+/// One rival, judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RivalResult {
+    /// Which.
+    pub id: RivalId,
+    /// What it means for the hypothesis.
+    pub bearing: Bearing,
+    /// What became of it.
+    pub ruling: Ruling,
+    /// Why.
+    pub because: String,
+    /// What decided it.
+    pub quotes: Vec<Quote>,
+}
+
+/// What the scenario's name promises.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PromiseResult {
+    /// The promised thing.
+    pub word: &'static str,
+    /// Kept or not.
+    pub finding: Finding,
+    /// What was observed.
+    pub observed: String,
+}
+
+/// Evidence that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingEvidence {
+    /// What.
+    pub need: Need,
+    /// In words.
+    pub what: String,
+    /// Criteria that cannot be measured without it.
+    pub for_criteria: Vec<&'static str>,
+    /// Files that should hold it and cannot be read, with the reason.
+    pub instead: Vec<String>,
+    /// The command that would bring it.
+    pub command: String,
+}
+
+/// Why the measurement may be doubted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Doubt {
+    /// What kind.
+    pub kind: DoubtKind,
+    /// In one sentence.
+    pub text: String,
+}
+
+/// Kinds of doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoubtKind {
+    /// A file was changed after the manifest was written.
+    Altered,
+    /// A file that the manifest lists is not there.
+    FileMissing,
+    /// The run ended early.
+    CutShort,
+    /// The wall clock stepped.
+    ClockStep,
+    /// The load generator was the bottleneck.
+    GeneratorSaturated,
+    /// The samples have a gap.
+    SampleGap,
+    /// The capturing lane waited.
+    CaptureQueued,
+    /// Only some of the workers told their counters.
+    WorkersUnseen,
+    /// Requests that are not of this run.
+    OtherTraffic,
+    /// A table's rows lie outside the run.
+    TableOutside,
+    /// Fewer rows than requests.
+    TableIncomplete,
+    /// Durations of the client side were scaled.
+    Paced,
+}
+
+impl DoubtKind {
+    /// True if nothing can be called reproduced while it stands.
+    pub fn is_grave(self) -> bool {
+        matches!(
+            self,
+            DoubtKind::Altered | DoubtKind::FileMissing | DoubtKind::CutShort
+        )
+    }
+}
+
+/// A file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// Path in the bundle.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Figures of one route, over the samples of the trigger.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RouteFigures {
+    /// Path.
+    pub route: String,
+    /// Requests by status; `000` is no answer.
+    pub statuses: Vec<(String, usize)>,
+    /// Clients that gave up.
+    pub gave_up: usize,
+    /// Median of the answered requests in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_seconds: Option<f64>,
+    /// 95th percentile of the answered requests in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95_seconds: Option<f64>,
+    /// The longest of the answered requests in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_seconds: Option<f64>,
+}

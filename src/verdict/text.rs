@@ -1,0 +1,145 @@
+//! Numbers, rows and files in words.
+
+use super::outcome::Quote;
+use crate::evidence::bundle::{HttpEvent, SampleSet, TextEvent};
+use crate::evidence::sample::Sample;
+
+/// Characters of a log line that a quote keeps.
+const QUOTED: usize = 160;
+
+/// A number with separators between thousands, and a fraction only where it matters.
+pub(super) fn number(value: f64) -> String {
+    if value.fract().abs() > 1e-9 && value.abs() < 1_000.0 {
+        let text = format!("{value:.2}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0.0 {
+        format!("-{text}")
+    } else {
+        text
+    }
+}
+
+/// A fraction of one in percent.
+pub(super) fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    if (value - value.round()).abs() < 0.05 {
+        format!("{value:.0} %")
+    } else {
+        format!("{value:.1} %")
+    }
+}
+
+/// Seconds with three digits at most.
+pub(super) fn seconds(value: f64) -> String {
+    if value < 10.0 {
+        format!("{value:.3} s")
+    } else {
+        format!("{value:.1} s")
+    }
+}
+
+/// A text cut to what a quote keeps.
+pub(super) fn cut(text: &str) -> String {
+    let text = text.trim_end();
+    if text.chars().count() <= QUOTED {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(QUOTED).collect();
+    kept.push_str("...");
+    kept
+}
+
+/// A whole file, or a value in it.
+pub(super) fn quote_file(file: &str, text: impl Into<String>) -> Quote {
+    Quote {
+        file: file.to_owned(),
+        row: None,
+        text: text.into(),
+    }
+}
+
+/// One sample.
+pub(super) fn quote_sample(set: &SampleSet, sample: &Sample) -> Quote {
+    let duration = sample
+        .total_seconds
+        .map_or_else(String::new, |total| format!(" after {}", seconds(total)));
+    let error = sample
+        .error
+        .map_or_else(String::new, |error| format!(" ({error})"));
+    let at = sample
+        .start
+        .map_or_else(String::new, |start| format!("{start} "));
+    Quote {
+        file: set.file.clone(),
+        row: Some(sample.index),
+        text: format!("{at}{} {}{error}{duration}", sample.route, sample.status),
+    }
+}
+
+/// One row of AppServiceHTTPLogs.
+pub(super) fn quote_http(file: Option<&str>, event: &HttpEvent) -> Quote {
+    let status = event
+        .status
+        .map_or_else(|| "no status".to_owned(), |status| status.to_string());
+    let taken = event.taken_ms.map_or_else(String::new, |taken| {
+        format!(" TimeTaken {} ms", number(f64::from(taken)))
+    });
+    Quote {
+        file: file.unwrap_or_default().to_owned(),
+        row: Some(event.row),
+        text: format!("{} {} {status}{taken}", event.time, event.route),
+    }
+}
+
+/// One console line or platform message.
+pub(super) fn quote_text(file: Option<&str>, event: &TextEvent) -> Quote {
+    Quote {
+        file: file.unwrap_or_default().to_owned(),
+        row: Some(event.row),
+        text: format!("{} {}", event.time, cut(&event.text)),
+    }
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn count(number: usize, singular: &str) -> String {
+    let number_text = self::number(number as f64);
+    let plural = match singular {
+        "reply" => "replies".to_owned(),
+        singular if singular.ends_with('y') => format!("{}ies", &singular[..singular.len() - 1]),
+        singular => format!("{singular}s"),
+    };
+    if number == 1 {
+        format!("1 {singular}")
+    } else {
+        format!("{number_text} {plural}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated_and_fractions_kept_where_they_matter() {
+        assert_eq!(number(523_896.0), "523,896");
+        assert_eq!(number(-1_234.0), "-1,234");
+        assert_eq!(number(72.06), "72.06");
+        assert_eq!(number(3.0), "3");
+        assert_eq!(number(999.0), "999");
+    }
+
+    #[test]
+    fn shares_are_percent() {
+        assert_eq!(percent(0.25), "25 %");
+        assert_eq!(percent(0.0854), "8.5 %");
+    }
+}

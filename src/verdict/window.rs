@@ -1,0 +1,170 @@
+//! When things happened: the load, and the fix.
+
+use serde::Serialize;
+
+use crate::evidence::Bundle;
+use crate::evidence::bundle::HttpEvent;
+use crate::evidence::manifest::{EventKind, PhaseKind};
+use crate::tables::LogTime;
+
+/// Seconds by which a request may be logged after the client saw its end.
+const SLACK_SECONDS: f64 = 5.0;
+
+/// The time of the load.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Window {
+    /// Its start.
+    pub start: Option<LogTime>,
+    /// Its end.
+    pub end: Option<LogTime>,
+    /// How that is known.
+    pub known_by: &'static str,
+}
+
+impl Window {
+    /// True if the moment is within, as far as the window is known: an unknown end excludes
+    /// nothing.
+    pub fn contains(&self, time: LogTime) -> bool {
+        self.start
+            .is_none_or(|start| time >= start.plus_seconds(-SLACK_SECONDS))
+            && self
+                .end
+                .is_none_or(|end| time <= end.plus_seconds(SLACK_SECONDS))
+    }
+
+    /// True if both ends are known.
+    pub fn is_known(&self) -> bool {
+        self.start.is_some() && self.end.is_some()
+    }
+}
+
+/// When the load was put on: by the manifest's phases, else by the samples, else by the name of
+/// the script's files and the rows of the HTTP table.
+pub fn trigger_window(bundle: &Bundle) -> Window {
+    by_phases(bundle)
+        .or_else(|| by_samples(bundle))
+        .or_else(|| by_script(bundle))
+        .unwrap_or(Window {
+            start: None,
+            end: None,
+            known_by: "nothing in the bundle",
+        })
+}
+
+fn by_phases(bundle: &Bundle) -> Option<Window> {
+    let phases = &bundle.manifest.as_ref()?.phases;
+    let load = || {
+        phases
+            .iter()
+            .filter(|phase| matches!(phase.kind, PhaseKind::Trigger | PhaseKind::Mid))
+    };
+    let start = load().filter_map(|phase| phase.started).min()?;
+    let end = load().filter_map(|phase| phase.ended).max();
+    Some(Window {
+        start: Some(start.into()),
+        end: end.map(LogTime::from),
+        known_by: "the manifest's phases",
+    })
+}
+
+fn by_samples(bundle: &Bundle) -> Option<Window> {
+    let starts = || {
+        bundle
+            .trigger_samples()
+            .filter_map(|(_, sample)| sample.start)
+    };
+    let start = LogTime::from(starts().min()?);
+    let end = bundle
+        .trigger_samples()
+        .filter_map(|(_, sample)| {
+            let begun = LogTime::from(sample.start?);
+            Some(begun.plus_seconds(sample.total_seconds.unwrap_or(0.0)))
+        })
+        .max();
+    Some(Window {
+        start: Some(start),
+        end,
+        known_by: "the samples",
+    })
+}
+
+/// Published runs: the script's files carry the moment of its start; its requests cannot have
+/// lasted longer than all of them one after another, and the last row of such a route is the end.
+fn by_script(bundle: &Bundle) -> Option<Window> {
+    let start = bundle
+        .samples
+        .iter()
+        .filter_map(|set| set.script_started)
+        .min()?;
+    let start = LogTime::from(start);
+    let mut longest = 0.0;
+    let mut routes: Vec<&str> = Vec::new();
+    for (_, sample) in bundle.trigger_samples() {
+        longest += sample.total_seconds.unwrap_or(0.0);
+        if !routes.contains(&sample.path()) {
+            routes.push(sample.path());
+        }
+    }
+    if routes.is_empty() {
+        return Some(Window {
+            start: Some(start),
+            end: None,
+            known_by: "the moment in the files' names",
+        });
+    }
+    let latest = start.plus_seconds(longest + SLACK_SECONDS);
+    let end = bundle
+        .http
+        .rows
+        .iter()
+        .filter(|event| event.time >= start && event.time <= latest)
+        .filter(|event| routes.contains(&&*event.route))
+        .map(|event| event.time)
+        .max();
+    Some(Window {
+        start: Some(start),
+        end: Some(end.unwrap_or(latest)),
+        known_by: "the moment in the files' names and the rows that follow it",
+    })
+}
+
+/// When the fix was applied: by the manifest's events, else by the first probe after it.
+pub(super) fn fix_moment(bundle: &Bundle) -> Option<LogTime> {
+    let by_event = bundle.manifest.as_ref().and_then(|manifest| {
+        let fixes = manifest
+            .events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::CommandChanged | EventKind::Swap));
+        fixes.map(|event| event.at).max()
+    });
+    let by_probe = || {
+        bundle
+            .samples_where(|kind| kind == PhaseKind::Recovery)
+            .filter_map(|(_, sample)| sample.start)
+            .min()
+    };
+    by_event.or_else(by_probe).map(LogTime::from)
+}
+
+/// When the target answered for the first time after the fix.
+pub(super) fn recovery_moment(bundle: &Bundle) -> Option<LogTime> {
+    bundle
+        .samples_where(|kind| kind == PhaseKind::Recovery)
+        .filter(|(_, sample)| sample.status.code() == 200)
+        .filter_map(|(_, sample)| sample.start)
+        .min()
+        .map(LogTime::from)
+}
+
+/// Rows of the site itself within the window, those of the deployment site left out.
+pub(super) fn rows_within<'b>(
+    bundle: &'b Bundle,
+    window: &Window,
+) -> impl Iterator<Item = &'b HttpEvent> {
+    let window = window.clone();
+    bundle
+        .http
+        .rows
+        .iter()
+        .filter(move |event| !event.is_deployment_site() && window.contains(event.time))
+}
