@@ -13,6 +13,7 @@ mod probe;
 mod scenarios;
 mod serve;
 mod trigger;
+mod verdict;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Probe(options) => probe::run(&options)?,
         Command::Scenarios(options) => scenarios::run(&options)?,
         Command::Trigger(options) => trigger::run(&options)?,
+        Command::Verdict(options) => verdict::run(&options)?,
         Command::Completions(options) => completions::run(&options)?,
     };
     Ok(exit.into())

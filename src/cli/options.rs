@@ -8,6 +8,7 @@ use super::exit;
 use super::probe::ProbeOptions;
 use super::scenarios::ScenariosOptions;
 use super::trigger::TriggerOptions;
+use super::verdict::VerdictOptions;
 use crate::serve::settings::flags;
 
 /// The lab rat of incident response: a web application that fails on purpose, in the same way and
@@ -37,6 +38,9 @@ pub(super) enum Command {
         after_help = "Example: labrat trigger intermittent-5xx --url http://127.0.0.1:8000 --out run"
     )]
     Trigger(Box<TriggerOptions>),
+    /// Judge the evidence of a run, local or exported from Azure
+    #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
+    Verdict(VerdictOptions),
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),

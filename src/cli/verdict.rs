@@ -59,7 +59,10 @@ fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
     for folder in folders {
         let canonical = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
         if seen.contains(&canonical) {
-            bail!("`{}` is given twice, and one run is not two", folder.display());
+            bail!(
+                "`{}` is given twice, and one run is not two",
+                folder.display()
+            );
         }
         seen.push(canonical);
     }
@@ -76,7 +79,10 @@ fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
 
 /// The rules of the scenario that was asked for, or that the bundle names.
 fn rules_for(bundle: &Bundle, asked: Option<&str>) -> anyhow::Result<&'static ScenarioRules> {
-    let by_manifest = bundle.manifest.as_ref().map(|manifest| manifest.scenario.as_str());
+    let by_manifest = bundle
+        .manifest
+        .as_ref()
+        .map(|manifest| manifest.scenario.as_str());
     let name = asked.or(by_manifest).unwrap_or(&bundle.name);
     if let Some(rules) = rules::find(name) {
         return Ok(rules);
@@ -126,7 +132,10 @@ fn several(runs: &[Judged], options: &VerdictOptions) -> anyhow::Result<Exit> {
         for (number, run) in (1..).zip(runs) {
             write_report(&folder.join(format!("run-{number}")), run)?;
         }
-        write(&folder.join("report.md"), &report::repeated_markdown(&repeated))?;
+        write(
+            &folder.join("report.md"),
+            &report::repeated_markdown(&repeated),
+        )?;
     }
     let text = if options.json {
         serde_json::to_string_pretty(&repeated)? + "\n"
@@ -139,7 +148,10 @@ fn several(runs: &[Judged], options: &VerdictOptions) -> anyhow::Result<Exit> {
 
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
-    write(&folder.join("report.md"), &report::markdown(&run.verdict, &run.bundle))?;
+    write(
+        &folder.join("report.md"),
+        &report::markdown(&run.verdict, &run.bundle),
+    )?;
     write(&folder.join("verdict.json"), &report::json(&run.verdict)?)
 }
 

@@ -6,7 +6,9 @@ use crate::verdict::{Quote, Repeated, Verdict};
 
 /// A text inside a table cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+    text.replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace(['\n', '\r'], " ")
 }
 
 fn quotes(quotes: &[Quote]) -> String {
@@ -50,7 +52,12 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
     if !verdict.promises.is_empty() {
         text.push_str("\n## What the name promises\n\n");
         for promise in &verdict.promises {
-            text.push_str(&format!("- {}: {} ({})\n", promise.word, promise.finding.words(), cell(&promise.observed)));
+            text.push_str(&format!(
+                "- {}: {} ({})\n",
+                promise.word,
+                promise.finding.words(),
+                cell(&promise.observed)
+            ));
         }
     }
     text.push_str("\n## Other explanations\n\n| explanation | ruling | because | decided by |\n|---|---|---|---|\n");
@@ -72,13 +79,23 @@ fn lists(text: &mut String, verdict: &Verdict) {
     if !verdict.killed_workers.is_empty() {
         text.push_str("\n## Workers ended by SIGKILL\n\n");
         for worker in &verdict.killed_workers {
-            text.push_str(&format!("- pid {}: {} {}\n", worker.pid, cell(&worker.because), quotes(&worker.quotes)));
+            text.push_str(&format!(
+                "- pid {}: {} {}\n",
+                worker.pid,
+                cell(&worker.because),
+                quotes(&worker.quotes)
+            ));
         }
     }
     if !verdict.missing.is_empty() {
         text.push_str("\n## Missing evidence\n\n");
         for missing in &verdict.missing {
-            text.push_str(&format!("- {}, for {}:\n\n  ```\n  {}\n  ```\n", missing.what, missing.for_criteria.join(", "), missing.command));
+            text.push_str(&format!(
+                "- {}, for {}:\n\n  ```\n  {}\n  ```\n",
+                missing.what,
+                missing.for_criteria.join(", "),
+                missing.command
+            ));
         }
     }
     if !verdict.doubts.is_empty() {
@@ -96,7 +113,10 @@ fn lists(text: &mut String, verdict: &Verdict) {
 }
 
 fn again(text: &mut String, bundle: &Bundle) {
-    let command = bundle.manifest.as_ref().and_then(|manifest| manifest.command.as_deref());
+    let command = bundle
+        .manifest
+        .as_ref()
+        .and_then(|manifest| manifest.command.as_deref());
     if let Some(command) = command {
         text.push_str(&format!("\n## Run it again\n\n```\n{command}\n```\n"));
     }
@@ -114,7 +134,10 @@ pub fn repeated_markdown(repeated: &Repeated) -> String {
             Some([least, middle, most]) => format!("{least:.3} | {middle:.3} | {most:.3}"),
             None => " | | ".to_owned(),
         };
-        text.push_str(&format!("| {} | {} | {} | {values} |\n", criterion.id, criterion.met, criterion.with_evidence));
+        text.push_str(&format!(
+            "| {} | {} | {} | {values} |\n",
+            criterion.id, criterion.met, criterion.with_evidence
+        ));
     }
     text
 }

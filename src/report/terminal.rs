@@ -112,8 +112,11 @@ fn criteria(page: &mut Page, verdict: &Verdict) {
         (Kind::Support, "Support: decides nothing"),
         (Kind::Disproof, "Disproof: any of these"),
     ] {
-        let results: Vec<&CriterionResult> =
-            verdict.criteria.iter().filter(|result| result.kind == kind).collect();
+        let results: Vec<&CriterionResult> = verdict
+            .criteria
+            .iter()
+            .filter(|result| result.kind == kind)
+            .collect();
         if results.is_empty() {
             continue;
         }
@@ -124,9 +127,14 @@ fn criteria(page: &mut Page, verdict: &Verdict) {
                 Kind::Disproof if result.finding == Finding::NotMet => Colour::Faint,
                 _ => finding_colour(result.finding),
             };
-            let word = page.style.paint(colour, &format!("{:<11}", result.finding.words()));
+            let word = page
+                .style
+                .paint(colour, &format!("{:<11}", result.finding.words()));
             page.line(2, &format!("{word} {}: {}", result.id, result.statement));
-            page.line(6, &format!("observed {}; met by: {}", result.observed, result.threshold));
+            page.line(
+                6,
+                &format!("observed {}; met by: {}", result.observed, result.threshold),
+            );
             if result.finding == Finding::Met || kind != Kind::Disproof {
                 for quote in &result.quotes {
                     page.quote(quote);
@@ -147,7 +155,9 @@ fn promises(page: &mut Page, verdict: &Verdict) {
             Finding::NotMet => "not shown",
             Finding::NoEvidence => "no evidence",
         };
-        let word = page.style.paint(finding_colour(promise.finding), &format!("{word:<11}"));
+        let word = page
+            .style
+            .paint(finding_colour(promise.finding), &format!("{word:<11}"));
         page.line(2, &format!("{word} {}: {}", promise.word, promise.observed));
     }
 }
@@ -160,13 +170,18 @@ fn rivals(page: &mut Page, verdict: &Verdict) {
             (Ruling::RuledIn, _) | (Ruling::RuledOut, _) => Colour::Good,
             (Ruling::Open, _) => Colour::Unsure,
         };
-        let word = page.style.paint(colour, &format!("{:<11}", rival.ruling.words()));
+        let word = page
+            .style
+            .paint(colour, &format!("{:<11}", rival.ruling.words()));
         let bearing = match rival.bearing {
             Bearing::Competes => "",
             Bearing::Accompanies => " (belongs to the hypothesis)",
             Bearing::Hypothesis => " (is the hypothesis)",
         };
-        page.line(2, &format!("{word} {}{bearing}: {}", rival.id.words(), rival.because));
+        page.line(
+            2,
+            &format!("{word} {}{bearing}: {}", rival.id.words(), rival.because),
+        );
         for quote in &rival.quotes {
             page.quote(quote);
         }
@@ -184,7 +199,10 @@ fn killed(page: &mut Page, verdict: &Verdict) {
             KillCause::OutOfMemory => "out-of-memory kill",
             KillCause::Open => "cause open",
         };
-        page.line(2, &format!("pid {}: {cause}, {}", worker.pid, worker.because));
+        page.line(
+            2,
+            &format!("pid {}: {cause}, {}", worker.pid, worker.because),
+        );
         for quote in &worker.quotes {
             page.quote(quote);
         }
@@ -195,7 +213,10 @@ fn missing(page: &mut Page, verdict: &Verdict) {
     if !verdict.missing.is_empty() {
         page.heading("Missing evidence");
         for missing in &verdict.missing {
-            page.line(2, &format!("{}, for {}", missing.what, missing.for_criteria.join(", ")));
+            page.line(
+                2,
+                &format!("{}, for {}", missing.what, missing.for_criteria.join(", ")),
+            );
             for instead in &missing.instead {
                 page.line(6, &format!("instead {instead}"));
             }
@@ -226,9 +247,16 @@ fn routes(page: &mut Page, verdict: &Verdict) {
     }
     page.heading("Requests of the load");
     for route in &verdict.routes {
-        let mix: Vec<String> =
-            route.statuses.iter().map(|(status, number)| format!("{number} x {status}")).collect();
-        let latency = match (route.median_seconds, route.p95_seconds, route.longest_seconds) {
+        let mix: Vec<String> = route
+            .statuses
+            .iter()
+            .map(|(status, number)| format!("{number} x {status}"))
+            .collect();
+        let latency = match (
+            route.median_seconds,
+            route.p95_seconds,
+            route.longest_seconds,
+        ) {
             (Some(median), Some(p95), Some(longest)) => {
                 format!("; median {median:.3} s, p95 {p95:.3} s, longest {longest:.3} s")
             }
@@ -245,7 +273,10 @@ pub fn repeated_text(repeated: &Repeated, style: Style) -> String {
         text: String::new(),
     };
     let headline = style.paint(outcome_colour(repeated.outcome), &repeated.headline);
-    page.line(0, &format!("{} ({} runs)", repeated.scenario, repeated.runs.len()));
+    page.line(
+        0,
+        &format!("{} ({} runs)", repeated.scenario, repeated.runs.len()),
+    );
     page.line(0, &headline);
     page.heading("Runs");
     for run in &repeated.runs {
@@ -253,13 +284,18 @@ pub fn repeated_text(repeated: &Repeated, style: Style) -> String {
     }
     page.heading("Criteria over the runs");
     for criterion in &repeated.spread {
-        let values = criterion.values.map_or_else(String::new, |[least, middle, most]| {
-            format!("; least {least:.3}, median {middle:.3}, most {most:.3}")
-        });
-        page.line(2, &format!(
-            "{}: met in {} of {} runs with evidence{values}",
-            criterion.id, criterion.met, criterion.with_evidence
-        ));
+        let values = criterion
+            .values
+            .map_or_else(String::new, |[least, middle, most]| {
+                format!("; least {least:.3}, median {middle:.3}, most {most:.3}")
+            });
+        page.line(
+            2,
+            &format!(
+                "{}: met in {} of {} runs with evidence{values}",
+                criterion.id, criterion.met, criterion.with_evidence
+            ),
+        );
     }
     page.text
 }

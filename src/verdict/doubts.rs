@@ -45,6 +45,7 @@ pub(super) fn doubts(bundle: &Bundle, window: &Window) -> Vec<Doubt> {
     }
     other_traffic(bundle, window, &mut found);
     tables(bundle, window, &mut found);
+    later_start(bundle, &mut found);
     found.sort_by_key(|doubt| doubt.kind);
     found
 }
@@ -239,6 +240,22 @@ fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
             );
             add(found, DoubtKind::TableIncomplete, text);
         }
+    }
+}
+
+/// A console that begins only after the target had recovered shows another start than the run's.
+fn later_start(bundle: &Bundle, found: &mut Vec<Doubt>) {
+    let (Some(first), Some(recovered)) = (bundle.console.rows.first(), recovery_moment(bundle))
+    else {
+        return;
+    };
+    if first.time > recovered {
+        let text = format!(
+            "every console row is later than the first answer after the fix at {recovered}: the \
+             first at {} shows a later start, not the one that was fixed",
+            first.time
+        );
+        add(found, DoubtKind::TableOutside, text);
     }
 }
 

@@ -70,7 +70,7 @@ pub fn repeat(verdicts: &[Verdict]) -> Option<Repeated> {
         Outcome::Inconclusive
     };
     let settled = agree && outcome != Outcome::Inconclusive;
-    let level = if settled && verdicts.len() >= ENOUGH_RUNS {
+    let level = if settled && distinct(verdicts) >= ENOUGH_RUNS {
         Level::Repeated
     } else {
         Level::Observed
@@ -106,6 +106,20 @@ pub fn repeat(verdicts: &[Verdict]) -> Option<Repeated> {
             .map(|criterion| spread(criterion.id, criterion.kind, verdicts))
             .collect(),
     })
+}
+
+/// Runs that are not copies of another: the same rows at the same time are the same run.
+fn distinct(verdicts: &[Verdict]) -> usize {
+    let copy_of = |one: &Verdict, other: &Verdict| {
+        one.window == other.window && one.criteria == other.criteria
+    };
+    (0..verdicts.len())
+        .filter(|&at| {
+            !verdicts[..at]
+                .iter()
+                .any(|earlier| copy_of(earlier, &verdicts[at]))
+        })
+        .count()
 }
 
 fn spread(id: &'static str, kind: Kind, verdicts: &[Verdict]) -> SpreadOfCriterion {

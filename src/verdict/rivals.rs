@@ -110,12 +110,11 @@ impl Scene<'_> {
             .filter(|(_, sample)| sample.gave_up())
             .collect();
         if !aborted.is_empty() || !gave_up.is_empty() {
-            let because = format!(
-                "{} of {} gave up; {} with 499 in the HTTP table",
-                gave_up.len(),
-                count(samples.len(), "client"),
-                count(aborted.len(), "row")
-            );
+            let mut because = format!("{} with 499 in the HTTP table", count(aborted.len(), "row"));
+            if !samples.is_empty() {
+                let clients = count(samples.len(), "client");
+                because = format!("{} of {clients} gave up; {because}", gave_up.len());
+            }
             let quotes = aborted
                 .first()
                 .map(|event| quote_http(bundle.http.file.as_deref(), event))

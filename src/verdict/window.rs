@@ -108,8 +108,8 @@ fn by_script(bundle: &Bundle) -> Option<Window> {
     if routes.is_empty() {
         return Some(Window {
             start: Some(start),
-            end: None,
-            known_by: "the moment in the files' names",
+            end: recovery_moment(bundle),
+            known_by: "the moment in the files' names and the first answer after the fix",
         });
     }
     let latest = start.plus_seconds(longest + SLACK_SECONDS);

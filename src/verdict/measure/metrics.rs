@@ -167,6 +167,8 @@ fn cgroup_sources(cgroup: &CgroupNumbers, metric: Metric) -> Vec<Source> {
 /// What a check asks of a pair of readings.
 struct Question {
     threshold: String,
+    /// Compared by their ratio; else by their difference.
+    compares_shares: bool,
     /// Any source that meets it suffices; else every source must.
     any: bool,
 }
@@ -183,6 +185,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("at most {} of the {}", percent(ratio), against.word()),
+                compares_shares: true,
                 any: true,
             };
             let judge =
@@ -197,6 +200,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("more than {} of the {}", percent(ratio), against.word()),
+                compares_shares: true,
                 any: false,
             };
             let judge =
@@ -211,6 +215,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("grows by at least {}", number(amount)),
+                compares_shares: false,
                 any: true,
             };
             let judge = |before: f64, after: f64| Some((after - before >= amount, after - before));
@@ -224,6 +229,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("grows by less than {}", number(amount)),
+                compares_shares: false,
                 any: false,
             };
             let judge = |before: f64, after: f64| Some((after - before < amount, after - before));
@@ -237,6 +243,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("falls by at least {}", number(amount)),
+                compares_shares: false,
                 any: true,
             };
             let judge = |before: f64, after: f64| Some((before - after >= amount, before - after));
@@ -309,12 +316,13 @@ fn pair(
             question.threshold.as_str(),
         );
     };
-    let change = match share(start.value, end.value) {
-        Some(share) if !start.source.contains("pressure") => format!(" ({})", percent(share)),
-        _ => String::new(),
+    let change = match question.compares_shares {
+        true => percent(value),
+        false if end.value < start.value => number(end.value - start.value),
+        false => format!("+{}", number(end.value - start.value)),
     };
     let observed = format!(
-        "{} {} -> {}{}{change}",
+        "{} {} -> {}{} ({change})",
         start.source,
         number(start.value),
         number(end.value),

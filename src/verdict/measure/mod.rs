@@ -161,6 +161,14 @@ fn any_of(parts: Vec<Measured>) -> Measured {
     } else {
         Finding::NotMet
     };
+    // What is met speaks for itself; the other ways to it need no mention.
+    let parts = match finding {
+        Finding::Met => parts
+            .into_iter()
+            .filter(|part| part.finding == Finding::Met)
+            .collect(),
+        _ => parts,
+    };
     join(parts, finding, " or ")
 }
 
