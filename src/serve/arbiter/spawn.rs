@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::run::Arbiter;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::sys;
+use crate::redaction::redact;
 use crate::serve::console::Phrase;
 use crate::serve::control::Request;
 use crate::serve::scoreboard::SEATS;
@@ -158,7 +159,7 @@ impl Arbiter {
         lines
             .lines()
             .filter_map(|line| line.split_once(" = "))
-            .map(|(name, value)| (name.trim().to_owned(), Value::from(value)))
+            .map(|(name, value)| (name.trim().to_owned(), Value::from(redact(value))))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
