@@ -1,0 +1,197 @@
+//! The control socket: an arbiter that answers while every worker is busy.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Connection, Kind, Launch, PATIENCE, Server, busy, poll, request};
+
+struct Pool {
+    server: Server,
+    socket: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Pool {
+    fn start(arguments: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("private").join("labrat.ctl");
+        let server = Launch::new(Kind::Labrat, arguments)
+            .with_control_socket()
+            .argument(format!("--control-socket={}", socket.display()))
+            .start();
+        server.wait_for("Control socket listening at");
+        Self {
+            server,
+            socket,
+            _folder: folder,
+        }
+    }
+
+    fn ctl(&self, words: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .args(["ctl", "--socket"])
+            .arg(&self.socket)
+            .arg("--json")
+            .args(words.split(' '))
+            .output()
+            .unwrap()
+    }
+
+    fn data(&self, words: &str) -> Value {
+        let output = self.ctl(words);
+        assert!(output.status.success(), "{words}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn workers(&self) -> Vec<Value> {
+        self.data("show workers")["workers"].as_array().unwrap().clone()
+    }
+
+    fn wait_for_workers(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        poll(PATIENCE, || {
+            let workers = self.workers();
+            wanted(&workers).then_some(workers)
+        })
+        .unwrap_or_else(|| self.server.fail("the workers never became as wanted"))
+    }
+}
+
+#[test]
+fn it_shows_what_every_worker_does_while_all_of_them_are_busy() {
+    let _turn = busy();
+    let pool = Pool::start("--workers=2");
+    let mut clients: Vec<Connection> = (0..5)
+        .map(|_| {
+            let mut client = Connection::open(pool.server.address());
+            client.send(&request("GET", "/slow?seconds=20"));
+            client
+        })
+        .collect();
+    let workers = pool.wait_for_workers(|workers| {
+        workers.len() == 2 && workers.iter().all(|worker| worker["state"] == "busy")
+    });
+    for worker in &workers {
+        assert_eq!(worker["request"], "GET /slow?seconds=20");
+        assert_eq!(worker["in_flight"], 1);
+    }
+    let queued = poll(PATIENCE, || {
+        let listeners = pool.data("show listeners");
+        (listeners["listeners"][0]["waiting"] == 3).then_some(())
+    });
+    assert!(queued.is_some(), "three clients wait in the kernel's accept queue");
+    // The undo of every fault lets the slow requests answer at once.
+    pool.data("reset");
+    for client in clients.drain(..2) {
+        let answer = client.end(Duration::from_secs(60));
+        assert_eq!(answer.status(), Some(200));
+    }
+}
+
+#[test]
+fn a_reset_gives_the_leaked_memory_of_every_worker_back() {
+    let _turn = busy();
+    let pool = Pool::start("--workers=2");
+    poll(PATIENCE, || {
+        pool.server.get("/leak");
+        pool.workers()
+            .iter()
+            .all(|worker| worker["leak_blocks"].as_u64() > Some(0))
+            .then_some(())
+    })
+    .expect("both workers leak");
+    let resident = |worker: &Value| {
+        let pid = u32::try_from(worker["pid"].as_u64().unwrap()).unwrap();
+        crate::harness::resident_kilobytes(pid).unwrap()
+    };
+    let before: Vec<u64> = pool.workers().iter().map(resident).collect();
+    pool.data("reset");
+    let workers = pool.wait_for_workers(|workers| {
+        workers.iter().all(|worker| worker["leak_blocks"] == 0)
+    });
+    for (worker, before) in workers.iter().zip(before) {
+        let after = resident(worker);
+        assert!(before > after + 15_000, "a block is 17 MB: {before} kB, then {after} kB");
+    }
+}
+
+#[test]
+fn workers_are_added_removed_and_killed_and_the_pool_stays_whole() {
+    let _turn = busy();
+    let pool = Pool::start("--workers=1");
+    assert_eq!(pool.data("worker add 2")["total"], 3);
+    let workers = pool.wait_for_workers(|workers| workers.len() == 3);
+    let oldest = workers[0]["pid"].clone();
+    pool.data("worker remove");
+    let left = pool.wait_for_workers(|workers| workers.len() == 2);
+    assert!(left.iter().all(|worker| worker["pid"] != oldest), "the oldest leaves first");
+    let victim = left[0]["pid"].clone();
+    pool.data(&format!("worker kill {victim}"));
+    let whole = pool.wait_for_workers(|workers| {
+        workers.len() == 2 && workers.iter().all(|worker| worker["pid"] != victim)
+    });
+    assert_eq!(whole.len(), 2);
+    let refused = pool.ctl("worker kill 1");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no worker of this pool"));
+}
+
+#[test]
+fn reload_replaces_the_workers_and_shutdown_ends_the_pool() {
+    let _turn = busy();
+    let mut pool = Pool::start("--workers=1");
+    let before = pool.workers()[0]["pid"].clone();
+    pool.data("reload");
+    pool.wait_for_workers(|workers| workers.len() == 1 && workers[0]["pid"] != before);
+    assert_eq!(pool.data("show stats")["reloads"], 1);
+    assert_eq!(pool.data("show config")["workers"], "1");
+    pool.data("shutdown");
+    assert_eq!(pool.server.wait_for_end(), Some(0));
+    assert!(!pool.socket.exists(), "the socket file goes with the pool");
+    assert!(!pool.ctl("show workers").status.success());
+}
+
+#[test]
+fn the_socket_is_for_its_owner_only() {
+    let _turn = busy();
+    let pool = Pool::start("--workers=1");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&pool.socket), 0o600);
+    assert_eq!(mode(pool.socket.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn nonsense_is_answered_or_cut_off_and_never_harms_the_pool() {
+    let _turn = busy();
+    let pool = Pool::start("--workers=1");
+    let mut client = UnixStream::connect(&pool.socket).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(&[0, 0, 0, 1, b'{']).unwrap();
+    let mut length = [0u8; 4];
+    client.read_exact(&mut length).unwrap();
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    client.read_exact(&mut answer).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["status"], "error");
+    client.write_all(&[0xff; 64]).unwrap();
+    assert_eq!(client.read(&mut length).unwrap_or(0), 0, "too long a message ends the talk");
+    let unknown = pool.ctl("show nothing-of-the-kind");
+    assert!(!unknown.status.success());
+    assert_eq!(pool.workers().len(), 1);
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_is_a_warning_and_no_failed_start() {
+    let _turn = busy();
+    let server = Launch::new(Kind::Labrat, "--workers=1")
+        .with_control_socket()
+        .argument("--control-socket=/proc/no/such/place.ctl")
+        .start();
+    server.wait_for("Control socket not available");
+    assert_eq!(server.get("/health").status(), Some(200));
+}
