@@ -60,6 +60,18 @@ impl OutOfMemoryKills {
     }
 }
 
+impl OutOfMemoryKills {
+    /// Take over the later values, but count only one of the kills in `moved` as accounted for:
+    /// the kernel may strike twice before anybody looks.
+    pub fn account_for(&mut self, moved: Option<&Moved>, later: Self) {
+        self.counters = later.counters;
+        if let Some(moved) = moved {
+            self.counters
+                .insert(moved.counter.clone(), moved.before + 1);
+        }
+    }
+}
+
 /// The files of this process's memory cgroup that may hold the counter.
 fn cgroup_sources() -> Vec<PathBuf> {
     let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -129,6 +141,18 @@ mod tests {
             Some(1)
         );
         assert_eq!(oom_kill_line("pgscan 4\n"), None);
+    }
+
+    #[test]
+    fn two_kills_between_two_looks_are_accounted_for_one_by_one() {
+        let mut seen = kills(&[("/proc/vmstat", 1)]);
+        let later = kills(&[("/proc/vmstat", 3)]);
+        for before in [1, 2] {
+            let moved = seen.moved_to(&later);
+            assert_eq!(moved.as_ref().map(|moved| moved.before), Some(before));
+            seen.account_for(moved.as_ref(), later.clone());
+        }
+        assert_eq!(seen.moved_to(&later), None);
     }
 
     #[test]

@@ -295,6 +295,27 @@ fn adopt(number: i32) -> io::Result<Listener> {
     }
 }
 
+/// The name that a listener at this address will have.
+pub fn told_name(address: &BindAddress) -> String {
+    match address {
+        BindAddress::Tcp { host, port } if host.contains(':') => format!("http://[{host}]:{port}"),
+        BindAddress::Tcp { host, port } => format!("http://{host}:{port}"),
+        BindAddress::Unix(path) => format!("unix:{}", path.display()),
+        BindAddress::Fd(number) => format!("fd://{number}"),
+    }
+}
+
+/// Whether a listener at this address can be reached from other machines, as far as the words say.
+pub fn is_told_public(address: &BindAddress) -> bool {
+    match address {
+        BindAddress::Tcp { host, .. } => {
+            let loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            !loopback && host != "localhost"
+        }
+        BindAddress::Unix(_) | BindAddress::Fd(_) => false,
+    }
+}
+
 /// The address as Python prints it: `('127.0.0.1', 8000)`.
 fn python_address(address: &BindAddress) -> String {
     match address {

@@ -106,11 +106,17 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         call: "signalfd",
         errno,
     })?;
-    let listeners = listener::open_all(&settings, &log).inspect_err(|_| {
-        if let Some(pidfile) = &pidfile {
-            pidfile.remove();
-        }
-    })?;
+    // With `--reuse-port` every worker listens for itself. A socket of the arbiter's own would
+    // be given connections that nobody accepts.
+    let listeners = if settings.reuse_port {
+        Vec::new()
+    } else {
+        listener::open_all(&settings, &log).inspect_err(|_| {
+            if let Some(pidfile) = &pidfile {
+                pidfile.remove();
+            }
+        })?
+    };
     announce(&settings, &environment, &listeners, &log);
     Arbiter::new(Beginning {
         settings: Arc::new(settings),
@@ -133,7 +139,11 @@ fn announce(
     listeners: &[Listener],
     log: &ErrorLog,
 ) {
-    let names: Vec<String> = listeners.iter().map(Listener::name).collect();
+    let names: Vec<String> = if settings.reuse_port {
+        settings.bind.iter().map(listener::told_name).collect()
+    } else {
+        listeners.iter().map(Listener::name).collect()
+    };
     log.say(&Phrase::ListeningAt {
         listeners: &names.join(","),
         pid: std::process::id(),
@@ -145,11 +155,20 @@ fn announce(
             WorkerClass::Async => "async",
         },
     });
-    let public: Vec<String> = listeners
-        .iter()
-        .filter(|listener| listener.is_public())
-        .map(Listener::name)
-        .collect();
+    let public: Vec<String> = if settings.reuse_port {
+        settings
+            .bind
+            .iter()
+            .filter(|address| listener::is_told_public(address))
+            .map(listener::told_name)
+            .collect()
+    } else {
+        listeners
+            .iter()
+            .filter(|listener| listener.is_public())
+            .map(Listener::name)
+            .collect()
+    };
     let is_locked = environment
         .get(knobs::LAB_KEY)
         .is_some_and(|key| !key.is_empty());

@@ -9,5 +9,6 @@ mod conformance;
 mod differences;
 mod harness;
 mod play;
+mod pool;
 mod settings;
 mod tidy;

@@ -301,7 +301,8 @@ impl Arbiter {
 
     fn look_for_out_of_memory(&mut self, pid: i32) {
         let now = OutOfMemoryKills::now();
-        if let Some(moved) = self.oom_kills.moved_to(&now) {
+        let moved = self.oom_kills.moved_to(&now);
+        if let Some(moved) = &moved {
             self.log.say(&Phrase::KilledOutOfMemory {
                 pid,
                 counter: &moved.counter,
@@ -309,6 +310,6 @@ impl Arbiter {
                 after: moved.after,
             });
         }
-        self.oom_kills = now;
+        self.oom_kills.account_for(moved.as_ref(), now);
     }
 }

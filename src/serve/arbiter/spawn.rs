@@ -4,13 +4,14 @@ use nix::unistd::{ForkResult, getpid};
 use serde_json::{Value, json};
 
 use super::run::Arbiter;
-use crate::app::pool::{Activity, WorkerSnapshot};
-use crate::machine::sys;
+use crate::app::pool::{AcceptQueue, Activity, WorkerSnapshot};
+use crate::machine::{accept_queue, sys};
 use crate::redaction::redact;
 use crate::serve::console::Phrase;
 use crate::serve::control::Request;
+use crate::serve::listener;
 use crate::serve::scoreboard::SEATS;
-use crate::serve::settings::{Resolved, config_lines};
+use crate::serve::settings::{BindAddress, Resolved, config_lines};
 use crate::serve::worker::{self, Inheritance};
 
 impl Arbiter {
@@ -170,7 +171,11 @@ impl Arbiter {
             .as_deref()
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let rows: Vec<Value> = worker::accept_queues(listeners)
+        let mut queues = worker::accept_queues(listeners);
+        if self.settings.reuse_port {
+            queues.extend(self.settings.bind.iter().map(queue_of_port));
+        }
+        let rows: Vec<Value> = queues
             .into_iter()
             .map(|queue| match queue.waiting {
                 Ok(waiting) => json!({
@@ -187,6 +192,19 @@ impl Arbiter {
             })
             .collect();
         json!({ "listeners": rows })
+    }
+}
+
+/// With `--reuse-port` the workers' sockets share a port, and their queues are added up.
+fn queue_of_port(address: &BindAddress) -> AcceptQueue {
+    AcceptQueue {
+        listener: listener::told_name(address),
+        waiting: match address {
+            BindAddress::Tcp { port, .. } => {
+                accept_queue::of_port(*port).map_err(|error| error.to_string())
+            }
+            _ => Err("every worker has a socket of its own".to_owned()),
+        },
     }
 }
 

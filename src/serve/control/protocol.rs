@@ -61,24 +61,24 @@ pub(super) fn parse(message: &[u8], client: usize) -> Result<Request, String> {
         .get("command")
         .and_then(Value::as_str)
         .ok_or("no command")?;
-    let arguments = value
-        .get("args")
-        .and_then(Value::as_array)
-        .map(|arguments| {
-            arguments
-                .iter()
-                .map(|argument| {
-                    argument
-                        .as_str()
-                        .map_or_else(|| argument.to_string(), str::to_owned)
-                })
-                .collect()
-        })
-        .unwrap_or_default();
+    // Arguments come in the command's own text, as `gunicornc` sends them, or apart.
+    let mut words = command.split_whitespace().map(str::to_owned);
+    let mut command = words.next().unwrap_or_default();
+    if matches!(command.as_str(), "show" | "worker")
+        && let Some(second) = words.next()
+    {
+        command = format!("{command} {second}");
+    }
+    let apart = value.get("args").and_then(Value::as_array);
+    let apart = apart.into_iter().flatten().map(|argument| {
+        argument
+            .as_str()
+            .map_or_else(|| argument.to_string(), str::to_owned)
+    });
     Ok(Request {
         id: value.get("id").and_then(Value::as_u64).unwrap_or(0),
-        command: command.split_whitespace().collect::<Vec<_>>().join(" "),
-        arguments,
+        command,
+        arguments: words.chain(apart).collect(),
         client,
     })
 }
@@ -105,6 +105,13 @@ mod tests {
         let request = parse(&message, 0).unwrap();
         assert_eq!(request.command, "worker kill");
         assert_eq!(request.arguments, ["42"]);
+    }
+
+    #[test]
+    fn arguments_may_stand_in_the_command_itself() {
+        let request = parse(br#"{"id":7,"command":"shutdown quick"}"#, 0).unwrap();
+        assert_eq!((request.id, request.command.as_str()), (7, "shutdown"));
+        assert_eq!(request.arguments, ["quick"]);
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl Pool {
     }
 
     fn workers(&self) -> Vec<Value> {
-        self.data("show workers")["workers"].as_array().unwrap().clone()
+        self.data("show workers")["workers"]
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     fn wait_for_workers(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
@@ -84,7 +87,10 @@ fn it_shows_what_every_worker_does_while_all_of_them_are_busy() {
         let listeners = pool.data("show listeners");
         (listeners["listeners"][0]["waiting"] == 3).then_some(())
     });
-    assert!(queued.is_some(), "three clients wait in the kernel's accept queue");
+    assert!(
+        queued.is_some(),
+        "three clients wait in the kernel's accept queue"
+    );
     // The undo of every fault lets the slow requests answer at once.
     pool.data("reset");
     for client in clients.drain(..2) {
@@ -111,12 +117,14 @@ fn a_reset_gives_the_leaked_memory_of_every_worker_back() {
     };
     let before: Vec<u64> = pool.workers().iter().map(resident).collect();
     pool.data("reset");
-    let workers = pool.wait_for_workers(|workers| {
-        workers.iter().all(|worker| worker["leak_blocks"] == 0)
-    });
+    let workers =
+        pool.wait_for_workers(|workers| workers.iter().all(|worker| worker["leak_blocks"] == 0));
     for (worker, before) in workers.iter().zip(before) {
         let after = resident(worker);
-        assert!(before > after + 15_000, "a block is 17 MB: {before} kB, then {after} kB");
+        assert!(
+            before > after + 15_000,
+            "a block is 17 MB: {before} kB, then {after} kB"
+        );
     }
 }
 
@@ -129,7 +137,10 @@ fn workers_are_added_removed_and_killed_and_the_pool_stays_whole() {
     let oldest = workers[0]["pid"].clone();
     pool.data("worker remove");
     let left = pool.wait_for_workers(|workers| workers.len() == 2);
-    assert!(left.iter().all(|worker| worker["pid"] != oldest), "the oldest leaves first");
+    assert!(
+        left.iter().all(|worker| worker["pid"] != oldest),
+        "the oldest leaves first"
+    );
     let victim = left[0]["pid"].clone();
     pool.data(&format!("worker kill {victim}"));
     let whole = pool.wait_for_workers(|workers| {
@@ -179,7 +190,11 @@ fn nonsense_is_answered_or_cut_off_and_never_harms_the_pool() {
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["status"], "error");
     client.write_all(&[0xff; 64]).unwrap();
-    assert_eq!(client.read(&mut length).unwrap_or(0), 0, "too long a message ends the talk");
+    assert_eq!(
+        client.read(&mut length).unwrap_or(0),
+        0,
+        "too long a message ends the talk"
+    );
     let unknown = pool.ctl("show nothing-of-the-kind");
     assert!(!unknown.status.success());
     assert_eq!(pool.workers().len(), 1);

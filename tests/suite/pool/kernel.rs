@@ -28,9 +28,16 @@ impl MemoryBox {
         let path = parent.join(format!("labrat-test-{}", std::process::id()));
         fs::create_dir(&path).ok()?;
         let made = Self(path);
-        fs::write(made.0.join("memory.limit_in_bytes"), limit_bytes.to_string()).ok()?;
+        fs::write(
+            made.0.join("memory.limit_in_bytes"),
+            limit_bytes.to_string(),
+        )
+        .ok()?;
         // Where swap is not accounted there is no such file, and no swap in the box's way.
-        let _ = fs::write(made.0.join("memory.memsw.limit_in_bytes"), limit_bytes.to_string());
+        let _ = fs::write(
+            made.0.join("memory.memsw.limit_in_bytes"),
+            limit_bytes.to_string(),
+        );
         Some(made)
     }
 }
@@ -50,8 +57,14 @@ fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
         return;
     }
     let memory_box = memory_box.unwrap();
-    let server = Launch::new(Kind::Labrat, "--workers=2").start();
-    let pids: Vec<u32> = server.workers().into_iter().chain([server.arbiter()]).collect();
+    let server = Launch::new(Kind::Labrat, "--workers=2")
+        .start()
+        .with_workers(2);
+    let pids: Vec<u32> = server
+        .workers()
+        .into_iter()
+        .chain([server.arbiter()])
+        .collect();
     for pid in pids {
         fs::write(memory_box.0.join("cgroup.procs"), pid.to_string()).unwrap();
     }
@@ -62,15 +75,17 @@ fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
         let lines = server.lines();
         lines
             .iter()
-            .any(|line| line.text.contains("was killed by the kernel, out of memory: oom_kill of"))
+            .any(|line| {
+                line.text
+                    .contains("was killed by the kernel, out of memory: oom_kill of")
+            })
             .then_some(lines)
     });
     let lines = killed.unwrap_or_else(|| server.fail("no kill was attributed"));
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.text.contains("was sent SIGKILL! Perhaps out of memory?"))
-    );
+    assert!(lines.iter().any(|line| {
+        line.text
+            .contains("was sent SIGKILL! Perhaps out of memory?")
+    }));
     let whole = poll(PATIENCE, || (server.workers().len() == 2).then_some(()));
     assert!(whole.is_some(), "dead workers are replaced");
     drop(server);
@@ -79,12 +94,17 @@ fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
 #[test]
 fn a_kill_by_hand_is_not_blamed_on_the_kernel() {
     let _turn = busy();
-    let server = Launch::new(Kind::Labrat, "--workers=1").start().with_workers(1);
+    let server = Launch::new(Kind::Labrat, "--workers=1")
+        .start()
+        .with_workers(1);
     let victim = server.workers()[0];
     server.signal_to(victim, Signal::SIGKILL);
     server.wait_for("was sent SIGKILL! Perhaps out of memory?");
     server.wait_for_count(2, "Booting worker");
-    let blamed = server.lines().iter().any(|line| line.text.contains("was killed by"));
+    let blamed = server
+        .lines()
+        .iter()
+        .any(|line| line.text.contains("was killed by"));
     assert!(!blamed);
 }
 
@@ -107,7 +127,15 @@ fn as_pid_1_it_buries_strangers_and_stops_when_told() {
         env!("CARGO_BIN_EXE_labrat")
     );
     let mut child = Command::new("unshare")
-        .args(["--pid", "--fork", "--kill-child=TERM", "--mount-proc", "sh", "-c", &script])
+        .args([
+            "--pid",
+            "--fork",
+            "--kill-child=TERM",
+            "--mount-proc",
+            "sh",
+            "-c",
+            &script,
+        ])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -127,12 +155,19 @@ fn as_pid_1_it_buries_strangers_and_stops_when_told() {
         .and_then(|rest| rest.split(' ').next())
         .expect("Listening at")
         .to_owned();
-    assert!(text.contains("] [1] [INFO] Listening at"), "it is PID 1: {text}");
+    assert!(
+        text.contains("] [1] [INFO] Listening at"),
+        "it is PID 1: {text}"
+    );
     let address = Address::Tcp(address.parse().unwrap());
     // The stranger's exit code is 3, which of a worker would end the pool.
     let proc_of = |pid: u32| format!("/proc/{pid}/task/{pid}/children");
     let inner: u32 = poll(PATIENCE, || {
-        fs::read_to_string(proc_of(child.id())).ok()?.trim().parse().ok()
+        fs::read_to_string(proc_of(child.id()))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     })
     .expect("the namespace's PID 1");
     let buried = poll(PATIENCE, || {
@@ -183,12 +218,21 @@ fn a_socket_file_is_removed_at_the_end() {
 fn with_reuse_port_every_worker_listens_for_itself_and_all_are_served() {
     let _turn = busy();
     // Port 0 would give every worker a port of its own.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let server = Launch::new(Kind::Labrat, "--workers=2 --reuse-port")
         .without_bind()
         .argument(format!("--bind=127.0.0.1:{port}"))
-        .start()
-        .with_workers(2);
+        .start();
+    server.wait_for_count(2, "Booting worker");
+    poll(PATIENCE, || {
+        let answer = exchange(server.address(), &request("GET", "/health"), PATIENCE);
+        (answer.status() == Some(200)).then_some(())
+    })
+    .expect("the first worker listens");
     for _ in 0..20 {
         let answer = exchange(server.address(), &request("GET", "/health"), PATIENCE);
         assert_eq!(answer.status(), Some(200));
@@ -200,8 +244,11 @@ fn captured_output_goes_to_the_error_log() {
     let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("error.log");
-    let launch = Launch::new(Kind::Labrat, "--workers=1 --capture-output --access-logfile=-")
-        .argument(format!("--error-logfile={}", log.display()));
+    let launch = Launch::new(
+        Kind::Labrat,
+        "--workers=1 --capture-output --access-logfile=-",
+    )
+    .argument(format!("--error-logfile={}", log.display()));
     let server = launch.start_logging_to(&log);
     assert_eq!(server.get("/health").status(), Some(200));
     let captured = poll(PATIENCE, || {
@@ -209,7 +256,10 @@ fn captured_output_goes_to_the_error_log() {
         text.contains("\"GET /health HTTP/1.1\" 200").then_some(())
     });
     assert!(captured.is_some());
-    let leaked = server.lines().iter().any(|line| line.stream == Stream::Output);
+    let leaked = server
+        .lines()
+        .iter()
+        .any(|line| line.stream == Stream::Output);
     assert!(!leaked, "nothing on standard output");
 }
 
@@ -224,7 +274,11 @@ fn a_client_that_leaves_does_not_stop_its_request() {
         (server.lines().len() > 2).then_some(())
     });
     client.abort();
-    let answer = exchange(server.address(), &request("GET", "/diag/stats"), Duration::from_secs(30));
+    let answer = exchange(
+        server.address(),
+        &request("GET", "/diag/stats"),
+        Duration::from_secs(30),
+    );
     let stats = answer.response().unwrap().json().unwrap();
     assert_eq!(stats["endpoint_counters"]["slow"], 1);
     assert_eq!(stats["active_slow_requests"], 0);

@@ -30,7 +30,10 @@ fn a_failing_boot_says_why_and_ends_with_code_3() {
         .run();
     assert_eq!(ended.code, Some(3));
     let text = ended.text(Stream::Error);
-    assert!(text.contains("RuntimeError: the licence has run out\n"), "{text}");
+    assert!(
+        text.contains("RuntimeError: the licence has run out\n"),
+        "{text}"
+    );
     assert!(text.contains("Reason: Worker failed to boot."), "{text}");
 }
 
@@ -64,7 +67,10 @@ fn a_knob_that_cannot_be_read_is_named_with_its_bounds() {
         .run();
     assert_eq!(ended.code, Some(3));
     let text = ended.text(Stream::Error);
-    assert!(text.contains("LAB_LEAK_MAX_BLOCKS=\"many\" is not accepted"), "{text}");
+    assert!(
+        text.contains("LAB_LEAK_MAX_BLOCKS=\"many\" is not accepted"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -79,14 +85,19 @@ fn a_public_address_without_a_key_is_warned_about_and_with_one_is_not() {
         .env("LAB_KEY", "k")
         .start();
     locked.wait_for("Booting worker");
-    let said = locked.lines().iter().any(|line| line.text.contains("Fault endpoints"));
+    let said = locked
+        .lines()
+        .iter()
+        .any(|line| line.text.contains("Fault endpoints"));
     assert!(!said);
 }
 
 #[test]
 fn a_locked_pool_leaks_only_for_who_has_the_key() {
     let _turn = busy();
-    let server = Launch::new(Kind::Labrat, "--workers=1").env("LAB_KEY", "open sesame").start();
+    let server = Launch::new(Kind::Labrat, "--workers=1")
+        .env("LAB_KEY", "open sesame")
+        .start();
     assert_eq!(server.get("/leak").status(), Some(403));
     assert_eq!(server.json("/diag/stats")["leak_block_count"], 0);
     let with_key = b"GET /leak HTTP/1.1\r\nHost: a\r\nX-Lab-Key: open sesame\r\n\r\n";
