@@ -4,16 +4,17 @@ use comfy_table::{Table, presets};
 use serde_json::{Map, Value};
 
 /// Columns that come first, in this order; the others follow by name.
-const FIRST_COLUMNS: [&str; 9] = [
+const FIRST_COLUMNS: [&str; 10] = [
     "pid",
     "age",
     "state",
     "request",
-    "since",
+    "busy_seconds",
     "requests",
-    "last_heartbeat",
-    "address",
-    "type",
+    "leak_blocks",
+    "listener",
+    "waiting",
+    "backlog",
 ];
 
 /// The list in `data`, if it has one, as rows; otherwise its fields, one a line.
@@ -100,16 +101,16 @@ mod tests {
     #[test]
     fn a_list_is_a_table_with_the_known_columns_first() {
         let data = json!({"count": 2, "workers": [
-            {"age": 1, "pid": 12, "booted": true, "last_heartbeat": 0.5},
-            {"age": 2, "pid": 130, "booted": false, "last_heartbeat": null, "state": "idle"},
+            {"age": 1, "pid": 12, "booted": true, "leak_blocks": 5},
+            {"age": 2, "pid": 130, "booted": false, "leak_blocks": null, "state": "idle"},
         ]});
         let text = render(&data);
         let rows: Vec<Vec<&str>> = text
             .lines()
             .map(|line| line.split_whitespace().collect())
             .collect();
-        assert_eq!(rows[0], ["PID", "AGE", "STATE", "LAST_HEARTBEAT", "BOOTED"]);
-        assert_eq!(rows[1], ["12", "1", "-", "0.5", "yes"]);
+        assert_eq!(rows[0], ["PID", "AGE", "STATE", "LEAK_BLOCKS", "BOOTED"]);
+        assert_eq!(rows[1], ["12", "1", "-", "5", "yes"]);
         assert_eq!(rows[2], ["130", "2", "idle", "-", "no"]);
     }
 

@@ -1,0 +1,37 @@
+# What the scripts share: where the project is, how long it has taken, how a line is said.
+# Sourced, not run.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+started=$(date +%s)
+
+elapsed() {
+    local seconds=$(($(date +%s) - started))
+    printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
+}
+
+say() {
+    printf '[%s] %s\n' "$(elapsed)" "$*" >&2
+}
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# The newest labrat that has been built, built now when there is none.
+find_labrat() {
+    local candidate newest=
+    for candidate in "$root"/target/x86_64-unknown-linux-gnu/release/labrat \
+        "$root"/target/release/labrat "$root"/target/debug/labrat; do
+        if [[ -x $candidate && (-z $newest || $candidate -nt $newest) ]]; then
+            newest=$candidate
+        fi
+    done
+    if [[ -z $newest || -n $(find "$root/src" "$root/Cargo.toml" -newer "$newest" -print -quit) ]]; then
+        say "building labrat (the first time takes a minute or two)"
+        (cd "$root" && cargo build --quiet) || die "cargo build failed"
+        newest=$root/target/debug/labrat
+    fi
+    printf '%s\n' "$newest"
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# A first look: two workers, thirty clients at once, and the queue between them.
+#
+#   scripts/first-look.sh                         the saturation
+#   scripts/first-look.sh --worker-class=async    the same with a worker that does not block
+#
+# Whatever follows is given to labrat serve.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+
+slow_clients=20
+fast_clients=10
+slow_limit=9
+fast_limit=3
+
+command -v curl >/dev/null || die "curl is missing: apt-get install curl"
+labrat=$(find_labrat)
+folder=$(mktemp -d)
+server=
+: >"$folder/console"
+clients=()
+
+cleanup() {
+    trap - EXIT
+    trap '' INT TERM
+    local pid
+    for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null || true; done
+    if [[ -n $server ]]; then
+        kill -TERM "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    rm -rf "$folder"
+}
+trap cleanup EXIT
+trap 'echo >&2; say "stopped"; cleanup; exit 130' INT TERM
+
+ctl() {
+    "$labrat" ctl --socket "$folder/ctl" show "$1" 2>/dev/null || true
+}
+
+# client NAME LIMIT: one request on its own connection; the outcome goes to a file.
+client() {
+    local outcome
+    outcome=$(curl --silent --output /dev/null --max-time "$3" --write-out '%{http_code} %{time_total}' \
+        "$url/$2" || true)
+    printf '%s %s\n' "$2" "$outcome" >"$folder/result-$1"
+}
+
+# Every outcome so far: path, status or 000, seconds.
+results() {
+    cat "$folder"/result-* 2>/dev/null || true
+}
+
+count() {
+    results | awk -v wanted="$1" '
+        { answered = ($2 != "000"); if ((wanted == "answered") == answered) total++ }
+        END { print total + 0 }'
+}
+
+# bar LENGTH: that many marks, at most 40.
+bar() {
+    local length=$(($1 > 40 ? 40 : $1))
+    printf '%*s' "$length" '' | tr ' ' '#'
+}
+
+LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=3 \
+    "$labrat" serve --bind=127.0.0.1:0 --workers=2 --timeout=120 --graceful-timeout=2 --control-socket="$folder/ctl" \
+    "$@" app:app 2>"$folder/console" &
+server=$!
+url=
+for _ in {1..100}; do
+    url=$(sed -n 's/.*Listening at: \(http:[^ ]*\).*/\1/p' "$folder/console")
+    if [[ -n $url && -S $folder/ctl ]] && "$labrat" probe --timeout 1 "$url/health" 2>/dev/null; then
+        break
+    fi
+    kill -0 "$server" 2>/dev/null || {
+        cat "$folder/console" >&2
+        die "labrat serve ended"
+    }
+    sleep 0.1
+done
+[[ -n $url ]] || die "labrat serve does not listen"
+
+echo "\$ labrat serve --workers=2 ${*:+$* }app:app     at $url, /slow takes 1 to 3 seconds"
+grep -E 'Listening at|Using worker|Booting' "$folder/console" | sed 's/^/    /'
+echo
+echo "$slow_clients clients ask for /slow (and give up after $slow_limit s), at once $fast_clients ask for /fast (give up after $fast_limit s)."
+echo
+printf '%5s  %-7s  %-30s  %-44s  %8s %7s\n' time waiting 'accept queue' 'workers' answered 'gave up'
+
+total=$((slow_clients + fast_clients))
+for ((i = 1; i <= total; i++)); do
+    if ((i <= slow_clients)); then
+        client "$i" slow "$slow_limit" &
+    else
+        client "$i" fast "$fast_limit" &
+    fi
+    clients+=($!)
+done
+
+idle=0
+begun=$(date +%s%N)
+while ((idle < 2)); do
+    waiting=$(ctl listeners | awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "WAITING") at = i } NR == 2 { print $at }')
+    workers=$(ctl workers | awk '
+        NR > 1 && $3 == "busy" && $10 > 1 { shown = shown sprintf("%s %d in flight for %.1f s  ", $1, $10, $6); next }
+        NR > 1 && $3 == "busy" { shown = shown sprintf("%s %s for %.1f s  ", $1, $5, $6); next }
+        NR > 1 { shown = shown sprintf("%s %s  ", $1, $3) }
+        END { print shown }')
+    answered=$(count answered)
+    gave_up=$(count gave-up)
+    printf '%3d s  %7s  %-30s  %-44s  %8s %7s\n' $((($(date +%s%N) - begun) / 1000000000)) "${waiting:-?}" \
+        "$(bar "${waiting//[!0-9]/}")" "$workers" "$answered" "$gave_up"
+    if ((answered + gave_up == total)) && [[ ${waiting:-0} == 0 && $workers != *' s  '* ]]; then
+        idle=$((idle + 1))
+    fi
+    sleep 1
+done
+drained=$((($(date +%s%N) - begun) / 1000000000 - 2))
+
+echo
+echo "Every client, by the time it waited:"
+results | sort -k1,1 -k3,3n | while read -r path status seconds; do
+    case $status in
+    000) outcome="gave up" ;;
+    *) outcome="$status" ;;
+    esac
+    printf '    /%-5s %-8s %6.2f s  %s\n' "$path" "$outcome" "$seconds" "$(bar "$(printf '%.0f' "$(echo "$seconds" | awk '{ print $1 * 4 }')")")"
+done
+answered_fast=$(results | awk '$1 == "fast" && $2 == 200' | wc -l)
+answered_slow=$(results | awk '$1 == "slow" && $2 == 200' | wc -l)
+echo
+echo "$answered_slow of $slow_clients /slow and $answered_fast of $fast_clients /fast were answered; the workers were done after about $drained s."
+if ((answered_fast < fast_clients)); then
+    echo "A /fast needs no time of its own: it waited in the accept queue behind /slow until its client had gone."
+    echo "No client was refused, no error was logged, and the requests of those who gave up were executed all the same."
+    echo "Try the fix:  scripts/first-look.sh --worker-class=async"
+else
+    echo "Nobody waited for somebody else: while one request sleeps, the same worker serves others."
+fi

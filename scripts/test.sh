@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Pass every test. Sets up what it needs; what the machine lacks for a check is named and the check
+# skipped. With CI=true a skipped check is a failure.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$root"
+
+results=()
+failed=0
+skipped=0
+
+# step NAME COMMAND...: run a check, go on when it fails.
+step() {
+    local name=$1 begun status=0
+    shift
+    begun=$(date +%s)
+    say "$name"
+    "$@" || status=$?
+    local verdict=passed
+    if ((status != 0)); then
+        verdict=FAILED
+        failed=$((failed + 1))
+    fi
+    results+=("$(printf '%-8s %4d s  %s' "$verdict" $(($(date +%s) - begun)) "$name")")
+}
+
+skip() {
+    say "skipped: $1 ($2)"
+    skipped=$((skipped + 1))
+    results+=("$(printf '%-8s         %s: %s' skipped "$1" "$2")")
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# need PROGRAM PACKAGE: make sure of a program, by apt-get where that is possible.
+need() {
+    if has "$1"; then return 0; fi
+    if [[ $(id -u) == 0 ]] && has apt-get; then
+        say "installing $2"
+        apt-get install -qq -y "$2" >/dev/null 2>&1 ||
+            { apt-get update -qq && apt-get install -qq -y "$2"; } >/dev/null 2>&1 || true
+    fi
+    has "$1"
+}
+
+has cargo || die "cargo is missing: https://rustup.rs"
+has python3 || die "python3 is missing: apt-get install python3"
+
+scripts() {
+    find scripts tests .ci -type f -not -path '*/node_modules/*' -print0 |
+        xargs -0 grep -lE '^#!.*\b(ba)?sh\b|^# shellcheck shell=bash' | sort
+}
+
+check_scripts() {
+    local files
+    mapfile -t files < <(scripts)
+    case $1 in
+    shellcheck) shellcheck -x "${files[@]}" ;;
+    shfmt) shfmt -i 4 -d "${files[@]}" ;;
+    esac
+}
+
+if [[ -x tests/oracle/setup.sh ]]; then
+    need virtualenv python3-venv || true
+    step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
+fi
+if cargo fmt --version >/dev/null 2>&1; then
+    step "format" cargo fmt --check
+else
+    skip "format" "rustfmt is missing: rustup component add rustfmt"
+fi
+if cargo clippy --version >/dev/null 2>&1; then
+    step "clippy, warnings are errors" cargo clippy --quiet --all-targets -- -D warnings
+else
+    skip "clippy" "clippy is missing: rustup component add clippy"
+fi
+step "tests build" cargo test --quiet --no-run
+step "tests" cargo test --quiet
+for tool in shellcheck shfmt; do
+    if need "$tool" "$tool"; then
+        step "scripts: $tool" check_scripts "$tool"
+    else
+        skip "scripts: $tool" "$tool is missing: apt-get install $tool"
+    fi
+done
+
+say "summary"
+printf '  %s\n' "${results[@]}" >&2
+if ((failed > 0)); then
+    die "$failed of ${#results[@]} checks failed"
+fi
+if ((skipped > 0)) && [[ ${CI:-} == true ]]; then
+    die "$skipped checks were skipped, which CI=true does not allow"
+fi
+say "all checks passed, $skipped skipped"
