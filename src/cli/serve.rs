@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use super::exit::Exit;
 use super::{options, output};
-use crate::serve::settings::{
-    ProcessEnvironment, Resolved, SettingsError, application_problem, config_lines, resolve,
-};
+use crate::serve::settings::{ProcessEnvironment, Resolved, SettingsError, config_lines, resolve};
+use crate::serve::worker::{Environment, check_application};
 
 /// Run `labrat serve` with the words behind it.
 ///
@@ -43,11 +42,13 @@ fn check(resolved: &Resolved) -> anyhow::Result<Exit> {
     if resolved.print_config {
         output::data(&config_lines(resolved))?;
     }
-    let Some(problem) = application_problem(&resolved.settings.app) else {
+    let environment = Environment::of(&resolved.settings);
+    let Err(failure) = check_application(&resolved.settings.app, &environment) else {
         return Ok(Exit::Success);
     };
     output::message(&format!(
-        "\nError while loading the application:\n\n{problem}\n"
+        "\nError while loading the application:\n\n{}\n",
+        failure.traceback()
     ));
     Ok(Exit::Failure)
 }

@@ -31,7 +31,7 @@ pub mod words;
 
 pub use environment::{Environment, KNOBS, ProcessEnvironment, VARIABLES, default_control_socket};
 pub use error::{SettingsError, UsageError};
-pub use print::{application_problem, config_lines};
+pub use print::config_lines;
 pub use resolve::{DEFAULT_ACCESS_LOG_FORMAT, Resolved, resolve};
 pub use resolved::{AppName, BindAddress, HeadLimits, LogLevel, LogTarget, Settings, WorkerClass};
 pub use warning::Warning;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::resolve::Resolved;
-use super::resolved::{AppName, BindAddress, LogLevel, LogTarget, WorkerClass};
+use super::resolved::{BindAddress, LogLevel, LogTarget, WorkerClass};
 use super::values::python_repr;
 
 /// Gunicorn pads names to its longest one, `permit_unconventional_http_version`.
@@ -153,22 +153,4 @@ fn class(class: WorkerClass) -> &'static str {
         WorkerClass::Gthread => "gthread",
         WorkerClass::Async => "async",
     }
-}
-
-/// Why the application cannot be loaded, in the last line of Python's traceback; `None` when it
-/// is the lab application.
-pub fn application_problem(app: &AppName) -> Option<String> {
-    if app.module != "app" {
-        return Some(format!(
-            "ModuleNotFoundError: No module named {}",
-            python_repr(&app.module)
-        ));
-    }
-    if app.attribute != "app" {
-        let attribute = python_repr(&app.attribute);
-        return Some(format!(
-            "gunicorn.errors.AppImportError: Failed to find attribute {attribute} in 'app'."
-        ));
-    }
-    None
 }

@@ -80,7 +80,9 @@ impl BootFailure {
             Self::Exception { exception, message } => format!(
                 "Traceback (most recent call last):\n  File \"labrat\", in load_wsgi\n{exception}: {message}"
             ),
-            Self::NoApplication(message) => message.clone(),
+            Self::NoApplication(message) => format!(
+                "Traceback (most recent call last):\n  File \"labrat\", in load_wsgi\ngunicorn.errors.AppImportError: {message}"
+            ),
         }
     }
 

@@ -106,3 +106,23 @@ fn a_locked_pool_leaks_only_for_who_has_the_key() {
     let shown = server.get("/diag/env").response().unwrap().text();
     assert!(!shown.contains("sesame"), "{shown}");
 }
+
+#[test]
+fn checking_the_configuration_loads_the_application_and_opens_nothing() {
+    let _turn = busy();
+    let good = Launch::new(Kind::Labrat, "--check-config").run();
+    assert_eq!(
+        (good.code, good.text(Stream::Error).as_str()),
+        (Some(0), "")
+    );
+    let bad = Launch::new(Kind::Labrat, "--check-config")
+        .env("LAB_BOOT_FAIL", "no licence")
+        .run();
+    assert_eq!(bad.code, Some(1));
+    let text = bad.text(Stream::Error);
+    assert!(
+        text.contains("Error while loading the application:"),
+        "{text}"
+    );
+    assert!(text.ends_with("RuntimeError: no licence\n"), "{text}");
+}
