@@ -210,7 +210,7 @@ mod tests {
             find("app", "1+1")
                 .unwrap_err()
                 .traceback()
-                .starts_with("Failed to parse")
+                .contains("Failed to parse")
         );
     }
 }
