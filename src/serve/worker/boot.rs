@@ -202,9 +202,10 @@ mod tests {
         );
         let wrong = find("app", "wrong_attr").unwrap_err();
         assert_eq!(wrong.exit_code(), 4);
+        let traceback = wrong.traceback();
         assert_eq!(
-            wrong.traceback(),
-            "Failed to find attribute 'wrong_attr' in 'app'."
+            traceback.lines().last(),
+            Some("gunicorn.errors.AppImportError: Failed to find attribute 'wrong_attr' in 'app'.")
         );
         assert!(
             find("app", "1+1")
