@@ -8,18 +8,18 @@ here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
 target="$(cd -- "$here/../.." && pwd)/target"
 environment="$target/oracle"
 stamp="$environment/requirements.stamp"
-wanted="$(sha256sum < "$here/requirements.txt")"
+wanted="$(sha256sum <"$here/requirements.txt")"
 
 mkdir -p "$target"
-exec 9> "$target/oracle.lock"
+exec 9>"$target/oracle.lock"
 flock 9
 
-if [[ -f "$stamp" && "$(< "$stamp")" == "$wanted" && -x "$environment/bin/gunicorn" ]]; then
+if [[ -f "$stamp" && "$(<"$stamp")" == "$wanted" && -x "$environment/bin/gunicorn" ]]; then
     exit 0
 fi
 
 python="${PYTHON:-python3}"
-if ! command -v "$python" > /dev/null; then
+if ! command -v "$python" >/dev/null; then
     echo "the oracle needs python3 (or PYTHON=/path/to/python)" >&2
     exit 3
 fi
@@ -31,4 +31,4 @@ if ! "$python" -m venv "$environment" >&2; then
 fi
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
     --requirement "$here/requirements.txt" >&2
-echo "$wanted" > "$stamp"
+echo "$wanted" >"$stamp"

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""Measure labrat, Gunicorn with Flask, and two yardsticks in one run, rounds interleaved.
+
+Called by scripts/bench.sh, which brings the programs. Writes results.json and results.md to --out
+and, with --readme, the table between the README's markers.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CONNECTIONS = (1, 8, 64)
+DEADLINE_SECONDS = 15
+HEALTH = b"GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
+
+# name: (how it reads in the table, the least or the largest that is wanted, the unit)
+TARGETS = {
+    "sync c=1 / bare": (">=", 0.85),
+    "sync c=8 / bare": (">=", 0.95),
+    "sync c=64 / bare": (">=", 0.95),
+    "async c=1 / axum": (">=", 0.9),
+    "async c=8 / axum": (">=", 0.9),
+    "async c=64 / axum": (">=", 0.9),
+    "first 200, ms": ("<", 15),
+    "first 200, Gunicorn / labrat": (">=", 20),
+    "idle PSS, MB": ("<", 6),
+}
+
+
+def say(text):
+    print(f"[bench] {text}", file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A server of this run: started on its own port, ended as it likes to be ended."""
+
+    def __init__(self, command, environment, port=None):
+        self.port = port
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if port is None else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if port is None:
+            self.port = int(self.process.stdout.readline())
+
+    def first_200(self):
+        """Wait for a 200 on /health; seconds on the performance counter when it came."""
+        deadline = time.perf_counter() + DEADLINE_SECONDS
+        while time.perf_counter() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_SECONDS) as client:
+                    client.sendall(HEALTH)
+                    if b" 200 " in client.recv(64):
+                        return time.perf_counter()
+            except OSError:
+                pass
+            time.sleep(0.0002)
+        raise SystemExit(f"no 200 from {self.process.args}")
+
+    def processes(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def pss_kb(self):
+        """Proportional set size of the whole pool, in kB."""
+        total = 0
+        for pid in self.processes():
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1))
+        return total
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def commands(options):
+    """How each program is started with N workers on a port; None where it chooses the port."""
+
+    def labrat(workers, port, *more):
+        return [options.labrat, "serve", f"--bind=127.0.0.1:{port}", f"--workers={workers}", *more, "app:app"]
+
+    def gunicorn(workers, port):
+        return [options.gunicorn, f"--bind=127.0.0.1:{port}", f"--workers={workers}", "app:app"]
+
+    return {
+        "labrat": lambda workers, port: labrat(workers, port),
+        "labrat async": lambda workers, port: labrat(workers, port, "--worker-class=async"),
+        "gunicorn": gunicorn,
+        "bare": lambda workers, port: [options.bare, str(workers)],
+        "axum": lambda workers, port: [options.axum, str(workers)],
+    }
+
+
+def start(name, workers, options, environment):
+    chooses = name in ("bare", "axum")
+    port = None if chooses else free_port()
+    return Server(commands(options)[name](workers, port), environment, port)
+
+
+def requests_per_second(port, connections, seconds):
+    """One run of wrk: requests a second and the errors that it saw."""
+    url = f"http://127.0.0.1:{port}/health"
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
+    errors = re.search(r"Socket errors: (.*)", text)
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    return rate, [found.group(0) for found in (errors, refused) if found]
+
+
+def throughput(names, options, environment):
+    """Requests a second by server and number of connections, rounds interleaved."""
+    rates = {name: {connections: [] for connections in CONNECTIONS} for name in names}
+    errors = []
+    servers = {name: start(name, 2, options, environment) for name in names}
+    try:
+        for server in servers.values():
+            server.first_200()
+        for turn in range(options.rounds):
+            for connections in CONNECTIONS:
+                # Each round begins with another server, so that none always follows the same one.
+                shift = turn % len(names)
+                for name in names[shift:] + names[:shift]:
+                    rate, seen = requests_per_second(servers[name].port, connections, options.seconds)
+                    rates[name][connections].append(rate)
+                    errors += [f"{name} c={connections}: {error}" for error in seen]
+            say(f"throughput of {', '.join(names)}: round {turn + 1} of {options.rounds}")
+    finally:
+        for server in servers.values():
+            server.stop()
+    return rates, errors
+
+
+def starts(options, environment):
+    """Milliseconds from exec to the first 200 with 4 workers, rounds interleaved."""
+    times = {"labrat": [], "gunicorn": []}
+    for _ in range(options.starts):
+        for name, found in times.items():
+            begun = time.perf_counter()
+            server = start(name, 4, options, environment)
+            try:
+                found.append((server.first_200() - begun) * 1000)
+            finally:
+                server.stop()
+    say("starts measured")
+    return times
+
+
+def idle_memory(options, environment):
+    """PSS in MB of an arbiter and 4 workers that have nothing to do."""
+    memory = {"labrat": [], "gunicorn": []}
+    for _ in range(3):
+        for name, found in memory.items():
+            server = start(name, 4, options, environment)
+            try:
+                server.first_200()
+                time.sleep(1.5)  # Every worker has been forked and has loaded the application.
+                if len(server.processes()) != 5:
+                    raise SystemExit(f"{name} has {len(server.processes())} processes, not 5")
+                found.append(server.pss_kb() * 1024 / 1e6)
+            finally:
+                server.stop()
+    say("memory measured")
+    return memory
+
+
+def summary(values):
+    return {"median": statistics.median(values), "least": min(values), "most": max(values), "all": values}
+
+
+def judged(measured):
+    """Each target: what was wanted, what was found, and whether that is enough."""
+    sync, concurrent = measured["sync"], measured["async"]
+
+    def ratio(group, connections, first, second):
+        return group[first][str(connections)]["median"] / group[second][str(connections)]["median"]
+
+    found = {f"sync c={c} / bare": ratio(sync, c, "labrat", "bare") for c in CONNECTIONS}
+    found |= {f"async c={c} / axum": ratio(concurrent, c, "labrat async", "axum") for c in CONNECTIONS}
+    first = measured["first_200_ms"]
+    found["first 200, ms"] = first["labrat"]["median"]
+    found["first 200, Gunicorn / labrat"] = first["gunicorn"]["median"] / first["labrat"]["median"]
+    found["idle PSS, MB"] = measured["idle_pss_mb"]["labrat"]["median"]
+    rows = []
+    for name, (relation, wanted) in TARGETS.items():
+        value = found[name]
+        met = value >= wanted if relation == ">=" else value < wanted
+        rows.append({"target": name, "wanted": f"{relation} {wanted}", "found": value, "met": met})
+    return rows
+
+
+def machine():
+    text = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*: (.*)", text)
+    name = model.group(1) if model else platform.machine()
+    memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
+    return {
+        "name": f"{name}, {os.cpu_count()} cores, {memory / 1e6:.0f} GB, Linux {platform.release()}",
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def cell(values):
+    return f"{number(values['median'])} ({number(values['least'])} to {number(values['most'])})"
+
+
+def markdown(results):
+    """The table of the README: medians, and the range of the rounds in parentheses."""
+    sync, concurrent = results["sync"], results["async"]
+    lines = [
+        f"Measured on {results['machine']['name']}, the load generator on the same cores; medians of "
+        f"{results['rounds']} interleaved rounds, in parentheses the range.",
+        "",
+        "| | labrat | Gunicorn + Flask | yardstick | labrat / yardstick | labrat / Gunicorn |",
+        "|---|---|---|---|---|---|",
+    ]
+
+    def row(title, ours, gunicorn, yardstick, first_is_better=False):
+        against = number(ours["median"] / yardstick["median"]) if yardstick else ""
+        factor = ""
+        if gunicorn:
+            factor = ours["median"] / gunicorn["median"]
+            factor = number(1 / factor) + " times less" if first_is_better else number(factor)
+        cells = [title, cell(ours), cell(gunicorn) if gunicorn else ""]
+        lines.append("| " + " | ".join([*cells, cell(yardstick) if yardstick else "", against, factor]) + " |")
+
+    for connections in map(str, CONNECTIONS):
+        title = f"`/health`, close, 2 sync workers, {connections} connections: requests/s (yardstick: bare loop)"
+        row(title, *(sync[name][connections] for name in ("labrat", "gunicorn", "bare")))
+    for connections in map(str, CONNECTIONS):
+        title = f"`/health`, keep-alive, 2 async workers, {connections} connections: requests/s (yardstick: axum)"
+        row(title, concurrent["labrat async"][connections], None, concurrent["axum"][connections])
+    first, memory = results["first_200_ms"], results["idle_pss_mb"]
+    row("exec to first 200, 4 workers: ms", first["labrat"], first["gunicorn"], None, True)
+    row("PSS of an idle arbiter and 4 workers: MB", memory["labrat"], memory["gunicorn"], None, True)
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(readme, table):
+    text = readme.read_text()
+    pattern = r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)"
+    new, count = re.subn(pattern, lambda found: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.S)
+    if count != 1:
+        raise SystemExit(f"no bench markers in {readme}")
+    readme.write_text(new)
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    for name in ("labrat", "gunicorn", "bare", "axum", "app", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--starts", type=int, default=11)
+    parser.add_argument("--readme", type=Path)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    about = machine()
+    if about["load_before"] > 0.5 * os.cpu_count():
+        say(f"warning: the load is {about['load_before']:.1f} before the first round; figures are doubtful")
+    with tempfile.TemporaryDirectory() as folder:
+        # Both programs keep their control socket here, and not in somebody's home.
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": folder, "XDG_RUNTIME_DIR": folder,
+            "PYTHONPATH": options.app, "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        sync, sync_errors = throughput(["labrat", "bare", "gunicorn"], options, environment)
+        concurrent, async_errors = throughput(["labrat async", "axum"], options, environment)
+        first = starts(options, environment)
+        memory = idle_memory(options, environment)
+
+    def table(rates):
+        return {name: {str(c): summary(found) for c, found in by.items()} for name, by in rates.items()}
+
+    results = {
+        "machine": about | {"load_after": os.getloadavg()[0]},
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "sync": table(sync),
+        "async": table(concurrent),
+        "first_200_ms": {name: summary(found) for name, found in first.items()},
+        "idle_pss_mb": {name: summary(found) for name, found in memory.items()},
+        "errors": sync_errors + async_errors,
+    }
+    results["targets"] = judged(results)
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (out / "results.md").write_text(markdown(results))
+    if options.readme:
+        write_readme(options.readme, markdown(results))
+    print(markdown(results))
+    for row in results["targets"]:
+        print(f"{'met   ' if row['met'] else 'MISSED'}  {row['target']}: {row['found']:.3g} ({row['wanted']})")
+    for error in results["errors"]:
+        print(f"error   {error}")
+
+
+if __name__ == "__main__":
+    main()
