@@ -2,10 +2,21 @@
 
 use std::fmt::Write;
 
-use super::shape::{Action, Change, Done, Group, Scenario, Step, Variation};
-use crate::evidence::criteria::Criterion;
+use serde_json::Value;
 
-/// The page of a scenario.
+use super::shape::{Action, Change, Done, Group, Scenario, Step, Variation};
+use crate::evidence::criteria::{Criterion, Moment, Need, SnapshotKind};
+
+/// The line with which a generated file begins.
+const GENERATED: &str = "<!-- Generated from the catalogue; LABRAT_UPDATE=1 cargo test --test suite play::catalogue writes it anew. -->";
+
+/// The file of documentation of a scenario.
+#[must_use]
+pub fn documentation(scenario: &Scenario) -> String {
+    format!("{GENERATED}\n\n{}", markdown(scenario))
+}
+
+/// A scenario in Markdown.
 #[must_use]
 pub fn markdown(scenario: &Scenario) -> String {
     let mut page = String::new();
@@ -15,10 +26,6 @@ pub fn markdown(scenario: &Scenario) -> String {
 }
 
 fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
-    writeln!(
-        page,
-        "<!-- Generated from the catalogue: LABRAT_UPDATE=1 cargo test --test suite play::catalogue -->\n"
-    )?;
     writeln!(page, "# {}\n", scenario.title)?;
     writeln!(page, "`{}`{}\n", scenario.name(), aliases(scenario))?;
     writeln!(page, "{}\n", scenario.incident)?;
@@ -215,7 +222,14 @@ fn write_criteria(page: &mut String, title: &str, criteria: &[Criterion]) -> std
     }
     writeln!(page, "## {title}\n")?;
     for criterion in criteria {
-        writeln!(page, "- `{}`: {}.", criterion.id, criterion.statement)?;
+        writeln!(
+            page,
+            "- `{}`: {}. Measured: {}. Evidence: {}.",
+            criterion.id,
+            criterion.statement,
+            in_words(&serde_json::to_value(criterion.check).unwrap_or_default()),
+            list(criterion.needs.iter().map(need_in_words)),
+        )?;
     }
     writeln!(page)
 }
@@ -231,7 +245,7 @@ fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         writeln!(
             page,
             "| {} | {} | {} | {} |",
-            in_words(&format!("{:?}", rival.id)),
+            spaced(&serde_json::to_value(rival.id).unwrap_or_default()),
             rival.explains,
             rival.ruled_in_by,
             rival.ruled_out_by
@@ -240,16 +254,86 @@ fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page)
 }
 
-/// `OutOfMemoryKill` as `out of memory kill`.
-fn in_words(name: &str) -> String {
-    let mut words = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !words.is_empty() {
-            words.push(' ');
+fn need_in_words(need: &Need) -> String {
+    match need {
+        Need::Snapshot { of, at } => {
+            let path = match of {
+                SnapshotKind::Stats => "/diag/stats",
+                SnapshotKind::Proc => "/diag/proc",
+                SnapshotKind::Env => "/diag/env",
+                SnapshotKind::Workers => "/diag/workers",
+                SnapshotKind::Slots => "/diag/slots",
+                SnapshotKind::Config => "/config",
+                SnapshotKind::Health => "/health",
+            };
+            format!("snapshot of {path} ({})", at.word())
         }
-        words.extend(letter.to_lowercase());
+        Need::Samples { route } => format!("samples of {route}"),
+        Need::HttpTable => "AppServiceHTTPLogs".to_owned(),
+        Need::ConsoleTable => "AppServiceConsoleLogs".to_owned(),
+        Need::PlatformTable => "AppServicePlatformLogs".to_owned(),
+        Need::StartupCommand {
+            moment: Moment::Before,
+        } => "the startup command before".to_owned(),
+        Need::StartupCommand {
+            moment: Moment::After,
+        } => "the startup command after".to_owned(),
+        Need::Manifest => "the manifest".to_owned(),
     }
-    words
+}
+
+/// A measure in words: what it is, then its fields. It is data with many forms, each of which
+/// says by its own serialisation what it is called.
+fn in_words(value: &Value) -> String {
+    let Value::Object(fields) = value else {
+        return plain(value);
+    };
+    let parts = |key: &str| match fields.get(key) {
+        Some(Value::Array(parts)) => parts.iter().map(in_words).collect::<Vec<_>>(),
+        Some(part) => vec![in_words(part)],
+        None => Vec::new(),
+    };
+    let name = ["measure", "check"]
+        .into_iter()
+        .find_map(|tag| fields.get(tag)?.as_str());
+    match name {
+        Some("all-of") => parts("checks").join(", and "),
+        Some("any-of") => parts("checks").join(", or "),
+        Some("not") => format!("not ({})", parts("check").join(", ")),
+        name => {
+            let told: Vec<String> = fields
+                .iter()
+                .filter(|(key, value)| !is_tag(key, value, name) && !value.is_null())
+                .map(|(key, value)| format!("{key} {}", in_words(value)))
+                .collect();
+            let name = name.map(|name| name.replace('-', " "));
+            let words = name
+                .into_iter()
+                .chain((!told.is_empty()).then(|| told.join(", ")));
+            words.collect::<Vec<_>>().join(": ")
+        }
+    }
+}
+
+fn is_tag(key: &str, value: &Value, name: Option<&str>) -> bool {
+    ["measure", "check"].contains(&key) && value.as_str() == name
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        Value::Array(values) => list(values.iter().map(in_words)),
+        other => other.to_string(),
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+/// `out-of-memory-kill` as `out of memory kill`.
+fn spaced(value: &Value) -> String {
+    value.as_str().unwrap_or_default().replace('-', " ")
 }
 
 fn write_misreadings(page: &mut String, scenario: &Scenario) -> std::fmt::Result {

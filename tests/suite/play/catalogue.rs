@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use labrat::scenario::catalogue;
-use labrat::scenario::page::markdown;
+use labrat::scenario::page::documentation;
 use labrat::scenario::shape::{Change, Scenario, Step};
 
 fn paths(scenario: &Scenario) -> BTreeSet<&'static str> {
@@ -134,7 +134,7 @@ fn the_pages_are_what_the_catalogue_says() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios");
     for scenario in catalogue::ALL {
         let path = folder.join(format!("{}.md", scenario.name()));
-        let wanted = markdown(scenario);
+        let wanted = documentation(scenario);
         if std::env::var_os("LABRAT_UPDATE").is_some() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(&path, &wanted).unwrap();
