@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const MOST_ROUNDS: usize = 40;
 /// Rounds without a new worker after which a search of unknown extent ends.
 const FRUITLESS_ROUNDS: usize = 6;
+/// The most requests of one round.
+const WIDEST_ROUND: usize = 128;
+/// Time for a worker that sleeps to be woken, after a round that brought nothing new.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What a capture brought.
 #[derive(Debug, Default)]
@@ -172,20 +176,27 @@ impl Captured {
         (!pids.is_empty()).then_some(pids)
     }
 
-    /// Ask /diag/stats until every worker has answered. Several requests at a time, for the kernel
-    /// hands single ones to the same worker again and again.
+    /// Ask /diag/stats until every worker has answered. Several requests at a time, and more of
+    /// them when they bring nothing new: the kernel hands connections to whichever worker is awake,
+    /// again and again.
     async fn every_worker(&mut self, client: &Client, target: &Target, place: Place) {
         let named = self.named_workers();
-        let at_a_time = named.as_ref().map_or(4, BTreeSet::len).clamp(2, 32);
+        let few = named.as_ref().map_or(4, BTreeSet::len).clamp(2, 32);
         let mut found: BTreeMap<u32, Snapshot> = BTreeMap::new();
         let mut fruitless = 0;
         for _ in 0..MOST_ROUNDS {
-            let complete = named
-                .as_ref()
-                .is_some_and(|named| named.iter().all(|pid| found.contains_key(pid)));
-            if complete || fruitless == FRUITLESS_ROUNDS {
+            let complete = match &named {
+                // A worker that was named may be gone by now.
+                Some(named) => {
+                    fruitless == 2 * FRUITLESS_ROUNDS
+                        || named.iter().all(|pid| found.contains_key(pid))
+                }
+                None => fruitless == FRUITLESS_ROUNDS,
+            };
+            if complete {
                 break;
             }
+            let at_a_time = (few << fruitless.min(4)).min(WIDEST_ROUND);
             let before = found.len();
             let answered = stats_round(client, target, place, at_a_time, &mut found).await;
             if let Err(why) = answered {
@@ -196,12 +207,12 @@ impl Captured {
                 ));
                 break;
             }
-            // With the pids known there is no reason to give up before the last round.
-            let unknown = named.is_none();
-            fruitless = match found.len() > before {
-                true => 0,
-                false => fruitless + usize::from(unknown),
-            };
+            if found.len() > before {
+                fruitless = 0;
+            } else {
+                fruitless += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         self.workers = Some(WorkersSeen {
             seen: count(found.len()),

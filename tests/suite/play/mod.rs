@@ -3,8 +3,11 @@
 mod broken_off;
 mod catalogue;
 mod estimate;
+mod listing;
 mod load;
 mod program;
+mod recorder;
+mod saturation;
 mod server;
 mod target;
 mod target_double;

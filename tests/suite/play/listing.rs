@@ -1,0 +1,59 @@
+//! `labrat scenarios`.
+
+use labrat::scenario::catalogue;
+use serde_json::Value;
+
+use super::program::labrat;
+
+#[tokio::test]
+async fn the_list_names_every_scenario_and_fits_the_terminal() {
+    let run = labrat(&["scenarios"]).await;
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    for scenario in catalogue::ALL {
+        assert!(run.out.contains(scenario.name()), "{}", run.out);
+    }
+    assert!(
+        run.out.lines().all(|line| line.chars().count() <= 100),
+        "{}",
+        run.out
+    );
+}
+
+#[tokio::test]
+async fn one_scenario_is_shown_in_full_by_its_name_or_another_name() {
+    for name in ["startup-failed", "deployment-succeeded-startup-failed"] {
+        let run = labrat(&["scenarios", name]).await;
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        for words in [
+            "wrong_module:app",
+            "## Proof",
+            "## Rival explanations",
+            "## Negative control",
+        ] {
+            assert!(run.out.contains(words), "{words}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn json_is_the_data() {
+    let all: Value = serde_json::from_str(&labrat(&["scenarios", "--json"]).await.out).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), catalogue::ALL.len());
+    let one = labrat(&["scenarios", "intermittent-5xx", "--json"]).await;
+    let one: Value = serde_json::from_str(&one.out).unwrap();
+    assert_eq!(one["steps"][1]["groups"][0]["path"], "/slow");
+    assert_eq!(one["steps"][1]["groups"][0]["limit_seconds"], 45.0);
+    assert_eq!(one["topology"]["workers"], 2);
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_an_error_with_the_names_that_there_are() {
+    let run = labrat(&["scenarios", "no-such"]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.out.is_empty());
+    assert!(
+        run.err.contains("hint: there are memory-pressure"),
+        "{}",
+        run.err
+    );
+}
