@@ -5,7 +5,7 @@ use http::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::json::python_dumps;
+use super::json::dumps;
 use super::query::Query;
 use super::reply;
 use super::state::AppState;
@@ -41,9 +41,9 @@ impl Settings {
         self.object(true, |name, value| redact_setting(name, value).into_owned())
     }
 
-    /// The labs' fingerprint: SHA-256 of the settings as `json.dumps(..., sort_keys=True)` writes
-    /// them, credentials included, so that it changes when only a password does. The process start
-    /// is one of them, so each worker has its own.
+    /// The labs' fingerprint: SHA-256 of the settings as compact JSON with sorted keys, credentials
+    /// included, so that it changes when only a password does. The process start is one of them,
+    /// so each worker has its own.
     pub(super) fn config_hash(&self) -> String {
         fingerprint(&self.object(true, |_, value| value.to_owned()))
     }
@@ -68,7 +68,7 @@ impl Settings {
 }
 
 fn fingerprint(value: &Value) -> String {
-    let digest = Sha256::digest(python_dumps(value));
+    let digest = Sha256::digest(dumps(value));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -8,71 +8,26 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 
 /// The body of `flask.jsonify`: compact, with a final newline.
 pub(super) fn jsonify(value: &Value) -> Vec<u8> {
-    let mut bytes = write(value, Separators::Compact);
+    let mut bytes = dumps(value);
     bytes.push(b'\n');
     bytes
 }
 
-/// The text of `json.dumps(value, sort_keys=True)`, whose separators have a space.
-pub(super) fn python_dumps(value: &Value) -> Vec<u8> {
-    write(value, Separators::Spaced)
-}
-
-#[derive(Clone, Copy)]
-enum Separators {
-    Compact,
-    Spaced,
-}
-
-fn write(value: &Value, separators: Separators) -> Vec<u8> {
+/// The text of `json.dumps(value, sort_keys=True, separators=(",", ":"))`.
+pub(super) fn dumps(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
-    let mut serializer = Serializer::with_formatter(&mut bytes, PythonFormatter { separators });
+    let mut serializer = Serializer::with_formatter(&mut bytes, PythonFormatter);
     // A `Value` has only string keys and finite numbers, and a `Vec` takes every write.
     let written = value.serialize(&mut serializer);
     debug_assert!(written.is_ok());
     bytes
 }
 
-/// Differs from serde_json's compact form in two ways: text outside printable ASCII is escaped as
-/// UTF-16 units, and separators may have a space. Keys are sorted because `serde_json::Map` is.
-struct PythonFormatter {
-    separators: Separators,
-}
-
-impl PythonFormatter {
-    fn separate<W: ?Sized + io::Write>(&self, writer: &mut W, first: bool) -> io::Result<()> {
-        match (first, self.separators) {
-            (true, _) => Ok(()),
-            (false, Separators::Compact) => writer.write_all(b","),
-            (false, Separators::Spaced) => writer.write_all(b", "),
-        }
-    }
-}
+/// Differs from serde_json's compact form in one way: text outside printable ASCII is escaped as
+/// UTF-16 units. Keys are sorted because `serde_json::Map` is.
+struct PythonFormatter;
 
 impl Formatter for PythonFormatter {
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.separate(writer, first)
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.separate(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        match self.separators {
-            Separators::Compact => writer.write_all(b":"),
-            Separators::Spaced => writer.write_all(b": "),
-        }
-    }
-
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
@@ -137,15 +92,6 @@ mod tests {
         assert_eq!(
             text(jsonify(&value)),
             "{\"s\":\"h\\u00e9\\ud83d\\ude00\\u007f/\\\"\\\\\\n\\u0001\\u00e9\"}\n"
-        );
-    }
-
-    #[test]
-    fn dumps_has_spaced_separators_and_no_newline() {
-        let value = json!({"b": [1, 2], "a": {"x": true}});
-        assert_eq!(
-            text(python_dumps(&value)),
-            r#"{"a": {"x": true}, "b": [1, 2]}"#
         );
     }
 

@@ -27,7 +27,8 @@ use super::state::{AppState, UNKNOWN_ENDPOINT};
 ///
 /// Every handler but the one of `/slow` is ready at its first poll; that one needs the timer of a
 /// tokio runtime, of any flavour. Request bodies are never read. Responses other than 200 carry
-/// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`].
+/// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`]. The body of an answer to HEAD is left
+/// out by axum itself.
 pub fn router(state: Arc<AppState>) -> Router {
     let mut by_path = Router::new();
     for route in ROUTES {
@@ -39,9 +40,9 @@ pub fn router(state: Arc<AppState>) -> Router {
         by_path = by_path.route(route.path, service);
     }
     let unrouted = Arc::clone(&state);
-    by_path = by_path.fallback(move |request: Request| {
+    by_path = by_path.fallback(move || {
         unrouted.count(UNKNOWN_ENDPOINT);
-        std::future::ready(bodyless_for_head(request.method(), reply::not_found()))
+        std::future::ready(reply::not_found())
     });
     Router::new().fallback_service(service_fn(move |request: Request| {
         let (mut by_path, state) = (by_path.clone(), Arc::clone(&state));
@@ -66,8 +67,7 @@ fn normalise(state: &AppState, mut request: Request) -> Result<Request, Response
         Seen::SlashesRepeated(path) => match routes::at(&path) {
             Some(route) if route.allows(request.method()) => {
                 state.count(UNKNOWN_ENDPOINT);
-                let response = reply::permanent_redirect(&location(&request, &path));
-                return Err(bodyless_for_head(request.method(), response));
+                return Err(reply::permanent_redirect(&location(&request, &path)));
             }
             // Werkzeug answers 405 for the merged path, without a redirect.
             Some(_) => path,
@@ -91,7 +91,7 @@ fn location(request: &Request, path: &str) -> String {
 
 async fn answer(route: &'static Route, state: Arc<AppState>, request: Request) -> Response<Body> {
     let method = request.method().clone();
-    let response = match (route.operation(&method), &method) {
+    match (route.operation(&method), &method) {
         (Some(operation), _) => {
             state.count(operation.endpoint);
             if route.fault && !unlocked(&state, &request) {
@@ -112,8 +112,7 @@ async fn answer(route: &'static Route, state: Arc<AppState>, request: Request) -
             state.count(UNKNOWN_ENDPOINT);
             reply::method_not_allowed(allow(route))
         }
-    };
-    bodyless_for_head(&method, response)
+    }
 }
 
 fn allow(route: &Route) -> HeaderValue {
@@ -136,12 +135,4 @@ fn forbidden() -> Response<Body> {
         "status": "forbidden",
     });
     reply::json_with_status(StatusCode::FORBIDDEN, &body)
-}
-
-/// The head of the answer to GET, without its body.
-fn bodyless_for_head(method: &Method, mut response: Response<Body>) -> Response<Body> {
-    if method == Method::HEAD {
-        *response.body_mut() = Body::empty();
-    }
-    response
 }

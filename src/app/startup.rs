@@ -1,6 +1,7 @@
 //! What can go wrong, on purpose, before a worker is ready.
 
 use super::app_config::AppConfig;
+use crate::redaction::redact;
 
 /// Why a worker must not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,15 +20,15 @@ impl StartupFailure {
     #[must_use]
     pub fn exception_type(&self) -> &'static str {
         match self {
-            Self::BootFail(_) => "RuntimeError",
-            Self::MissingSetting(_) => "KeyError",
+            Self::BootFail(_) | Self::MissingSetting(_) => "RuntimeError",
         }
     }
 
-    /// The text behind the exception's name and colon.
+    /// The text behind the exception's name and colon, with credentials blotted out: it goes to
+    /// the console.
     #[must_use]
     pub fn message(&self) -> String {
-        self.to_string()
+        redact(&self.to_string()).into_owned()
     }
 }
 
@@ -74,14 +75,14 @@ mod tests {
     fn the_delay_comes_before_the_failure() {
         let config = AppConfig {
             start_delay: Duration::from_millis(30),
-            boot_fail: Some("no licence".to_owned()),
+            boot_fail: Some("no licence at https://app:planted@h/".to_owned()),
             ..AppConfig::default()
         };
         let begun = Instant::now();
         let failure = prepare(&config, &nothing).unwrap_err();
         assert!(begun.elapsed() >= Duration::from_millis(30));
         assert_eq!(failure.exception_type(), "RuntimeError");
-        assert_eq!(failure.message(), "no licence");
+        assert_eq!(failure.message(), "no licence at https://***@h/");
     }
 
     #[test]

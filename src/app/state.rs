@@ -21,7 +21,6 @@ use crate::machine::sys::release_free_memory;
 pub(super) const UNKNOWN_ENDPOINT: &str = "<unknown>";
 
 /// The state of the application in one worker process. Counters begin at zero with the worker.
-#[derive(Debug)]
 pub struct AppState {
     pub(super) config: AppConfig,
     pub(super) environment: BTreeMap<String, String>,
@@ -37,6 +36,19 @@ pub struct AppState {
     born: Instant,
     requests: AtomicU64,
     endpoints: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// Without the environment, which holds credentials.
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AppState")
+            .field("config", &self.config)
+            .field("started", &self.started)
+            .field("requests", &self.request_count())
+            .field("leak_blocks", &self.leak_blocks())
+            .finish_non_exhaustive()
+    }
 }
 
 impl AppState {

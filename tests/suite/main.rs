@@ -10,5 +10,6 @@ mod differences;
 mod harness;
 mod play;
 mod pool;
+mod redaction;
 mod settings;
 mod tidy;

@@ -153,8 +153,8 @@ fn bad_query_values_get_400_that_names_parameter_value_and_bound() {
 fn rounds_of_heavy_repeat_the_work_and_leave_no_memory_behind() {
     let _alone = MEASURING.lock();
     let app = App::new(&[]);
+    let before = anonymous_kilobytes();
     let left = (0..3).map(|_| {
-        let before = anonymous_kilobytes();
         assert_eq!(app.json("/heavy?rounds=2")["count"], 500_000);
         anonymous_kilobytes() - before
     });
