@@ -127,6 +127,9 @@ fn is_plain(word: &Word) -> bool {
 }
 
 /// Read the flag at `index` and return the index of the next unread word.
+///
+/// Short switches may be joined, and the last of them may be a flag with a value: `-DRw4` and
+/// `-DRw 4` are three flags.
 fn read_flag(
     given: &mut Given,
     flag: &'static Flag,
@@ -136,77 +139,65 @@ fn read_flag(
     texts: &[String],
     index: usize,
 ) -> Result<usize, SettingsError> {
-    if flag.value == Value::Switch {
-        return read_switches(given, flag, spelling, joined).map(|()| index + 1);
+    let (switches, last, joined) = split_switches(flag, spelling, joined)?;
+    let mut next = index + 1;
+    let mut value = joined;
+    if let Some(flag) = last {
+        if value.is_none() && matches!(words.get(next), Some(Word::Plain)) {
+            value = Some(&texts[next]);
+            next += 1;
+        }
+        if flag.value == Value::OptionalAuto {
+            value = value.or(Some("auto"));
+        }
+        if value.is_none() {
+            let argument = flag.spellings();
+            return Err(UsageError::ExpectedArgument { argument }.into());
+        }
     }
-    let (value, next) = match joined {
-        Some(value) => (Some(value), index + 1),
-        None if matches!(words.get(index + 1), Some(Word::Plain)) => {
-            (Some(texts[index + 1].as_str()), index + 2)
+    for switch in switches {
+        match switch.key {
+            "help" => return Err(SettingsError::Help),
+            "version" => return Err(SettingsError::Version),
+            key => given.values.push((key, String::new())),
         }
-        None => (None, index + 1),
-    };
-    let value = match (value, flag.value) {
-        (Some(value), _) => value,
-        (None, Value::OptionalAuto) => "auto",
-        (None, _) => {
-            return Err(UsageError::ExpectedArgument {
-                argument: flag.spellings(),
-            }
-            .into());
-        }
-    };
-    check_number(flag, value)?;
-    given.values.push((flag.key, value.to_owned()));
+    }
+    if let (Some(flag), Some(value)) = (last, value) {
+        check_number(flag, value)?;
+        given.values.push((flag.key, value.to_owned()));
+    }
     Ok(next)
 }
 
-/// A switch, and for `-DR` the switches joined to it: the last of them may take the rest as its
-/// value.
-fn read_switches(
-    given: &mut Given,
+/// The switches that a word joins, the flag with a value that ends it if any, and what of the word
+/// is left for that value.
+type Joined<'a> = (Vec<&'static Flag>, Option<&'static Flag>, Option<&'a str>);
+
+fn split_switches<'a>(
     flag: &'static Flag,
     spelling: &str,
-    joined: Option<&str>,
-) -> Result<(), SettingsError> {
-    let refuse = |value: &str| {
-        SettingsError::from(UsageError::ExplicitArgument {
-            argument: flag.spellings(),
-            value: value.to_owned(),
-        })
-    };
-    match flag.key {
-        "help" if joined.is_none() => return Err(SettingsError::Help),
-        "version" if joined.is_none() => return Err(SettingsError::Version),
-        _ => {}
+    joined: Option<&'a str>,
+) -> Result<Joined<'a>, UsageError> {
+    let mut switches = Vec::new();
+    let mut flag = flag;
+    let mut rest = joined;
+    while flag.value == Value::Switch {
+        switches.push(flag);
+        let Some(text) = rest else {
+            return Ok((switches, None, None));
+        };
+        let first = text.chars().next().filter(|_| !spelling.starts_with("--"));
+        let next = first.and_then(|letter| Flag::by_name(&format!("-{letter}")));
+        let (Some(letter), Some(next)) = (first, next) else {
+            return Err(UsageError::ExplicitArgument {
+                argument: flag.spellings(),
+                value: text.to_owned(),
+            });
+        };
+        flag = next;
+        rest = Some(&text[letter.len_utf8()..]).filter(|text| !text.is_empty());
     }
-    let Some(rest) = joined else {
-        given.values.push((flag.key, String::new()));
-        return Ok(());
-    };
-    if spelling.starts_with("--") {
-        return Err(refuse(rest));
-    }
-    let mut characters = rest.chars();
-    let next_spelling: String = ['-'].into_iter().chain(characters.next()).collect();
-    let Some(next) = Flag::by_name(&next_spelling) else {
-        return Err(refuse(rest));
-    };
-    given.values.push((flag.key, String::new()));
-    let remainder = characters.as_str();
-    if next.value == Value::Switch {
-        let joined = (!remainder.is_empty()).then_some(remainder);
-        return read_switches(given, next, &next_spelling, joined);
-    }
-    if remainder.is_empty() {
-        return Err(UsageError::ExpectedArgument {
-            argument: next.spellings(),
-        }
-        .into());
-    }
-    check_number(next, remainder)?;
-    given.values.push((next.key, remainder.to_owned()));
-    Ok(())
+    Ok((switches, Some(flag), rest))
 }
 
 /// argparse converts numbers while it reads, so the first bad one is the one that is reported.

@@ -60,13 +60,22 @@ pub fn resolve(
         line: &line,
         variable: &variable,
     };
-    layers.refuse_negative_numbers()?;
+    // From here on the order is Gunicorn's: where two things are wrong, the same one is reported.
     let mut warnings = layers.warnings()?;
-    let (bind, overridden) = layers.bind(environment)?;
-    warnings.extend(overridden);
+    layers.refuse_negative_numbers()?;
+    let chdir = layers.chdir()?;
+    let error_log = log_target(layers.text("errorlog").unwrap_or("-"));
+    let access_log = layers.text("accesslog").map(log_target);
+    for target in [Some(&error_log), access_log.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        refuse_unwritable(target, chdir.as_deref())?;
+    }
     let (worker_class, mapped) = layers.worker_class()?;
     warnings.extend(mapped);
-    let chdir = layers.chdir()?;
+    let (bind, overridden) = layers.bind(environment)?;
+    warnings.extend(overridden);
     let settings = Settings {
         bind,
         backlog: layers.number("backlog", 2048)?,
@@ -82,12 +91,12 @@ pub fn resolve(
         limits: layers.limits()?,
         preload: layers.has("preload_app"),
         pidfile: layers.text("pidfile").map(PathBuf::from),
-        access_log: layers.text("accesslog").map(log_target),
+        access_log,
         access_log_format: layers
             .text("access_log_format")
             .unwrap_or(DEFAULT_ACCESS_LOG_FORMAT)
             .to_owned(),
-        error_log: log_target(layers.text("errorlog").unwrap_or("-")),
+        error_log,
         log_level: log_level(layers.text("loglevel").unwrap_or("info")),
         capture_output: layers.has("capture_output"),
         chdir,
@@ -100,12 +109,6 @@ pub fn resolve(
             .first()
             .map_or_else(default_app, |text| app_name(text)),
     };
-    for target in [Some(&settings.error_log), settings.access_log.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        refuse_unwritable(target, settings.chdir.as_deref())?;
-    }
     Ok(Resolved {
         settings,
         warnings,

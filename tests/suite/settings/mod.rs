@@ -1,6 +1,7 @@
 //! The settings of a pool: what is understood, what is refused, and what wins.
 
 mod habits;
+mod oracle;
 mod precedence;
 mod refusals;
 mod values;
