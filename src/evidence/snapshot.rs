@@ -287,7 +287,7 @@ fn cgroup_numbers(value: &Value) -> Option<CgroupNumbers> {
     Some(CgroupNumbers {
         limit: kilobytes(value, "limit"),
         usage: kilobytes(value, "usage"),
-        swap: kilobytes(value, "swap"),
+        swap: kilobytes(value, "swap_usage").or_else(|| kilobytes(value, "swap")),
         refaults: sum([
             first(&["refaults", "workingset_refault_anon", "workingset_refault"]),
             first(&["pgscan", "pgscan_direct"]),
@@ -305,21 +305,20 @@ fn pool_report(value: &Value) -> Result<PoolReport, SnapshotError> {
         .ok_or(SnapshotError::Lacks("workers"))?;
     let workers = workers.iter().filter_map(|worker| {
         let state = worker.get("state").and_then(Value::as_str)?;
+        let busy_with = worker.get("busy_with").unwrap_or(&Value::Null);
         Some(WorkerActivity {
             pid: u32::try_from(worker.get("pid")?.as_u64()?).ok()?,
             busy: state == "busy",
-            request: worker
+            request: busy_with
                 .get("request")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
-            since_seconds: number(worker.get("since_seconds").or(worker.get("busy_seconds"))),
+            since_seconds: number(busy_with.get("since_seconds")),
         })
     });
     let queues = value.get("accept_queues").and_then(Value::as_array);
-    let waiting = match queues {
-        Some(queues) => sum(queues.iter().map(|queue| number(queue.get("waiting")))),
-        None => number(value.get("accept_queue")),
-    };
+    let waiting =
+        queues.and_then(|queues| sum(queues.iter().map(|queue| number(queue.get("waiting")))));
     Ok(PoolReport {
         workers: workers.collect(),
         waiting: waiting.map(|count| count as u64),

@@ -108,7 +108,12 @@ fn sources(body: &SnapshotBody, metric: Metric) -> Vec<Source> {
         }
         (SnapshotBody::Proc(numbers), metric) => {
             let mut sources = host_sources(numbers, metric);
-            if let Some(cgroup) = limiting_cgroup(numbers) {
+            // Kills are counted whether or not this very cgroup has the limit.
+            let cgroup = match metric {
+                Metric::OutOfMemoryKills => numbers.cgroup.as_ref(),
+                _ => limiting_cgroup(numbers),
+            };
+            if let Some(cgroup) = cgroup {
                 sources.extend(cgroup_sources(cgroup, metric));
             }
             sources
