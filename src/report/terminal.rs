@@ -1,6 +1,7 @@
 //! The verdict for a terminal: plain text that loses nothing without colour.
 
 use crate::evidence::criteria::{Bearing, Kind};
+use crate::verdict::text::seconds;
 use crate::verdict::{
     CriterionResult, Finding, KillCause, Outcome, Quote, Repeated, Ruling, Verdict,
 };
@@ -196,6 +197,7 @@ fn killed(page: &mut Page, verdict: &Verdict) {
     for worker in &verdict.killed_workers {
         let cause = match worker.cause {
             KillCause::Heartbeat => "heartbeat kill",
+            KillCause::Arbiter => "killed by the arbiter",
             KillCause::OutOfMemory => "out-of-memory kill",
             KillCause::Open => "cause open",
         };
@@ -258,7 +260,12 @@ fn routes(page: &mut Page, verdict: &Verdict) {
             route.longest_seconds,
         ) {
             (Some(median), Some(p95), Some(longest)) => {
-                format!("; median {median:.3} s, p95 {p95:.3} s, longest {longest:.3} s")
+                format!(
+                    "; median {}, p95 {}, longest {}",
+                    seconds(median),
+                    seconds(p95),
+                    seconds(longest)
+                )
             }
             _ => String::new(),
         };

@@ -37,6 +37,8 @@ pub struct KilledWorker {
 pub enum KillCause {
     /// The arbiter: the worker's heartbeat stopped.
     Heartbeat,
+    /// The arbiter, for another reason, such as a graceful stop that took too long.
+    Arbiter,
     /// The kernel: memory ran out.
     OutOfMemory,
     /// The evidence does not say.
@@ -74,10 +76,11 @@ fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>
     };
     let mut quotes = vec![quote_text(file, kill)];
     // labrat's own arbiter reads the kernel's counter when a worker ends, and says so.
-    let said = rows
-        .iter()
-        .filter(near)
-        .find(|event| event.text.contains("out-of-memory kill"));
+    let said = rows.iter().filter(near).find(|event| {
+        event
+            .text
+            .contains("was killed by the kernel, out of memory")
+    });
     if let Some(said) = said {
         quotes.push(quote_text(file, said));
         return KilledWorker {
@@ -87,6 +90,11 @@ fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>
             quotes,
         };
     }
+    // It also says when it killed the worker itself, which the line above cannot tell.
+    let by_arbiter = rows
+        .iter()
+        .filter(near)
+        .find(|event| event.text.contains("was killed by the arbiter"));
     let timeout = rows
         .iter()
         .filter(near)
@@ -97,6 +105,15 @@ fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>
             pid,
             cause: KillCause::Heartbeat,
             because: "WORKER TIMEOUT of the same pid came just before".to_owned(),
+            quotes,
+        };
+    }
+    if let Some(said) = by_arbiter {
+        quotes.push(quote_text(file, said));
+        return KilledWorker {
+            pid,
+            cause: KillCause::Arbiter,
+            because: "the arbiter says that it did".to_owned(),
             quotes,
         };
     }

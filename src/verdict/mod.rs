@@ -12,7 +12,7 @@ mod missing;
 mod outcome;
 mod repeated;
 mod rivals;
-mod text;
+pub(crate) mod text;
 mod window;
 
 pub use judge::judge;

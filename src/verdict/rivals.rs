@@ -20,6 +20,8 @@ const WARM_SECONDS: f64 = 60.0;
 /// Pressure on the CPU at which it may be the bottleneck, and below which a metric is quiet: `some`
 /// over 10 s in percent.
 const CPU_BUSY: f64 = 50.0;
+/// A rise over the baseline by which pressure on the CPU belongs to the load.
+const CPU_RISE: f64 = 25.0;
 const QUIET: f64 = 10.0;
 
 /// What outbound calls that fail leave in the console.
@@ -110,7 +112,10 @@ impl Scene<'_> {
             .filter(|(_, sample)| sample.gave_up())
             .collect();
         if !aborted.is_empty() || !gave_up.is_empty() {
-            let mut because = format!("{} with 499 in the HTTP table", count(aborted.len(), "row"));
+            let mut because = match bundle.http.is_readable() {
+                true => format!("{} with 499 in the HTTP table", count(aborted.len(), "row")),
+                false => "no HTTP table to compare with".to_owned(),
+            };
             if !samples.is_empty() {
                 let clients = count(samples.len(), "client");
                 because = format!("{} of {clients} gave up; {because}", gave_up.len());
@@ -399,37 +404,47 @@ impl Scene<'_> {
     }
 
     fn cpu_saturation(&self) -> Decision {
-        let highest = |metric| {
-            let stages = [PhaseKind::Mid, PhaseKind::Trigger, PhaseKind::Post];
+        let highest_of = |metric, stages: &[PhaseKind]| {
             let readings = stages
-                .into_iter()
-                .flat_map(|at| metric_readings(self.bundle, metric, at));
+                .iter()
+                .flat_map(|at| metric_readings(self.bundle, metric, *at));
             readings.max_by(|one, other| one.value.total_cmp(&other.value))
         };
-        let Some(cpu) = highest(Metric::CpuPressure) else {
+        let loaded = |metric| {
+            highest_of(metric, &[PhaseKind::Mid, PhaseKind::Trigger])
+                .or_else(|| highest_of(metric, &[PhaseKind::Post]))
+        };
+        let Some(cpu) = loaded(Metric::CpuPressure) else {
             return open("pressure on the CPU is not recorded");
         };
         let quote = quote_file(&cpu.file, format!("{} {} %", cpu.source, number(cpu.value)));
         if cpu.value < QUIET {
-            return ruled_out(
-                format!("pressure on the CPU at most {} %", number(cpu.value)),
-                vec![quote],
-            );
+            let because = format!("pressure on the CPU at most {} %", number(cpu.value));
+            return ruled_out(because, vec![quote]);
         }
-        match highest(Metric::MemoryPressure) {
-            Some(memory) if memory.value >= cpu.value => ruled_out(
-                format!(
-                    "pressure on memory {} % exceeds that on the CPU {} %",
-                    number(memory.value),
-                    number(cpu.value)
-                ),
-                vec![quote],
-            ),
-            Some(memory) if memory.value < QUIET && cpu.value >= CPU_BUSY => ruled_in(
+        let memory = loaded(Metric::MemoryPressure).map(|memory| memory.value);
+        if let Some(memory) = memory.filter(|memory| *memory >= cpu.value) {
+            let because = format!(
+                "pressure on memory {} % exceeds that on the CPU {} %",
+                number(memory),
+                number(cpu.value)
+            );
+            return ruled_out(because, vec![quote]);
+        }
+        let before = highest_of(Metric::CpuPressure, &[PhaseKind::Baseline]);
+        if let Some(before) = before.filter(|before| cpu.value - before.value < CPU_RISE) {
+            return open(format!(
+                "pressure on the CPU {} %, and {} % already at baseline: other work on the machine",
+                number(cpu.value),
+                number(before.value)
+            ));
+        }
+        match memory {
+            Some(memory) if memory < QUIET && cpu.value >= CPU_BUSY => ruled_in(
                 format!(
                     "pressure on the CPU {} %, on memory {} %",
                     number(cpu.value),
-                    number(memory.value)
+                    number(memory)
                 ),
                 vec![quote],
             ),

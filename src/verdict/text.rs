@@ -38,8 +38,11 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// Seconds with three digits at most.
-pub(super) fn seconds(value: f64) -> String {
+/// Seconds, or milliseconds where they are few, with the digits that matter.
+pub(crate) fn seconds(value: f64) -> String {
+    if value < 0.1 {
+        return format!("{:.1} ms", value * 1000.0);
+    }
     if value < 10.0 {
         format!("{value:.3} s")
     } else {

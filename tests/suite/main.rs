@@ -8,6 +8,7 @@ mod app_contract;
 mod conformance;
 mod differences;
 mod harness;
+mod judge;
 mod play;
 mod pool;
 mod redaction;

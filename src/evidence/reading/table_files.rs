@@ -194,7 +194,7 @@ fn read_export<E: Event>(path: &Path) -> Result<(Vec<E>, FileState), FileState> 
         .is_some_and(|extension| extension == "jsonl")
     {
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        return Ok(read_lines(BufReader::with_capacity(1 << 18, file)));
+        return read_lines(BufReader::with_capacity(1 << 18, file));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let read = tables::read::<E::Row>(&bytes).map_err(|error| match error {
@@ -214,7 +214,8 @@ fn read_export<E: Event>(path: &Path) -> Result<(Vec<E>, FileState), FileState> 
     Ok((events.collect(), state))
 }
 
-fn read_lines<E: Event>(source: impl std::io::BufRead) -> (Vec<E>, FileState) {
+/// Without a single row a file of lines cannot be told from an export that failed.
+fn read_lines<E: Event>(source: impl std::io::BufRead) -> Result<(Vec<E>, FileState), FileState> {
     let mut texts = Texts::default();
     let mut events = Vec::new();
     let mut first_fault = None;
@@ -232,8 +233,13 @@ fn read_lines<E: Event>(source: impl std::io::BufRead) -> (Vec<E>, FileState) {
             }
         }
     }
-    let state = state_of(faults, first_fault.as_ref());
-    (events, state)
+    match (events.is_empty(), first_fault) {
+        (true, None) => Err(FileState::Empty),
+        (true, Some(fault)) => Err(FileState::Unreadable {
+            reason: fault.to_string(),
+        }),
+        (false, fault) => Ok((events, state_of(faults, fault.as_ref()))),
+    }
 }
 
 fn state_of(faults: usize, first: Option<&tables::TableError>) -> FileState {

@@ -6,7 +6,7 @@
 
 use super::Measured;
 use crate::evidence::Bundle;
-use crate::evidence::criteria::{Check, Metric, SnapshotKind};
+use crate::evidence::criteria::{Check, Metric};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{CgroupNumbers, ProcNumbers, SnapshotBody};
 use crate::verdict::outcome::{Finding, Quote};

@@ -1,0 +1,79 @@
+//! A bundle with a million rows is judged in seconds and in little memory.
+//!
+//! Not run by default, since only an optimised build says something:
+//! `cargo test --release --test suite judge::million_rows -- --ignored --nocapture`
+
+use std::io::{BufWriter, Write as _};
+use std::process::Command;
+use std::time::Instant;
+
+use labrat::tables::write_json_line;
+
+use super::builder::Builder;
+use super::incidents::{self, http_row};
+
+const ROWS: u32 = 1_000_000;
+const MOST_SECONDS: f64 = 3.0;
+const MOST_MEGABYTES: f64 = 300.0;
+
+fn bundle() -> Builder {
+    let mut text = BufWriter::new(Vec::new());
+    for number in 0..ROWS {
+        let seconds = 20.0 + f64::from(number) * 0.000_13;
+        let mut row = http_row(seconds, "/leak", 200, i64::from(number % 900));
+        row.c_ip = Some("203.0.113.7".to_owned());
+        row.cs_uri_query = Some("X-ARR-LOG-ID=00000000-0000-0000-0000-000000000000".to_owned());
+        row.user_agent = Some("curl/8.5.0".to_owned());
+        row.resource_id =
+            Some("/subscriptions/0/resourceGroups/rg/providers/Microsoft.Web/sites/app".to_owned());
+        row.row_type = Some("AppServiceHTTPLogs".to_owned());
+        write_json_line(&mut text, &row).unwrap();
+    }
+    text.flush().unwrap();
+    let mut bundle = incidents::memory_pressure();
+    bundle
+        .files
+        .insert("tables/http.jsonl".to_owned(), text.into_inner().unwrap());
+    bundle
+}
+
+#[test]
+#[ignore = "a measurement of the optimised program, which takes a while to build"]
+fn a_million_rows_take_under_three_seconds_and_300_megabytes() {
+    let folder = bundle().folder();
+    let begun = Instant::now();
+    let child = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args(["verdict", "--json"])
+        .arg(folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let (code, megabytes) = wait(child);
+    let seconds = begun.elapsed().as_secs_f64();
+    let bytes = std::fs::metadata(folder.path().join("tables/http.jsonl"))
+        .unwrap()
+        .len();
+    eprintln!(
+        "{ROWS} rows, {} MB: {seconds:.2} s, {megabytes:.0} MB",
+        bytes >> 20
+    );
+    assert_eq!(code, Some(0));
+    assert!(seconds < MOST_SECONDS, "{seconds:.2} s");
+    assert!(megabytes < MOST_MEGABYTES, "{megabytes:.0} MB");
+}
+
+/// The exit code, and the largest resident set that was seen while it ran.
+fn wait(mut child: std::process::Child) -> (Option<i32>, f64) {
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0.0_f64;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status.code(), most);
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok());
+        most = most.max(kilobytes.unwrap_or(0.0) / 1024.0);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

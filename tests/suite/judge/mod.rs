@@ -1,0 +1,15 @@
+//! The judge: tables, evidence, verdicts and reports, from bundles that the tests build.
+
+mod builder;
+mod command_line;
+mod console;
+mod doubts;
+mod exported_runs;
+mod incidents;
+mod million_rows;
+mod outcomes;
+mod published_layout;
+mod removed_files;
+mod repeated;
+mod table_shapes;
+mod thresholds;

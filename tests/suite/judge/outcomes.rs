@@ -1,0 +1,138 @@
+//! Symptom, control and fix of each scenario come out as what they are.
+
+use labrat::report;
+use labrat::verdict::{Finding, Outcome, Ruling};
+
+use super::builder::{Builder, criterion};
+use super::incidents;
+
+fn expect(bundle: &Builder, outcome: Outcome) {
+    let verdict = bundle.judge();
+    assert_eq!(
+        verdict.outcome,
+        outcome,
+        "{}\n{}",
+        verdict.headline,
+        report::text(&verdict, report::Style::Plain)
+    );
+}
+
+#[test]
+fn each_symptom_is_reproduced() {
+    for bundle in incidents::symptoms() {
+        expect(&bundle, Outcome::Reproduced);
+    }
+}
+
+#[test]
+fn a_symptom_that_is_reproduced_has_no_doubt_and_misses_nothing() {
+    for bundle in incidents::symptoms() {
+        let verdict = bundle.judge();
+        assert_eq!(verdict.doubts, [], "{}", verdict.scenario);
+        assert_eq!(verdict.missing, [], "{}", verdict.scenario);
+        assert_eq!(verdict.unreadable, [], "{}", verdict.scenario);
+    }
+}
+
+#[test]
+fn each_control_is_not_reproduced() {
+    for bundle in [
+        incidents::memory_control(),
+        incidents::intermittent_control(),
+        incidents::startup_control(),
+        incidents::slot_swap_control(),
+    ] {
+        expect(&bundle, Outcome::NotReproduced);
+    }
+}
+
+#[test]
+fn each_fix_is_not_reproduced() {
+    for bundle in [incidents::memory_fixed(), incidents::slot_swap_fixed()] {
+        expect(&bundle, Outcome::NotReproduced);
+    }
+}
+
+#[test]
+fn every_met_criterion_quotes_what_decided_it() {
+    for bundle in incidents::symptoms() {
+        for result in bundle.judge().criteria {
+            if result.finding == Finding::Met {
+                assert!(!result.quotes.is_empty(), "{} quotes nothing", result.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_promise_that_the_evidence_does_not_keep_is_said_apart_from_the_outcome() {
+    let verdict = incidents::intermittent_5xx().judge();
+    let promise = verdict
+        .promises
+        .iter()
+        .find(|promise| promise.word == "5xx")
+        .unwrap();
+    assert_eq!(promise.finding, Finding::NotMet);
+    assert_eq!(
+        promise.observed,
+        "0 in 30 samples, 0 in 30 rows of the HTTP table"
+    );
+    assert_eq!(verdict.outcome, Outcome::Reproduced);
+}
+
+#[test]
+fn clients_that_gave_up_are_ruled_in_and_belong_to_worker_exhaustion() {
+    let verdict = incidents::intermittent_5xx().judge();
+    let rival = verdict.rivals.first().unwrap();
+    assert_eq!(rival.ruling, Ruling::RuledIn);
+    assert_eq!(
+        rival.because,
+        "18 of 30 clients gave up; 18 rows with 499 in the HTTP table"
+    );
+    assert!(rival.quotes[0].text.contains("499"), "{:?}", rival.quotes);
+}
+
+#[test]
+fn judging_twice_gives_the_same_bytes() {
+    for bundle in incidents::symptoms() {
+        let folder = bundle.folder();
+        let once = || {
+            let bundle_read = labrat::evidence::read(folder.path()).unwrap();
+            let verdict = labrat::verdict::judge(bundle.rules(), &bundle_read);
+            (
+                report::json(&verdict).unwrap(),
+                report::markdown(&verdict, &bundle_read),
+            )
+        };
+        assert_eq!(once(), once());
+    }
+}
+
+#[test]
+fn all_workers_busy_with_a_queue_is_support_and_its_absence_costs_nothing() {
+    let seen = incidents::intermittent_5xx().judge();
+    assert_eq!(criterion(&seen, "busy-with-queue").finding, Finding::Met);
+    let unseen = incidents::intermittent_5xx()
+        .without("trigger/diag-workers-during-0001.json")
+        .without("trigger/diag-workers-during-0002.json");
+    let unseen = unseen.judge();
+    assert_eq!(
+        criterion(&unseen, "busy-with-queue").finding,
+        Finding::NoEvidence
+    );
+    assert_eq!(unseen.outcome, Outcome::Reproduced);
+}
+
+#[test]
+fn a_competing_explanation_that_is_ruled_in_forbids_reproduced() {
+    let timeout = incidents::console_row(40.0, "[CRITICAL] WORKER TIMEOUT (pid:11)");
+    let verdict = incidents::intermittent_5xx()
+        .table("console", &[timeout])
+        .judge();
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        verdict.headline.contains("worker timeout is ruled in"),
+        "{}",
+        verdict.headline
+    );
+}
