@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
@@ -14,14 +14,14 @@ use crate::scenario::trigger::Progress;
 
 /// How often a line is written where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(3);
-/// How often percentiles are reckoned for the bar.
+/// How often the bar is drawn.
 const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
 pub(super) struct Display {
     state: Arc<Mutex<State>>,
-    lines: Option<JoinHandle<()>>,
+    telling: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
@@ -39,34 +39,31 @@ struct Phase {
     failures: u32,
     /// Durations of everything that ended, in seconds.
     durations: Vec<f64>,
-    shown: Instant,
 }
 
 impl Display {
     /// Begin, on the runtime that this is called in.
     pub(super) fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::no_length();
-            bar.enable_steady_tick(BAR_INTERVAL);
-            state.lock().bar = Some(bar);
-            return Self { state, lines: None };
-        }
+        let on_terminal = std::io::stderr().is_terminal();
+        let interval = match on_terminal {
+            true => BAR_INTERVAL,
+            false => LINE_INTERVAL,
+        };
+        let state = Arc::new(Mutex::new(State {
+            bar: on_terminal.then(ProgressBar::no_length),
+            phase: None,
+        }));
+        state.lock().rest();
         let shared = Arc::clone(&state);
-        let lines = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LINE_INTERVAL);
+        let telling = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(interval);
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                if let Some(phase) = &shared.lock().phase {
-                    output::message(&format!("{}\n", phase.line()));
-                }
+                shared.lock().tell();
             }
         });
-        Self {
-            state,
-            lines: Some(lines),
-        }
+        Self { state, telling }
     }
 
     /// Take note of what happened.
@@ -92,9 +89,7 @@ impl Display {
 
     /// Clear the bar.
     pub(super) fn finish(&self) {
-        if let Some(lines) = &self.lines {
-            lines.abort();
-        }
+        self.telling.abort();
         if let Some(bar) = self.state.lock().bar.take() {
             bar.finish_and_clear();
         }
@@ -117,17 +112,39 @@ impl State {
             ended: 0,
             failures: 0,
             durations: Vec::new(),
-            shown: Instant::now(),
         });
         if let Some(bar) = &self.bar {
             bar.set_length(u64::from(total));
             bar.set_position(0);
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}")
-            {
-                bar.set_style(style);
-            }
-            bar.set_message(name.to_owned());
+            style(bar, "{bar:24} {pos}/{len} {elapsed} {msg}");
         }
+        self.tell_bar();
+    }
+
+    /// Between two phases there is nothing to measure a bar by.
+    fn rest(&self) {
+        if let Some(bar) = &self.bar {
+            style(bar, "{spinner}");
+            bar.tick();
+        }
+    }
+
+    /// Say how the phase stands, in the bar or in a line.
+    fn tell(&self) {
+        match (&self.bar, &self.phase) {
+            (Some(_), _) => self.tell_bar(),
+            (None, Some(phase)) => output::message(&format!("{}\n", phase.line())),
+            (None, None) => {}
+        }
+    }
+
+    fn tell_bar(&self) {
+        let Some(bar) = &self.bar else { return };
+        if let Some(phase) = &self.phase {
+            bar.set_position(u64::from(phase.ended));
+            bar.set_message(phase.words());
+        }
+        bar.tick();
     }
 
     fn end_one(&mut self, attempt: &Attempt) {
@@ -139,19 +156,20 @@ impl State {
         if !matches!(attempt.result, Ok(status) if status < 500) {
             phase.failures += 1;
         }
-        if let Some(bar) = &self.bar {
-            bar.set_position(u64::from(phase.ended));
-            if phase.shown.elapsed() >= BAR_INTERVAL {
-                phase.shown = Instant::now();
-                bar.set_message(phase.words());
-            }
-        }
     }
 
     fn end_phase(&mut self) {
+        self.rest();
         if let Some(phase) = self.phase.take() {
             self.say(&phase.line());
         }
+    }
+}
+
+fn style(bar: &ProgressBar, template: &str) {
+    // The templates are this file's own; one that cannot be read leaves the style as it is.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }
 

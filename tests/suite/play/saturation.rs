@@ -61,13 +61,32 @@ async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict) {
     assert_eq!(run.code, Some(0), "{}", run.err);
     let rules = rules::find("intermittent-5xx").unwrap();
     let mut bundle = read(out).unwrap();
-    // Other tests and builds may keep the processors busy meanwhile, and the judge would rightly
-    // not rule that out. It is no part of these cases.
+    let as_it_is = judge(rules, &bundle);
+    let told = labrat(&["verdict", out.to_str().unwrap()]).await;
+    assert_eq!(told.code, Some(code(as_it_is.outcome)), "{}", told.err);
+    // Other tests and builds may keep the processors busy meanwhile, and the judge will rightly not
+    // rule that out as a cause. It is no part of these cases.
     bundle
         .snapshots
         .retain(|snapshot| snapshot.kind() != SnapshotKind::Proc);
     let verdict = judge(rules, &bundle);
+    if as_it_is.outcome != verdict.outcome {
+        assert!(
+            as_it_is.headline.contains("CPU saturation is ruled in"),
+            "{}",
+            as_it_is.headline
+        );
+    }
     (serde_json::from_str(&run.out).unwrap(), verdict)
+}
+
+/// The exit code of `labrat verdict`.
+const fn code(outcome: Outcome) -> i32 {
+    match outcome {
+        Outcome::Reproduced => 0,
+        Outcome::NotReproduced => 10,
+        Outcome::Inconclusive => 11,
+    }
 }
 
 fn give_ups(summary: &Value, path: &str) -> u64 {
