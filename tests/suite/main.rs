@@ -5,6 +5,7 @@
 )]
 
 mod app_contract;
+mod commands;
 mod conformance;
 mod differences;
 mod harness;
