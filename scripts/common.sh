@@ -19,8 +19,12 @@ die() {
     exit 1
 }
 
-# The newest labrat that has been built, built now when there is none.
+# The labrat that LABRAT names, else the newest that has been built, built now when there is none.
 find_labrat() {
+    if [[ -n ${LABRAT:-} ]]; then
+        printf '%s\n' "$LABRAT"
+        return
+    fi
     local candidate newest=
     for candidate in "$root"/target/x86_64-unknown-linux-gnu/release/labrat \
         "$root"/target/release/labrat "$root"/target/debug/labrat; do

@@ -9,8 +9,8 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 
-slow_clients=20
-fast_clients=10
+slow_clients=${SLOW_CLIENTS:-20}
+fast_clients=${FAST_CLIENTS:-10}
 slow_limit=9
 fast_limit=3
 

@@ -13,5 +13,6 @@ mod judge;
 mod play;
 mod pool;
 mod redaction;
+mod scripts;
 mod settings;
 mod tidy;

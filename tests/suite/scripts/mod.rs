@@ -1,0 +1,132 @@
+//! The scripts: each is safe to run and does what it says, its cleaning up included.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::{root, skip_unless};
+
+/// Sourced by the others, not run.
+const SHARED: &str = "common.sh";
+
+fn curl() -> Result<(), String> {
+    let found = Command::new("curl")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    found
+        .map(|_| ())
+        .map_err(|error| format!("curl cannot run: {error}"))
+}
+
+#[test]
+fn every_script_is_executable_and_stops_at_the_first_error() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(root().join("scripts")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap_or_default().to_owned();
+        if path.extension().is_none_or(|ending| ending != "sh") || name == SHARED {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("#!/usr/bin/env bash\n# "),
+            "{name:?} has no purpose on its second line"
+        );
+        assert!(
+            text.contains("\nset -euo pipefail\n"),
+            "{name:?} goes on after an error"
+        );
+        assert!(
+            path.metadata().unwrap().permissions().mode() & 0o111 == 0o111,
+            "{name:?}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4, "only {seen} scripts were found");
+}
+
+/// The first look with few clients, its files in `folder`.
+fn first_look(folder: &Path, slow: u32, fast: u32) -> Command {
+    let mut command = Command::new(root().join("scripts/first-look.sh"));
+    command
+        .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
+        .env("SLOW_CLIENTS", slow.to_string())
+        .env("FAST_CLIENTS", fast.to_string())
+        .env("TMPDIR", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Processes that were started with this text in their command line.
+fn running(text: &str) -> usize {
+    let processes = procfs::process::all_processes().unwrap().flatten();
+    let lines = processes.filter_map(|process| process.cmdline().ok());
+    lines
+        .filter(|line| line.iter().any(|word| word.contains(text)))
+        .count()
+}
+
+#[test]
+fn the_first_look_shows_the_queue_and_leaves_nothing_behind() {
+    if skip_unless(curl()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = first_look(folder.path(), 4, 2).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        text.contains("Using worker: sync") && text.contains("accept queue"),
+        "{text}"
+    );
+    assert!(text.contains("4 of 4 /slow and "), "{text}");
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("    /slow  200 "))
+            .count(),
+        4,
+        "{text}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(running(&folder.path().display().to_string()), 0);
+}
+
+#[test]
+fn an_interrupted_first_look_stops_everything_that_it_started() {
+    if skip_unless(curl()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = first_look(folder.path(), 20, 0).spawn().unwrap();
+    let marker = folder.path().display().to_string();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while running(&marker) < 3 {
+        assert!(Instant::now() < deadline, "the pool was not started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill(
+        Pid::from_raw(i32::try_from(script.id()).unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    let output = script.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(running(&marker), 0);
+}
