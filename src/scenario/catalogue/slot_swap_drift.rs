@@ -19,6 +19,16 @@ const fn database(slot: &'static str, value: &'static str, sticky: bool) -> Sett
     }
 }
 
+/// What the application is told to expect; it belongs to the slot whatever is swapped.
+const fn expected(slot: &'static str, value: &'static str) -> Setting {
+    Setting {
+        slot,
+        name: "EXPECTED_DB_CONNECTION_STRING",
+        value,
+        sticky: true,
+    }
+}
+
 const fn flag(slot: &'static str, value: &'static str) -> Setting {
     Setting {
         slot,
@@ -41,6 +51,8 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         settings: &[
             database("production", PRODUCTION_DATABASE, false),
             database("staging", STAGING_DATABASE, false),
+            expected("production", PRODUCTION_DATABASE),
+            expected("staging", STAGING_DATABASE),
             flag("production", "off"),
             flag("staging", "on"),
         ],
@@ -108,6 +120,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
             settings: &[
                 database("production", PRODUCTION_DATABASE, false),
                 database("staging", PRODUCTION_DATABASE, false),
+                expected("staging", PRODUCTION_DATABASE),
             ],
         }],
     }],

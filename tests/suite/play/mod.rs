@@ -5,6 +5,7 @@ mod catalogue;
 mod estimate;
 mod listing;
 mod load;
+mod platform;
 mod program;
 mod recorder;
 mod saturation;
