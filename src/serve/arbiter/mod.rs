@@ -4,6 +4,7 @@
 //! apart from how it is done: [`roster`] is told what happened and answers with orders, without
 //! any system call or clock, and [`run`] carries them out.
 
+mod commands;
 pub mod orders;
 pub mod pidfile;
 pub mod roster;

@@ -13,8 +13,6 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Inheritance;
-use super::watch;
 use crate::app::AppState;
 use crate::machine::sys;
 use crate::serve::console::{ErrorLog, Phrase};
@@ -45,19 +43,17 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Begin: the watch is running when this returns.
-    pub fn begin(inheritance: &Inheritance) -> io::Result<Arc<Self>> {
-        let life = Arc::new(Self {
+    /// A life that begins.
+    pub fn new(log: Arc<ErrorLog>) -> io::Result<Self> {
+        Ok(Self {
             alive: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             stopped: Notify::new(),
             in_flight: Mutex::new(None),
             state: OnceLock::new(),
-            log: Arc::clone(&inheritance.log),
-        });
-        watch::start(inheritance.clone(), Arc::clone(&life))?;
-        Ok(life)
+            log,
+        })
     }
 
     /// Whether the worker should take another connection.

@@ -59,7 +59,7 @@ pub fn live(mut inheritance: Inheritance) -> i32 {
     let pid = std::process::id();
     inheritance.seat.occupy(pid);
     inheritance.log.say(&Phrase::Booting { pid });
-    let life = match Life::begin(&inheritance) {
+    let life = match begin(&inheritance) {
         Ok(life) => life,
         Err(error) => {
             inheritance.log.say(&Phrase::SocketError {
@@ -92,6 +92,13 @@ pub fn live(mut inheritance: Inheritance) -> i32 {
         Ok(()) => life.leave(0),
         Err(error) => leave_for(&inheritance, &life, &error),
     }
+}
+
+/// The worker's life, with the watch over it running.
+fn begin(inheritance: &Inheritance) -> std::io::Result<Arc<Life>> {
+    let life = Arc::new(Life::new(Arc::clone(&inheritance.log))?);
+    watch::start(inheritance.clone(), Arc::clone(&life))?;
+    Ok(life)
 }
 
 /// Leave after an error that no request explains.
