@@ -144,6 +144,11 @@ mod tests {
             ("Password='a;b''c';Database=d", "Password='***';Database=d"),
             ("Pwd={a;b}}c};Database=d", "Pwd=***;Database=d"),
             ("PASSWORD='a'\\''b' run", "PASSWORD='***"),
+            // An unquoted value swallows the next key; that one's quoted value goes with it.
+            (
+                "a=b;Password=x then Password=\";y\";c=d",
+                "a=b;Password=***\";c=d",
+            ),
         ] {
             assert_eq!(redact(text), shown);
         }
