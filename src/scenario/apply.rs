@@ -48,11 +48,13 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
                 workers,
                 worker_class,
                 threads,
+                timeout_seconds,
             } => {
                 topology.startup_command = command;
                 topology.workers = *workers;
                 topology.worker_class = *worker_class;
                 topology.threads = *threads;
+                topology.timeout_seconds = *timeout_seconds;
             }
             Change::Settings { settings: changed } => {
                 settings.retain(|setting| {

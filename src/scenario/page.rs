@@ -16,6 +16,25 @@ pub fn documentation(scenario: &Scenario) -> String {
     format!("{GENERATED}\n\n{}", markdown(scenario))
 }
 
+/// The index of the files of documentation.
+#[must_use]
+pub fn index(scenarios: &[&Scenario]) -> String {
+    let mut page =
+        format!("{GENERATED}\n\n# Scenarios\n\n| scenario | plays | needs |\n|---|---|---|\n");
+    for scenario in scenarios {
+        let name = scenario.name();
+        let needs = scenario
+            .needs
+            .plan
+            .map_or("local only", |plan| plan.as_str());
+        page.push_str(&format!(
+            "| [{name}]({name}.md) | {} | {needs} |\n",
+            scenario.plays
+        ));
+    }
+    page
+}
+
 /// A scenario in Markdown.
 #[must_use]
 pub fn markdown(scenario: &Scenario) -> String {

@@ -286,6 +286,8 @@ pub enum Change {
         worker_class: WorkerClass,
         /// Its threads.
         threads: u32,
+        /// Its `--timeout`, in seconds.
+        timeout_seconds: u32,
     },
     /// Other settings instead of those of the same slot and name.
     Settings {

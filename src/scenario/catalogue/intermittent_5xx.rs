@@ -88,6 +88,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
                 workers: 3,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
+                timeout_seconds: 30,
             }],
         },
         Variation {
@@ -99,6 +100,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
                 workers: 2,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
+                timeout_seconds: 8,
             }],
         },
     ],
@@ -112,6 +114,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
                 workers: 24,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
+                timeout_seconds: 30,
             }],
         },
         Variation {
@@ -123,6 +126,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
                 workers: 2,
                 worker_class: WorkerClass::Gthread,
                 threads: 16,
+                timeout_seconds: 30,
             }],
         },
         Variation {
@@ -134,6 +138,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
                 workers: 2,
                 worker_class: WorkerClass::Async,
                 threads: 1,
+                timeout_seconds: 30,
             }],
         },
     ],
@@ -146,6 +151,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
             workers: 24,
             worker_class: WorkerClass::Sync,
             threads: 1,
+            timeout_seconds: 30,
         }],
     },
     needs: Needs {

@@ -95,6 +95,7 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
                 workers: 4,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
+                timeout_seconds: 120,
             }],
         },
         Variation {
@@ -106,6 +107,7 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
                 workers: 4,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
+                timeout_seconds: 120,
             }],
         },
         Variation {

@@ -90,6 +90,7 @@ pub const STARTUP_FAILED: Scenario = Scenario {
             workers: 1,
             worker_class: WorkerClass::Sync,
             threads: 1,
+            timeout_seconds: 120,
         }],
     }],
     control: Variation {
@@ -100,6 +101,7 @@ pub const STARTUP_FAILED: Scenario = Scenario {
             workers: 1,
             worker_class: WorkerClass::Sync,
             threads: 1,
+            timeout_seconds: 120,
         }],
     },
     needs: Needs {

@@ -32,6 +32,16 @@ pub enum TriggerError {
         /// The host.
         host: String,
     },
+    /// The target's fault routes are locked, and the key is missing or wrong.
+    #[error(
+        "the fault routes of {url} are locked, and {why}\n\nhint: give the target's key with --key or LAB_KEY"
+    )]
+    Locked {
+        /// The target.
+        url: String,
+        /// Whether a key was given.
+        why: &'static str,
+    },
     /// The scenario has a second slot and no URL for it.
     #[error("{scenario} needs the URL of the slot {slot}\n\nhint: give it with --slot-url")]
     NoSlotUrl {

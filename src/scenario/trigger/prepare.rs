@@ -21,6 +21,8 @@ use crate::scenario::shape::{Estimate, Group, Scenario, Step, WorkerClass};
 
 /// The header that carries the target's key.
 const KEY_HEADER: &str = "x-lab-key";
+/// Routes that no key locks.
+const FAULT_FREE: [&str; 3] = ["/health", "/fast", "/config"];
 /// What the load calls itself.
 const LOAD_AGENT: &str = concat!("labrat/", env!("CARGO_PKG_VERSION"));
 /// What snapshots call themselves, so that a reader of the log tables can tell them apart.
@@ -109,6 +111,7 @@ pub async fn prepare(order: Order) -> Result<Run, TriggerError> {
         on_this_machine,
     };
     if run.state == State::Up {
+        run.check_lock().await?;
         run.reckon().await;
     }
     Ok(run)
@@ -236,6 +239,42 @@ impl Run {
             }
             Estimate::None => Expectation::None,
         };
+    }
+
+    /// A locked target would answer the whole load with 403. It tells that it has a key, and what
+    /// is asked here does nothing even where the key fits: the parameter is out of bounds.
+    async fn check_lock(&self) -> Result<(), TriggerError> {
+        let Some((_, target)) = self.order.slots.first() else {
+            return Ok(());
+        };
+        let needs_key = self.order.scenario.steps.iter().any(|step| match step {
+            Step::Load { groups, .. } => {
+                groups.iter().any(|group| !FAULT_FREE.contains(&group.path))
+            }
+            _ => false,
+        });
+        let environment = self.ask("/diag/env").await;
+        let has_key = environment.is_some_and(|environment| {
+            let key = environment.get("LAB_KEY").and_then(Value::as_str);
+            key.is_some_and(|key| !key.is_empty() && key != "<unset>")
+        });
+        if !(needs_key && has_key) {
+            return Ok(());
+        }
+        let exchange = self
+            .observer_client
+            .send(target, Method::GET, "/slow?seconds=-1", PATIENCE)
+            .await;
+        match exchange.result {
+            Ok(answer) if answer.status == 403 => Err(TriggerError::Locked {
+                url: target.to_string(),
+                why: match self.order.key {
+                    Some(_) => "the key that was given does not fit",
+                    None => "no key was given",
+                },
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn supposed_workers(&self) -> u32 {

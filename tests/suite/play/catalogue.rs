@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use labrat::scenario::catalogue;
-use labrat::scenario::page::documentation;
+use labrat::scenario::page::{documentation, index};
 use labrat::scenario::shape::{Change, Scenario, Step};
 
 fn paths(scenario: &Scenario) -> BTreeSet<&'static str> {
@@ -132,9 +132,13 @@ fn the_labs_counts_are_the_labs() {
 #[test]
 fn the_pages_are_what_the_catalogue_says() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/scenarios");
-    for scenario in catalogue::ALL {
-        let path = folder.join(format!("{}.md", scenario.name()));
-        let wanted = documentation(scenario);
+    let mut pages: Vec<(String, String)> = catalogue::ALL
+        .iter()
+        .map(|scenario| (format!("{}.md", scenario.name()), documentation(scenario)))
+        .collect();
+    pages.push(("README.md".to_owned(), index(&catalogue::ALL)));
+    for (name, wanted) in pages {
+        let path = folder.join(name);
         if std::env::var_os("LABRAT_UPDATE").is_some() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(&path, &wanted).unwrap();
@@ -167,5 +171,45 @@ fn the_catalogue_is_json() {
         let json = serde_json::to_value(scenario).unwrap();
         assert_eq!(json["rules"]["name"], scenario.name());
         assert_eq!(json["steps"][0]["step"], "capture");
+    }
+}
+
+#[test]
+fn what_a_startup_command_says_is_what_its_numbers_say() {
+    for scenario in catalogue::ALL {
+        let variations = scenario
+            .fixes
+            .iter()
+            .chain(scenario.variants)
+            .chain([&scenario.control]);
+        for change in variations.flat_map(|variation| variation.changes) {
+            let Change::StartupCommand {
+                command,
+                workers,
+                worker_class,
+                threads,
+                timeout_seconds,
+            } = change
+            else {
+                continue;
+            };
+            let words = command.replace('=', " ");
+            let said = |flag: &str, default: &str| {
+                let mut words = words.split_whitespace().skip_while(|word| *word != flag);
+                words.nth(1).unwrap_or(default).to_owned()
+            };
+            assert_eq!(said("--workers", "1"), workers.to_string(), "{command}");
+            assert_eq!(said("--threads", "1"), threads.to_string(), "{command}");
+            assert_eq!(
+                said("--timeout", "30"),
+                timeout_seconds.to_string(),
+                "{command}"
+            );
+            assert_eq!(
+                said("--worker-class", "sync"),
+                worker_class.as_str(),
+                "{command}"
+            );
+        }
     }
 }

@@ -43,7 +43,7 @@ fn url(server: &Server) -> String {
     }
 }
 
-async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict) {
+async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict, String) {
     let url = url(server);
     let mut arguments = vec![
         "trigger",
@@ -77,7 +77,8 @@ async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict) {
             as_it_is.headline
         );
     }
-    (serde_json::from_str(&run.out).unwrap(), verdict)
+    let summary = serde_json::from_str(&run.out).unwrap();
+    (summary, verdict, run.err)
 }
 
 /// The exit code of `labrat verdict`.
@@ -105,7 +106,10 @@ async fn saturated() {
     let server = pool("--workers 2 --timeout 30");
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
-    let (summary, verdict) = burst(&server, &out, &[]).await;
+    let (summary, verdict, told) = burst(&server, &out, &[]).await;
+    // Without a terminal there is a line every few seconds, and one at the end.
+    assert!(told.matches("/30 burst: ").count() >= 2, "{told}");
+    assert!(told.contains("p95"), "{told}");
 
     let paths = &summary["found"]["paths"];
     assert_eq!(paths["/slow"]["requests"], 20);
@@ -158,7 +162,7 @@ fn more_workers_than_slow_requests_leave_nothing_to_reproduce() {
 async fn more_workers() {
     let server = pool("--workers 24 --timeout 30");
     let folder = tempdir().unwrap();
-    let (summary, verdict) = burst(&server, &folder.path().join("run"), &["--control"]).await;
+    let (summary, verdict, _) = burst(&server, &folder.path().join("run"), &["--control"]).await;
     assert_eq!(give_ups(&summary, "/slow") + give_ups(&summary, "/fast"), 0);
     assert_eq!(
         verdict.outcome,
@@ -178,7 +182,7 @@ async fn threads() {
     let server = pool("--workers 2 --worker-class gthread --threads 16 --timeout 30");
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
-    let (summary, verdict) = burst(&server, &out, &["--fix", "gthread"]).await;
+    let (summary, verdict, _) = burst(&server, &out, &["--fix", "gthread"]).await;
     assert_eq!(give_ups(&summary, "/fast"), 0, "{summary}");
     assert_eq!(
         verdict.outcome,
@@ -200,7 +204,7 @@ async fn no_slow() {
         .env("LAB_SLOW_MAX_SECONDS", "0")
         .start();
     let folder = tempdir().unwrap();
-    let (summary, verdict) = burst(&server, &folder.path().join("run"), &[]).await;
+    let (summary, verdict, _) = burst(&server, &folder.path().join("run"), &[]).await;
     assert_eq!(give_ups(&summary, "/fast"), 0, "{summary}");
     assert_eq!(
         verdict.outcome,

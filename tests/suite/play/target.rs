@@ -63,7 +63,7 @@ fn what_is_no_target_is_told_apart() {
     }
 }
 
-async fn tls_server() -> Server {
+pub async fn tls_server() -> Server {
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

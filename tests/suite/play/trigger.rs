@@ -8,7 +8,9 @@ use tempfile::tempdir;
 
 use super::program::{every_text, labrat, labrat_with_key, manifest};
 use super::server::{Reply, Server};
+use super::target::tls_server;
 use super::target_double::{self, PIDS, usual};
+use crate::harness::{Address, Kind, Launch};
 
 const NO_SPECIAL: fn(&str, usize) -> Option<Reply> = |_, _| None;
 
@@ -165,7 +167,10 @@ async fn no_load_is_sent_to_what_cannot_be_a_target() {
         .local_addr()
         .unwrap();
     let plain = target_double::start(NO_SPECIAL).await;
+    let untrusted = tls_server().await;
+    let https = format!("https://localhost:{}", untrusted.address.port());
     let cases = [
+        (https, "certificate error"),
         (web.url(), "is not a labrat target"),
         (other.url(), "no JSON with a pid and a request_count"),
         (missing.url(), "it answered 404"),
@@ -475,4 +480,43 @@ async fn a_swap_without_the_second_slots_url_is_refused() {
     let run = labrat(&["trigger", "slot-swap-drift", "--url", &url]).await;
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("--slot-url"), "{}", run.err);
+}
+
+#[tokio::test]
+async fn a_locked_target_is_told_before_any_load_and_a_key_opens_it() {
+    let server = Launch::new(Kind::Labrat, "--workers 2")
+        .env("LAB_KEY", "the-right-one")
+        .env("LAB_SLOW_MIN_SECONDS", "0")
+        .env("LAB_SLOW_MAX_SECONDS", "0")
+        .start();
+    let Address::Tcp(address) = server.address() else {
+        panic!("a TCP address is needed");
+    };
+    let url = format!("http://{address}");
+    let folder = tempdir().unwrap();
+    for (name, key, code, words) in [
+        ("none", "", 1, "no key was given"),
+        ("wrong", "the-wrong-one", 1, "does not fit"),
+        ("right", "the-right-one", 0, "judge it with"),
+    ] {
+        let out = folder.path().join(name);
+        let run = labrat_with_key(
+            key,
+            &[
+                "trigger",
+                "intermittent-5xx",
+                "--url",
+                &url,
+                "--pace",
+                "0.05",
+                "--out",
+                out.to_str().unwrap(),
+            ],
+        )
+        .await;
+        assert_eq!(run.code, Some(code), "{}", run.err);
+        assert!(run.err.contains(words), "{}", run.err);
+        assert_eq!(out.exists(), code == 0);
+        assert!(!run.err.contains("the-right-one") && !run.err.contains("the-wrong-one"));
+    }
 }
