@@ -12,7 +12,7 @@
 //! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine |
 //! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
-//! | `host` | the App Service stand-in: front end, probes, slots, platform log | tables, machine |
+//! | [`host`] | the App Service stand-in: front end, probes, slots, platform log | tables, machine |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
 //! | [`scenario`] | the catalogue as data, and the runner that plays it | host, load, evidence, machine, tables |
@@ -47,6 +47,7 @@
 pub mod app;
 pub mod cli;
 pub mod evidence;
+pub mod host;
 pub mod load;
 pub mod machine;
 pub mod redaction;

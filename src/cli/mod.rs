@@ -5,8 +5,10 @@
 //! [`crate::serve::run`], which forks.
 
 mod completions;
+mod container;
 mod ctl;
 mod exit;
+mod host;
 mod options;
 mod output;
 mod probe;
@@ -40,6 +42,11 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     {
         return serve::run(rest);
     }
+    if let [_, name, rest @ ..] = arguments
+        && name == "__container"
+    {
+        return container::run(rest);
+    }
     let matches = command().try_get_matches_from(arguments);
     let options = match matches.and_then(|matches| Options::from_arg_matches(&matches)) {
         Ok(options) => options,
@@ -50,6 +57,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Probe(options) => probe::run(&options)?,
         Command::Scenarios(options) => scenarios::run(&options)?,
         Command::Trigger(options) => trigger::run(&options)?,
+        Command::Host(options) => host::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Completions(options) => completions::run(&options)?,
     };

@@ -5,6 +5,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::completions::CompletionsOptions;
 use super::ctl::CtlOptions;
 use super::exit;
+use super::host::HostOptions;
 use super::probe::ProbeOptions;
 use super::scenarios::ScenariosOptions;
 use super::trigger::TriggerOptions;
@@ -38,6 +39,9 @@ pub(super) enum Command {
         after_help = "Example: labrat trigger intermittent-5xx --url http://127.0.0.1:8000 --out run"
     )]
     Trigger(Box<TriggerOptions>),
+    /// Run the App Service stand-in on this machine, or tell a running one what to do
+    #[command(after_help = "Example: labrat host --port 8080 --staging-port 8081 --pace 0.1")]
+    Host(Box<HostOptions>),
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),

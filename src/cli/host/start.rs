@@ -1,0 +1,131 @@
+//! Starting the stand-in and keeping it until it is told to stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ImageWord, ModeWord, StartOptions};
+use crate::cli::exit::Exit;
+use crate::cli::output;
+use crate::host::control::ControlApi;
+use crate::host::{
+    Host, HostSettings, Image, Mode, Notify, Probes, Setting, SlotConfiguration, SlotSettings,
+};
+
+pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
+    let settings = settings(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(stand(options, settings))
+}
+
+fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {
+    let executable = std::env::current_exe().context("finding this program")?;
+    let own = |pairs: &[(String, String)]| -> Vec<Setting> {
+        pairs
+            .iter()
+            .map(|(name, value)| Setting {
+                sticky: options.sticky.contains(name),
+                ..Setting::app(name, value)
+            })
+            .collect()
+    };
+    let common = own(&options.settings);
+    for setting in common.iter().chain(&own(&options.staging_settings)) {
+        setting.check()?;
+    }
+    let configuration = SlotConfiguration {
+        health_path: options.health_path.clone(),
+        ..SlotConfiguration::new(&options.startup_command).with(common)
+    };
+    let mut staging = configuration.clone().with(own(&options.staging_settings));
+    if let Some(command) = &options.staging_startup_command {
+        staging.startup_command.clone_from(command);
+    }
+    let mut settings = HostSettings::new(&options.folder, executable, "");
+    settings.production = SlotSettings {
+        port: options.port,
+        configuration,
+    };
+    settings.staging = options.staging_port.map(|port| SlotSettings {
+        port,
+        configuration: staging,
+    });
+    settings.site_name.clone_from(&options.site_name);
+    settings.pace = options.pace;
+    settings.front_end_limit = Duration::from_secs_f64(options.front_end_limit);
+    settings.limit_status = options.limit_status;
+    settings.always_on = options.always_on;
+    settings.image = match options.image {
+        ImageWord::BuiltIn => Image::BuiltIn,
+        ImageWord::Custom => Image::Custom,
+    };
+    settings.mode = match options.mode {
+        ModeWord::AppService => Mode::AppService,
+        ModeWord::Kubernetes => Mode::Kubernetes(Probes::default()),
+    };
+    settings.notify = Notify::new(|text| output::message(&format!("labrat: {text}\n")));
+    Ok(settings)
+}
+
+async fn stand(options: &StartOptions, settings: HostSettings) -> anyhow::Result<Exit> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let control = ControlApi::bind(options.control, options.token.clone()).await?;
+    let control_address = control.address()?;
+    let folder = settings.folder.clone();
+    let pace = settings.pace;
+    let host = Arc::new(Host::start(settings).await?);
+    announce(&host, &folder, control_address, pace)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let api = tokio::spawn(control.serve(Arc::clone(&host), async {
+        // Dropped or sent, it means the same.
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    output::message("labrat: stopping\n");
+    let _ = stop.send(());
+    host.shut_down().await;
+    // Somebody may wait for an answer that does not come any more.
+    let _ = tokio::time::timeout(Duration::from_millis(200), api).await;
+    Ok(Exit::Success)
+}
+
+/// Say where everything is: as one line of JSON on standard output, as words on standard error,
+/// and in the folder.
+fn announce(
+    host: &Host,
+    folder: &Path,
+    control: std::net::SocketAddr,
+    pace: f64,
+) -> anyhow::Result<()> {
+    let mut urls = serde_json::Map::new();
+    for slot in host.slots() {
+        let url = host.url(slot)?;
+        output::message(&format!("labrat: {slot} at {url}\n"));
+        urls.insert(slot.to_string(), json!(url));
+    }
+    output::message(&format!(
+        "labrat: control at {control}, tables in {}\n",
+        host.tables_folder().display()
+    ));
+    let started = json!({
+        "slots": urls,
+        "control": control.to_string(),
+        "tables": host.tables_folder(),
+        "pace": pace,
+    });
+    output::data(&format!("{started}\n"))?;
+    let path = folder.join("host.json");
+    std::fs::write(&path, format!("{started:#}\n"))
+        .with_context(|| format!("writing {}", path.display()))
+}

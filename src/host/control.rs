@@ -1,0 +1,346 @@
+//! The control API of the stand-in: small JSON over HTTP, for the command line and for scripts.
+//!
+//! | Request | What it does |
+//! |---|---|
+//! | `GET /status` | state, address and container of each slot |
+//! | `GET`, `PUT`, `DELETE /slots/SLOT/settings` | list, set, remove settings; values of credentials are blotted out |
+//! | `POST /slots/SLOT/startup-command` | change the command: `{"command": ...}` |
+//! | `POST /slots/SLOT/restart`, `/stop` | |
+//! | `POST /slots/SLOT/wait` | wait until it is warm: `{"seconds": ...}` |
+//! | `GET /differences?source=SLOT&intended=A,B` | what a swap would do to each setting |
+//! | `POST /swap` | `{"source": ..., "preview": ...}` |
+//! | `POST /swap/complete`, `/swap/cancel` | end a swap with preview |
+//! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
+//! | `GET /query/NAME` | a typed query over the tables |
+//!
+//! It listens on loopback, or elsewhere with a token only, and refuses what a page in a browser
+//! sends it.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{AUTHORIZATION, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
+use tokio::net::TcpListener;
+
+use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, query};
+use crate::redaction::{redact, redact_setting};
+
+/// The header that says where to read on.
+pub const NEXT_OFFSET: &str = "x-next-offset";
+
+/// Bytes of a table that one answer holds at most.
+const MOST_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A control API that listens.
+#[derive(Debug)]
+pub struct ControlApi {
+    listener: TcpListener,
+    token: Option<String>,
+}
+
+/// The new startup command.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StartupCommand {
+    /// The command, as it would be typed.
+    pub command: String,
+}
+
+/// How long to wait for a warm slot.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Wait {
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// A swap.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Swap {
+    /// The slot that is swapped in.
+    pub source: SlotName,
+    /// Pause before routing is switched.
+    #[serde(default)]
+    pub preview: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sides {
+    source: SlotName,
+    #[serde(default)]
+    intended: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+impl ControlApi {
+    /// Listen on `address`.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or is not loopback and there is no token.
+    pub async fn bind(address: SocketAddr, token: Option<String>) -> Result<Self, HostError> {
+        if !address.ip().is_loopback() && token.as_ref().is_none_or(String::is_empty) {
+            return Err(HostError::TokenNeeded(address));
+        }
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| HostError::Listen { address, source })?;
+        Ok(Self { listener, token })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the socket does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serve until `stop` is ready.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        host: Arc<Host>,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let token = Arc::new(self.token);
+        let guard = middleware::from_fn(move |request: Request, next: Next| {
+            let token = Arc::clone(&token);
+            async move {
+                match refusal(request.headers(), token.as_deref()) {
+                    Some(refusal) => refusal,
+                    None => next.run(request).await,
+                }
+            }
+        });
+        axum::serve(self.listener, router(host).layer(guard))
+            .with_graceful_shutdown(stop)
+            .await
+    }
+}
+
+fn refusal(headers: &HeaderMap, token: Option<&str>) -> Option<Response> {
+    if headers.contains_key(ORIGIN) {
+        return Some(refused(
+            StatusCode::FORBIDDEN,
+            "pages in a browser may not talk to the stand-in",
+        ));
+    }
+    let token = token?;
+    let given = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    match bool::from(given.ct_eq(token.as_bytes())) {
+        true => None,
+        false => Some(refused(
+            StatusCode::UNAUTHORIZED,
+            "the token is missing or wrong",
+        )),
+    }
+}
+
+fn refused(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}
+
+/// An error as an answer.
+struct Failed(HostError);
+
+impl std::convert::From<HostError> for Failed {
+    fn from(error: HostError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let status = match &self.0 {
+            HostError::NoSlot(_) | HostError::Unknown { .. } => StatusCode::NOT_FOUND,
+            HostError::Setting { .. } => StatusCode::BAD_REQUEST,
+            HostError::SwapReverted { .. }
+            | HostError::SwapState(_)
+            | HostError::StartFailed { .. }
+            | HostError::NotWarm { .. } => StatusCode::CONFLICT,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        refused(status, &self.0.to_string())
+    }
+}
+
+type Answer = Result<Json<Value>, Failed>;
+type Stand = State<Arc<Host>>;
+
+fn router(host: Arc<Host>) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route(
+            "/slots/{slot}/settings",
+            get(list_settings).put(set_settings).delete(remove_settings),
+        )
+        .route("/slots/{slot}/startup-command", post(set_startup_command))
+        .route("/slots/{slot}/restart", post(restart))
+        .route("/slots/{slot}/stop", post(stop))
+        .route("/slots/{slot}/wait", post(wait))
+        .route("/differences", get(differences))
+        .route("/swap", post(swap))
+        .route("/swap/complete", post(complete_swap))
+        .route("/swap/cancel", post(cancel_swap))
+        .route("/logs/{table}", get(logs))
+        .route("/query/{name}", get(run_query))
+        .with_state(host)
+}
+
+fn done() -> Answer {
+    Ok(Json(json!({ "done": true })))
+}
+
+async fn status(State(host): Stand) -> Answer {
+    let mut slots = Vec::new();
+    for slot in host.slots() {
+        let mut value = serde_json::to_value(host.status(slot)?).unwrap_or_default();
+        value["slot"] = json!(slot);
+        value["url"] = json!(host.url(slot)?);
+        let command = host.configuration(slot)?.startup_command;
+        value["startup_command"] = json!(redact(&command));
+        slots.push(value);
+    }
+    Ok(Json(
+        json!({ "slots": slots, "tables": host.tables_folder() }),
+    ))
+}
+
+async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
+    let settings = host.configuration(slot)?.settings;
+    let shown = settings.into_values().map(|setting| Setting {
+        value: redact_setting(&setting.name, &setting.value).into_owned(),
+        ..setting
+    });
+    Ok(Json(json!(shown.collect::<Vec<_>>())))
+}
+
+async fn set_settings(
+    State(host): Stand,
+    Path(slot): Path<SlotName>,
+    Json(settings): Json<Vec<Setting>>,
+) -> Answer {
+    host.set_settings(slot, settings)?;
+    done()
+}
+
+async fn remove_settings(
+    State(host): Stand,
+    Path(slot): Path<SlotName>,
+    Json(names): Json<Vec<String>>,
+) -> Answer {
+    host.remove_settings(slot, &names)?;
+    done()
+}
+
+async fn set_startup_command(
+    State(host): Stand,
+    Path(slot): Path<SlotName>,
+    Json(wanted): Json<StartupCommand>,
+) -> Answer {
+    host.set_startup_command(slot, &wanted.command)?;
+    done()
+}
+
+async fn restart(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
+    host.restart(slot)?;
+    done()
+}
+
+async fn stop(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
+    host.stop_site(slot)?;
+    done()
+}
+
+async fn wait(State(host): Stand, Path(slot): Path<SlotName>, Json(wait): Json<Wait>) -> Answer {
+    let limit = Duration::try_from_secs_f64(wait.seconds).unwrap_or_default();
+    host.wait_until_warm(slot, limit).await?;
+    done()
+}
+
+async fn differences(State(host): Stand, Query(sides): Query<Sides>) -> Answer {
+    let intended: BTreeSet<String> = sides
+        .intended
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Ok(Json(json!(host.differences(sides.source, &intended)?)))
+}
+
+async fn swap(State(host): Stand, Json(swap): Json<Swap>) -> Answer {
+    // A swap that was begun is ended, whether or not who asked for it stays.
+    let options = SwapOptions {
+        source: swap.source,
+        preview: swap.preview,
+    };
+    let swap = tokio::spawn(async move { host.swap(options).await });
+    swap.await.map_err(|_| HostError::Stopping)??;
+    done()
+}
+
+async fn complete_swap(State(host): Stand) -> Answer {
+    let ended = tokio::spawn(async move { host.end_preview(true).await });
+    ended.await.map_err(|_| HostError::Stopping)??;
+    done()
+}
+
+async fn cancel_swap(State(host): Stand) -> Answer {
+    let ended = tokio::spawn(async move { host.end_preview(false).await });
+    ended.await.map_err(|_| HostError::Stopping)??;
+    done()
+}
+
+async fn logs(
+    State(host): Stand,
+    Path(table): Path<String>,
+    Query(from): Query<From>,
+) -> Result<Response, Failed> {
+    let table: Table = table.parse()?;
+    let path = host.tables_folder().join(table.file());
+    let read = read_lines(&path, from.from);
+    let (lines, next) = read.map_err(|source| HostError::Folder { path, source })?;
+    let headers = [
+        ("content-type", "application/x-ndjson".to_owned()),
+        (NEXT_OFFSET, next.to_string()),
+    ];
+    Ok((headers, lines).into_response())
+}
+
+/// The whole lines of a file from an offset on, and the offset behind them.
+fn read_lines(path: &std::path::Path, from: u64) -> std::io::Result<(Vec<u8>, u64)> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut lines = Vec::new();
+    file.take(MOST_LOG_BYTES).read_to_end(&mut lines)?;
+    let whole = lines
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    lines.truncate(whole);
+    Ok((lines, from + whole as u64))
+}
+
+async fn run_query(State(host): Stand, Path(name): Path<String>) -> Answer {
+    Ok(Json(query(host.tables_folder(), &name)?))
+}

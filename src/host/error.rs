@@ -1,0 +1,105 @@
+//! What can go wrong with the stand-in itself. What goes wrong with a site is a row of its tables.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::SlotName;
+
+/// Why the stand-in could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A folder or file of the run cannot be made.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A front end cannot listen.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program that supervises containers cannot be found or started.
+    #[error("cannot start a container with {}: {source}", executable.display())]
+    Launch {
+        /// The program.
+        executable: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No free port for a container.
+    #[error("no free port for a container on {address}")]
+    NoPort {
+        /// The container's address.
+        address: std::net::IpAddr,
+    },
+    /// There is no such slot.
+    #[error("there is no slot {0}\n\nhint: start the stand-in with a staging slot")]
+    NoSlot(SlotName),
+    /// The site did not come up.
+    #[error("site {site} did not start: {reason}")]
+    StartFailed {
+        /// The site.
+        site: String,
+        /// Why, in the platform's words.
+        reason: String,
+    },
+    /// The site was not warm in time.
+    #[error("site {site} is not warm after {seconds:.1} s: it is {state}")]
+    NotWarm {
+        /// The site.
+        site: String,
+        /// How long was waited.
+        seconds: f64,
+        /// What it was doing at the end.
+        state: String,
+    },
+    /// The swap was reverted.
+    #[error("the swap was reverted and production is untouched: {reason}")]
+    SwapReverted {
+        /// Why.
+        reason: String,
+    },
+    /// A swap with preview waits for an answer, or none does.
+    #[error("{0}")]
+    SwapState(&'static str),
+    /// A setting that cannot be given to a process.
+    #[error("setting {name}: {reason}")]
+    Setting {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The stand-in is being stopped.
+    #[error("the stand-in is stopping")]
+    Stopping,
+    /// A control API for others than this machine without a token.
+    #[error(
+        "the control API would listen on {0}, which is not loopback, without a token\n\nhint: give --token"
+    )]
+    TokenNeeded(SocketAddr),
+    /// There is no such query or table.
+    #[error("there is no {kind} {name}\n\nhint: one of {known}")]
+    Unknown {
+        /// A query or a table.
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A table cannot be read back.
+    #[error("{}: {source}", path.display())]
+    Table {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: crate::tables::TableError,
+    },
+}

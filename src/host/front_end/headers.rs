@@ -1,0 +1,204 @@
+//! The headers that the front end takes away and those that it adds.
+
+use std::net::SocketAddr;
+
+use http::header::{
+    CONNECTION, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+
+/// Headers that speak of one connection only (RFC 9110, 7.6.1), beside those that `Connection`
+/// names.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Take away every header that ends at this hop.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+}
+
+/// The protocol that a request asks to change to, if it does so properly.
+pub(super) fn wanted_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let asked = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    asked.then(|| headers.get(UPGRADE).cloned()).flatten()
+}
+
+/// What the front end knows of a request beside its head.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    pub(super) client: SocketAddr,
+    /// The site's own host name.
+    pub(super) default_host: &'a str,
+    pub(super) deployment: &'a str,
+    /// Identifies the request in the logs.
+    pub(super) log_id: &'a str,
+}
+
+/// Make the head that the site gets out of the one that the client sent.
+pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
+    let upgrade = wanted_upgrade(&head.headers);
+    strip_hop_by_hop(&mut head.headers);
+    // The client has had its 100 by the time that its body is read.
+    head.headers.remove(EXPECT);
+    if let Some(protocol) = upgrade {
+        head.headers
+            .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        head.headers.insert(UPGRADE, protocol);
+    }
+    let host = host_of(head);
+    let original = head
+        .uri
+        .path_and_query()
+        .map_or_else(|| "/".to_owned(), ToString::to_string);
+    let client = arrival.client.to_string();
+    let forwarded_for = match head
+        .headers
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok())
+    {
+        Some(earlier) => format!("{earlier}, {client}"),
+        None => client.clone(),
+    };
+    // Whatever a client claims under these names is replaced, but for the chain of addresses.
+    for (name, value) in [
+        ("x-forwarded-for", forwarded_for.as_str()),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-host", &host),
+        ("x-appservice-proto", "http"),
+        ("x-original-url", &original),
+        ("x-arr-log-id", arrival.log_id),
+        ("x-site-deployment-id", arrival.deployment),
+        ("disguised-host", &host),
+        ("was-default-hostname", arrival.default_host),
+        ("client-ip", &client),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            head.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&host) {
+        head.headers.insert(HOST, value);
+    }
+}
+
+/// The host that the client asked for.
+pub(super) fn host_of(head: &Parts) -> String {
+    let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+    match head.uri.authority() {
+        Some(authority) => authority.to_string(),
+        None => named.unwrap_or_default().to_owned(),
+    }
+}
+
+/// Bytes of a head on the wire, computed from its parts.
+pub(super) fn head_bytes(first_line: usize, headers: &HeaderMap) -> u64 {
+    let lines: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    (first_line + lines + 4) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder().uri("/a?b=c");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn arrival() -> Arrival<'static> {
+        Arrival {
+            client: "127.0.0.1:5000".parse().unwrap(),
+            default_host: "site.localhost",
+            deployment: "site",
+            log_id: "id",
+        }
+    }
+
+    fn names(parts: &Parts) -> Vec<&str> {
+        let mut names: Vec<_> = parts.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn what_ends_at_this_hop_is_taken_away_and_the_rest_stays() {
+        let mut head = parts(&[
+            ("host", "h"),
+            ("connection", "close, x-mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "timeout=1"),
+            ("te", "trailers"),
+            ("proxy-connection", "x"),
+            ("upgrade", "h2c"),
+            ("x-yours", "2"),
+        ]);
+        strip_hop_by_hop(&mut head.headers);
+        assert_eq!(names(&head), ["host", "x-yours"]);
+    }
+
+    #[test]
+    fn an_upgrade_is_passed_on_only_when_connection_names_it() {
+        let mut head = parts(&[
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ]);
+        forward(&mut head, &arrival());
+        assert_eq!(head.headers["connection"], "Upgrade");
+        assert_eq!(head.headers["upgrade"], "websocket");
+        let mut head = parts(&[("upgrade", "websocket")]);
+        forward(&mut head, &arrival());
+        assert!(!head.headers.contains_key("upgrade"));
+    }
+
+    #[test]
+    fn what_a_client_claims_is_replaced_and_the_chain_of_addresses_grows() {
+        let mut head = parts(&[
+            ("host", "h"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("client-ip", "1.2.3.4"),
+            ("x-arr-log-id", "mine"),
+        ]);
+        forward(&mut head, &arrival());
+        assert_eq!(head.headers["x-forwarded-for"], "10.0.0.1, 127.0.0.1:5000");
+        assert_eq!(head.headers["client-ip"], "127.0.0.1:5000");
+        assert_eq!(head.headers["x-arr-log-id"], "id");
+        assert_eq!(head.headers["x-original-url"], "/a?b=c");
+        assert_eq!(head.headers["host"], "h");
+    }
+}

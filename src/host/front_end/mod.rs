@@ -1,0 +1,129 @@
+//! The front end of a slot: a streaming HTTP/1.1 reverse proxy in front of one container.
+//!
+//! It decides in one place who ended a request ([`RequestEnd`]) and derives the status from that.
+//! Every request becomes one row of AppServiceHTTPLogs when it ends. It knows where the site's
+//! container is from a [`Routing`] that the site changes, and nothing else of the site.
+
+mod end;
+mod headers;
+mod proxy;
+mod record;
+mod relay;
+mod request_body;
+mod server;
+mod tunnel;
+mod upstream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify as Wakeup, watch};
+use tokio::task::JoinSet;
+
+pub use end::RequestEnd;
+use record::Unfinished;
+pub use server::FrontEnd;
+pub use upstream::Upstream;
+
+use super::Notify;
+use super::journal::Journal;
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub enum Routing {
+    /// To a warm container.
+    Up(Arc<Upstream>),
+    /// Nowhere yet: requests wait while the site starts.
+    Starting,
+    /// The last start failed; it was this one, counted from the first. A request asks for another
+    /// start and waits for it.
+    Failed {
+        /// Number of the start.
+        start: u64,
+    },
+    /// Nowhere: the site is stopped.
+    Stopped,
+    /// Nowhere: the site is blocked after several failed starts.
+    Blocked,
+    /// Nowhere: the container runs and says that it is not ready.
+    NotReady,
+}
+
+/// What a front end has to know.
+#[derive(Debug, Clone)]
+pub struct FrontEndSettings {
+    /// The site's own host name.
+    pub default_host: String,
+    /// Name of the deployment, in practice the site's.
+    pub deployment: String,
+    /// Name of the machine in the rows.
+    pub computer: String,
+    /// The port in the rows.
+    pub port: u16,
+    /// How long a request may take until the head of its answer, and an answer may be silent.
+    pub limit: Duration,
+    /// The status of a request that reached the limit.
+    pub limit_status: u16,
+}
+
+/// What all requests of a front end share.
+#[derive(Debug)]
+struct Shared {
+    settings: FrontEndSettings,
+    journal: Arc<Journal>,
+    notify: Notify,
+    routing: watch::Receiver<Routing>,
+    /// Asks the site for a start.
+    wake: Arc<Wakeup>,
+    /// Rows of clients that left while the site was starting.
+    deferred: Mutex<Vec<Unfinished>>,
+    /// Connections that changed their protocol.
+    tunnels: Mutex<JoinSet<()>>,
+    stopping: AtomicBool,
+    log_id_base: u64,
+    log_id_next: AtomicU64,
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn defer(&self, row: Unfinished) {
+        self.deferred.lock().push(row);
+        // The start may have ended in this very moment.
+        let starting = matches!(*self.routing.borrow(), Routing::Starting);
+        if !starting {
+            self.write_deferred();
+        }
+    }
+
+    fn write_deferred(&self) {
+        let rows = std::mem::take(&mut *self.deferred.lock());
+        for row in rows {
+            self.journal.http(&row.finish());
+        }
+    }
+
+    /// An identity in the form of a GUID: random for the run, counted within it.
+    fn log_id(&self) -> String {
+        let number = self.log_id_next.fetch_add(1, Ordering::Relaxed);
+        let base = self.log_id_base;
+        format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            base >> 32,
+            (base >> 16) & 0xffff,
+            (base >> 4) & 0xfff,
+            base & 0xfff,
+            number & 0xffff_ffff_ffff
+        )
+    }
+}
+
+/// Wait until the front end is stopped.
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    // When the sender has gone, so has the front end.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

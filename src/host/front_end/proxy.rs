@@ -1,0 +1,154 @@
+//! One request, from its head to the head of its answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::watch;
+
+use super::record::Record;
+use super::relay::Relay;
+use super::request_body::RequestBody;
+use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
+
+/// Pass a request on to the site and its answer back.
+pub(super) async fn pass_on(
+    mut request: Request<Incoming>,
+    client: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+) -> Response<Relay> {
+    let client_side = headers::wanted_upgrade(request.headers())
+        .is_some()
+        .then(|| hyper::upgrade::on(&mut request));
+    let (mut head, body) = request.into_parts();
+    let mut record = Record::new(&shared, client, &head);
+    if head.method == Method::CONNECT {
+        return own_answer(&shared, RequestEnd::NotPassedOn, record);
+    }
+    let deadline = record.started() + shared.settings.limit;
+    let upstream = match route(&shared, &mut record, deadline).await {
+        Ok(upstream) => upstream,
+        Err(end) => return own_answer(&shared, end, record),
+    };
+    let log_id = shared.log_id();
+    headers::forward(
+        &mut head,
+        &headers::Arrival {
+            client,
+            default_host: &shared.settings.default_host,
+            deployment: &shared.settings.deployment,
+            log_id: &log_id,
+        },
+    );
+    head.uri = origin_form(&head.uri);
+    head.version = Version::HTTP_11;
+    // A connection whose request has a body is not used again: an answer that comes before the
+    // body has been taken would leave the rest of it on the connection.
+    let reusable = body.is_end_stream() && client_side.is_none();
+    let body = RequestBody::new(body, record.received());
+    let sent = upstream.send(Request::from_parts(head, body));
+    let (mut answer, connection) = match tokio::time::timeout_at(deadline, sent).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(end)) => return own_answer(&shared, end, record),
+        Err(_) => return own_answer(&shared, RequestEnd::LimitReached, record),
+    };
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(client_side) = client_side else {
+            return own_answer(&shared, RequestEnd::NoAnswer, record);
+        };
+        let site_side = hyper::upgrade::on(&mut answer);
+        let (head, _) = answer.into_parts();
+        record.count_head_sent(&head.headers);
+        let tunnel = tunnel::run(client_side, site_side, connection, record, stop);
+        let mut tunnels = shared.tunnels.lock();
+        while tunnels.try_join_next().is_some() {}
+        tunnels.spawn(tunnel);
+        return Response::from_parts(head, Relay::handed_over());
+    }
+    let (mut head, body) = answer.into_parts();
+    headers::strip_hop_by_hop(&mut head.headers);
+    head.version = Version::HTTP_11;
+    record.count_head_sent(&head.headers);
+    let status = head.status.as_u16();
+    let limit = shared.settings.limit;
+    let relay = Relay::site(body, status, connection, upstream, reusable, limit, record);
+    Response::from_parts(head, relay)
+}
+
+/// Where the request goes; it waits here while the site starts.
+async fn route(
+    shared: &Shared,
+    record: &mut Record,
+    deadline: tokio::time::Instant,
+) -> Result<Arc<Upstream>, RequestEnd> {
+    let mut routing = shared.routing.clone();
+    let mut failed_before = None;
+    loop {
+        let now = routing.borrow_and_update().clone();
+        match now {
+            Routing::Up(upstream) => {
+                record.set_held(false);
+                return Ok(upstream);
+            }
+            Routing::Stopped => return Err(RequestEnd::Stopped),
+            Routing::NotReady => return Err(RequestEnd::NotReady),
+            Routing::Blocked => {
+                shared.wake.notify_one();
+                return Err(RequestEnd::Blocked);
+            }
+            Routing::Failed { start } => {
+                // A start that fails while the request waits for it is the end of the wait. One
+                // that had failed before is not: the request asks for another.
+                match failed_before {
+                    Some(before) if before < start => return Err(RequestEnd::NotStarted),
+                    Some(_) => {}
+                    None => {
+                        failed_before = Some(start);
+                        shared.wake.notify_one();
+                    }
+                }
+            }
+            Routing::Starting => {
+                failed_before.get_or_insert(0);
+            }
+        }
+        record.set_held(true);
+        let changed = tokio::time::timeout_at(deadline, routing.changed()).await;
+        record.set_held(false);
+        match changed {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(RequestEnd::FrontEndStopped),
+            Err(_) => return Err(RequestEnd::NotStarted),
+        }
+    }
+}
+
+/// The path and query: what a server expects that is no proxy.
+fn origin_form(uri: &Uri) -> Uri {
+    match (uri.authority(), uri.path_and_query()) {
+        (Some(_), Some(path)) => Uri::from(path.clone()),
+        (Some(_), None) => Uri::from_static("/"),
+        (None, _) => uri.clone(),
+    }
+}
+
+fn own_answer(shared: &Shared, end: RequestEnd, mut record: Record) -> Response<Relay> {
+    let status = end.status(shared.settings.limit_status);
+    let text = end.page(status);
+    let length = HeaderValue::from(text.len());
+    let relay_status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut answer = Response::new(());
+    *answer.status_mut() = relay_status;
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(http::header::CONTENT_LENGTH, length);
+    record.count_head_sent(headers);
+    let (head, ()) = answer.into_parts();
+    Response::from_parts(head, Relay::page(text, end, status, record))
+}

@@ -1,0 +1,167 @@
+//! What becomes of a request's row: it is written exactly once, when the request ends, however it
+//! ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header::{HeaderMap, REFERER, USER_AGENT};
+use http::request::Parts;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::headers::{head_bytes, host_of};
+use super::{RequestEnd, Shared};
+use crate::redaction::{redact, redact_setting};
+use crate::tables::{HttpRow, TableRow};
+
+/// A request that has not ended. Dropping it means that the client left, or that the front end was
+/// stopped: either way hyper gives up the work on a request by dropping it.
+#[derive(Debug)]
+pub(super) struct Record {
+    shared: Arc<Shared>,
+    started: Instant,
+    row: HttpRow,
+    /// Bytes of the request's head and, as it comes, of its body.
+    received: Arc<AtomicU64>,
+    sent: u64,
+    /// The request waits for the site to start.
+    held: bool,
+    written: bool,
+}
+
+impl Record {
+    pub(super) fn new(shared: &Arc<Shared>, client: std::net::SocketAddr, head: &Parts) -> Self {
+        let text = |name| {
+            let value = head.headers.get(name)?;
+            Some(redact(&String::from_utf8_lossy(value.as_bytes())).into_owned())
+        };
+        let first_line = head.method.as_str().len() + head.uri.to_string().len() + 10;
+        let received = head_bytes(first_line, &head.headers);
+        let mut row = HttpRow::at(Timestamp::now().into());
+        row.c_ip = Some(client.ip().to_string());
+        row.computer_name = Some(shared.settings.computer.clone());
+        row.cs_host = Some(host_of(head));
+        row.cs_method = Some(head.method.to_string());
+        row.cs_uri_query = head.uri.query().map(redact_query);
+        row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());
+        row.referer = text(REFERER);
+        row.s_port = Some(shared.settings.port.to_string());
+        row.user_agent = text(USER_AGENT);
+        row.row_type = Some(HttpRow::TABLE.to_owned());
+        Self {
+            shared: Arc::clone(shared),
+            started: Instant::now(),
+            row,
+            received: Arc::new(AtomicU64::new(received)),
+            sent: 0,
+            held: false,
+            written: false,
+        }
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Where the bytes of the request's body are counted.
+    pub(super) fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
+    }
+
+    pub(super) fn count_head_sent(&mut self, headers: &HeaderMap) {
+        self.sent += head_bytes("HTTP/1.1 200 OK".len(), headers);
+    }
+
+    pub(super) fn count_sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    pub(super) fn set_held(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Write the row.
+    pub(super) fn end(mut self, end: RequestEnd) {
+        self.write(end);
+    }
+
+    fn write(&mut self, end: RequestEnd) {
+        self.written = true;
+        let status = end.status(self.shared.settings.limit_status);
+        let mut row = self.row.clone();
+        row.sc_status = Some(i64::from(status));
+        row.sc_sub_status = Some("0".to_owned());
+        row.sc_win32_status = Some("0".to_owned());
+        row.result = Some(
+            match status < 400 && !matches!(end, RequestEnd::AnswerBroken(_)) {
+                true => "Success",
+                false => "Failure",
+            }
+            .to_owned(),
+        );
+        row.cs_bytes = i64::try_from(self.received.load(Ordering::Relaxed)).ok();
+        row.sc_bytes = i64::try_from(self.sent).ok();
+        let unfinished = Unfinished {
+            row,
+            started: self.started,
+        };
+        // Clients that leave while their site starts get their rows when the start has ended, with
+        // the whole wait: the platform looks at them only then.
+        match end == RequestEnd::ClientLeft && self.held {
+            true => self.shared.defer(unfinished),
+            false => self.shared.journal.http(&unfinished.finish()),
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.written {
+            return;
+        }
+        let end = match self.shared.is_stopping() {
+            true => RequestEnd::FrontEndStopped,
+            false => RequestEnd::ClientLeft,
+        };
+        self.write(end);
+    }
+}
+
+/// A row that lacks only its time.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    row: HttpRow,
+    started: Instant,
+}
+
+impl Unfinished {
+    pub(super) fn finish(self) -> HttpRow {
+        let milliseconds = self.started.elapsed().as_secs_f64() * 1_000.0;
+        let mut row = self.row.with_time(Timestamp::now().into());
+        row.time_taken = Some(milliseconds.round() as i64);
+        row
+    }
+}
+
+/// The query, with the values of parameters that are named like credentials blotted out.
+fn redact_query(query: &str) -> String {
+    let parts: Vec<String> = query
+        .split('&')
+        .map(|part| match part.split_once('=') {
+            Some((name, value)) => format!("{name}={}", redact_setting(name, value)),
+            None => redact(part).into_owned(),
+        })
+        .collect();
+    parts.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_query_loses_its_credentials_and_nothing_else() {
+        assert_eq!(
+            super::redact_query("seconds=3&token=abc&x"),
+            "seconds=3&token=***&x"
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Accepting connections, and stopping without losing a row.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify as Wakeup, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{FrontEndSettings, Routing, Shared, proxy};
+use crate::host::Notify;
+use crate::host::journal::Journal;
+
+/// How long a client may take for the head of a request, and stay silent between two.
+const HEAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long requests in flight may take to end when the front end is stopped.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// How long the front end waits when it cannot take a connection (no descriptor is free).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A running front end.
+#[derive(Debug)]
+pub struct FrontEnd {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl FrontEnd {
+    /// Serve `listener`. `routing` says where requests go; `wake` is notified when a request
+    /// wants a start.
+    pub fn start(
+        listener: TcpListener,
+        address: SocketAddr,
+        settings: FrontEndSettings,
+        journal: Arc<Journal>,
+        notify: Notify,
+        routing: watch::Receiver<Routing>,
+        wake: Arc<Wakeup>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            settings,
+            journal,
+            notify,
+            routing,
+            wake,
+            deferred: Mutex::new(Vec::new()),
+            tunnels: Mutex::new(JoinSet::new()),
+            stopping: AtomicBool::new(false),
+            log_id_base: fastrand::u64(..),
+            log_id_next: AtomicU64::new(1),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
+        Self {
+            address,
+            shared,
+            stop,
+            task: Mutex::new(Some(task)),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stop: requests in flight get a moment to end, then they are ended. Every one has its row
+    /// when this returns.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            // It ends by itself, or has been aborted with the runtime.
+            let _ = task.await;
+        }
+        let mut tunnels = std::mem::take(&mut *self.shared.tunnels.lock());
+        while tunnels.join_next().await.is_some() {}
+        self.shared.write_deferred();
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    let mut routing = shared.routing.clone();
+    let mut stop = stopped.clone();
+    let mut said = false;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => {
+                    let connection = converse(stream, client, Arc::clone(&shared), stopped.clone());
+                    connections.spawn(connection);
+                }
+                Err(error) => {
+                    if !said {
+                        said = true;
+                        (shared.notify)(&format!("{}: cannot take a connection: {error}", shared.settings.default_host));
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            changed = routing.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                if !matches!(*routing.borrow_and_update(), Routing::Starting) {
+                    shared.write_deferred();
+                }
+            }
+            () = super::told_to_stop(&mut stop) => break,
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let drained = tokio::time::timeout(STOP_GRACE, drained).await;
+    if drained.is_err() {
+        shared.stopping.store(true, Ordering::Relaxed);
+        connections.shutdown().await;
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    client: SocketAddr,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // A socket that refuses the option is only slower.
+    let _ = stream.set_nodelay(true);
+    let stop = stopped.clone();
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        let stop = stop.clone();
+        async move { Ok::<_, Infallible>(proxy::pass_on(request, client, shared, stop).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    // Errors of a connection are the client's: whatever request was on it has its row.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = super::told_to_stop(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The App Service stand-in: what stands around a site on App Service for Linux, on this machine.
+//!
+//! For each slot a front end ([`front_end`]), a site with its container ([`site`]), and what is
+//! configured for it ([`slots`]). What happens becomes rows of the three log tables
+//! ([`journal`]). The site itself is any command; it is started as a process, as the platform
+//! does. This room must not know scenarios, evidence or verdicts, and prints nothing.
+//!
+//! What differs from the platform: a container has no network and no file system of its own, only
+//! a loopback address and a port ([`site`]); nothing is pulled or mounted, so a start takes as
+//! long as the command takes; there is no second container for deployments; the status of a
+//! request that reached the front end's limit is a knob, because the platform's documentation and
+//! recordings disagree.
+
+pub mod control;
+mod error;
+pub mod front_end;
+mod journal;
+pub mod messages;
+mod queries;
+mod settings;
+pub mod site;
+mod slots;
+mod stand_in;
+pub mod supervisor;
+
+pub use error::HostError;
+pub use queries::{Table, query, query_names};
+pub use settings::{HostSettings, Image, Mode, Notify, Pace, Probes, SlotSettings};
+pub use site::{Phase, SiteStatus};
+pub use slots::{
+    ConnectionKind, Difference, Effect, Setting, SettingKind, SlotConfiguration, SlotName,
+    differences,
+};
+pub use stand_in::{Host, SwapOptions};

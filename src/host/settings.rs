@@ -1,0 +1,172 @@
+//! What the stand-in is told when it is started.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SlotConfiguration;
+
+/// Takes what the stand-in has to say to whoever runs it; the room itself prints nothing.
+#[derive(Clone)]
+pub struct Notify(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Notify {
+    /// Hand each message to `take`.
+    pub fn new(take: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    /// Say nothing.
+    pub fn silent() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl std::ops::Deref for Notify {
+    type Target = dyn Fn(&str) + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Notify")
+    }
+}
+
+/// Which kind of image the site is taken to run, which decides what becomes of its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Image {
+    /// A built-in one: the platform decides the port (8000) whatever is set, and says so.
+    #[default]
+    BuiltIn,
+    /// A custom one: WEBSITES_PORT, then PORT, then 8000.
+    Custom,
+}
+
+/// How the platform reacts to a container that is not well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// App Service: the health check's path, and a restart after an hour of failures.
+    #[default]
+    AppService,
+    /// Kubernetes: a container that is not ready is taken out of rotation and goes on running; one
+    /// that is not alive is restarted.
+    Kubernetes(Probes),
+}
+
+/// The probes of [`Mode::Kubernetes`], with Kubernetes' defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probes {
+    /// Path of the readiness probe.
+    pub readiness_path: String,
+    /// Path of the liveness probe.
+    pub liveness_path: String,
+    /// Between two probes, before the pace is applied.
+    pub period: Duration,
+    /// Failures in a row until the platform reacts.
+    pub failure_threshold: u32,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self {
+            readiness_path: "/ready".to_owned(),
+            liveness_path: "/health".to_owned(),
+            period: Duration::from_secs(10),
+            failure_threshold: 3,
+        }
+    }
+}
+
+/// One slot: where its front end listens and what it runs.
+#[derive(Debug, Clone)]
+pub struct SlotSettings {
+    /// The front end's port; 0 for any.
+    pub port: u16,
+    /// What is configured.
+    pub configuration: SlotConfiguration,
+}
+
+/// Everything that the stand-in is told.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// The folder of this run: tables, the site's home, the effective settings.
+    pub folder: PathBuf,
+    /// The program `labrat`, which is the first process of every container and which a startup
+    /// command finds as `labrat`.
+    pub executable: PathBuf,
+    /// Name of the site.
+    pub site_name: String,
+    /// The address of the front ends. Loopback, unless somebody wants others to reach the site.
+    pub address: IpAddr,
+    /// The production slot.
+    pub production: SlotSettings,
+    /// The staging slot, if there is one.
+    pub staging: Option<SlotSettings>,
+    /// Multiplies every duration of the platform: 0.1 is ten times as fast. It is recorded with
+    /// the run. The grace of five seconds when a container is stopped is not multiplied.
+    pub pace: f64,
+    /// The front end's limit before the pace is applied.
+    pub front_end_limit: Duration,
+    /// The status of a request that reached it.
+    pub limit_status: u16,
+    /// Failed starts in a row until the site is blocked.
+    pub failed_starts_until_block: u32,
+    /// The kind of image.
+    pub image: Image,
+    /// How the platform looks at the container.
+    pub mode: Mode,
+    /// Whether the platform requests `/` every five minutes.
+    pub always_on: bool,
+    /// Takes messages.
+    pub notify: Notify,
+}
+
+/// Multiplies the platform's durations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace(pub f64);
+
+impl Pace {
+    /// A duration of the platform in this run.
+    pub fn of(self, duration: Duration) -> Duration {
+        Duration::try_from_secs_f64(duration.as_secs_f64() * self.0).unwrap_or(duration)
+    }
+}
+
+impl HostSettings {
+    /// One production slot on any port of loopback, with the platform's own durations.
+    pub fn new(
+        folder: impl Into<PathBuf>,
+        executable: impl Into<PathBuf>,
+        startup_command: impl Into<String>,
+    ) -> Self {
+        Self {
+            folder: folder.into(),
+            executable: executable.into(),
+            site_name: "app-labrat".to_owned(),
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            production: SlotSettings {
+                port: 0,
+                configuration: SlotConfiguration::new(startup_command),
+            },
+            staging: None,
+            pace: 1.0,
+            front_end_limit: Duration::from_secs(240),
+            limit_status: 504,
+            failed_starts_until_block: 3,
+            image: Image::BuiltIn,
+            mode: Mode::AppService,
+            always_on: false,
+            notify: Notify::silent(),
+        }
+    }
+
+    pub(super) fn front_end_address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.address, port)
+    }
+}

@@ -1,0 +1,529 @@
+//! The task that owns a site: it carries out one order after another, and reacts to requests for a
+//! start, to the end of its container and to what its health says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify as Wakeup, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::health::{self, Finding};
+use super::log::PlatformLog;
+use super::order::{Order, Running};
+use super::start::{Coming, StartPlan};
+use super::{Ground, Phase, SiteIdentity, SiteStatus, stop};
+use crate::host::front_end::Routing;
+use crate::host::messages::{Action, Details, Level, Message, State};
+use crate::host::{HostError, SlotConfiguration};
+
+/// How long the old container serves beside the new one after a restart.
+const OVERLAP: Duration = Duration::from_secs(15);
+
+/// How long a site is blocked after several failed starts.
+const BLOCK: Duration = Duration::from_secs(120);
+
+/// A container that ends by itself within this time counts as a failed start.
+const QUICK_EXIT: Duration = Duration::from_secs(10);
+
+type Orders = mpsc::UnboundedReceiver<(u64, Order)>;
+
+pub(super) struct Actor {
+    pub(super) ground: Arc<Ground>,
+    identity: SiteIdentity,
+    configuration: SlotConfiguration,
+    log: PlatformLog,
+    running: Option<Running>,
+    status: watch::Sender<SiteStatus>,
+    routing: watch::Sender<Routing>,
+    wake: Arc<Wakeup>,
+    /// Failed starts in a row.
+    failures: u32,
+    /// Containers in a row that ended soon after they had been warm.
+    quick_exits: u32,
+    blocked: Option<Block>,
+    findings: mpsc::UnboundedReceiver<(String, Finding)>,
+    finding_sender: mpsc::UnboundedSender<(String, Finding)>,
+    /// Containers that no request goes to any more.
+    retiring: JoinSet<()>,
+    ending: watch::Sender<bool>,
+    /// An order that ended the start before it.
+    next: Option<(u64, Order)>,
+}
+
+struct Block {
+    until: Instant,
+    shown: Timestamp,
+    /// The order that waits for the end of the block.
+    pending: Option<u64>,
+}
+
+enum Event {
+    Order(u64, Order),
+    /// A request wants a start.
+    Wanted,
+    Exited(i32),
+    Found(String, Finding),
+    BlockEnded,
+    /// Nobody is left to give orders.
+    Abandoned,
+}
+
+/// How a start ended.
+enum StartEnd {
+    Up,
+    Failed(String),
+    Superseded,
+}
+
+impl Actor {
+    pub(super) fn new(
+        ground: Arc<Ground>,
+        identity: SiteIdentity,
+        configuration: SlotConfiguration,
+        wake: Arc<Wakeup>,
+    ) -> (Self, watch::Receiver<SiteStatus>, watch::Receiver<Routing>) {
+        let (status, status_seen) = watch::channel(SiteStatus {
+            phase: Phase::Starting,
+            done: 0,
+            starts: 0,
+            container: None,
+            address: None,
+            process_group: None,
+            started_at: None,
+        });
+        let (routing, routing_seen) = watch::channel(Routing::Starting);
+        let (finding_sender, findings) = mpsc::unbounded_channel();
+        let log = PlatformLog {
+            journal: Arc::clone(&ground.journal),
+            site: identity.platform_name.clone(),
+            host: ground.computer.clone(),
+            last_error: None,
+            before: Details::None,
+        };
+        let actor = Self {
+            ground,
+            identity,
+            configuration,
+            log,
+            running: None,
+            status,
+            routing,
+            wake,
+            failures: 0,
+            quick_exits: 0,
+            blocked: None,
+            findings,
+            finding_sender,
+            retiring: JoinSet::new(),
+            ending: watch::channel(false).0,
+            next: None,
+        };
+        (actor, status_seen, routing_seen)
+    }
+
+    pub(super) async fn run(mut self, mut orders: Orders) {
+        loop {
+            match self.event(&mut orders).await {
+                Event::Order(number, Order::End) => {
+                    self.end().await;
+                    self.publish(Phase::Stopped, Some(number));
+                    return;
+                }
+                Event::Order(number, order) => self.carry_out(number, order, &mut orders).await,
+                Event::Wanted => self.wanted(&mut orders).await,
+                Event::Exited(code) => self.exited(code, &mut orders).await,
+                Event::Found(container, finding) => {
+                    self.found(&container, finding, &mut orders).await;
+                }
+                Event::BlockEnded => self.unblock(&mut orders).await,
+                Event::Abandoned => return self.end().await,
+            }
+        }
+    }
+
+    async fn event(&mut self, orders: &mut Orders) -> Event {
+        if let Some((number, order)) = self.next.take() {
+            return Event::Order(number, order);
+        }
+        let running = self.running.as_ref();
+        let exited = async {
+            match running {
+                Some(running) => running.container.exited().await,
+                None => std::future::pending().await,
+            }
+        };
+        let unblock_at = self.blocked.as_ref().map(|block| block.until);
+        let block_ended = async {
+            match unblock_at {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                Some((number, order)) => Event::Order(number, order),
+                None => Event::Abandoned,
+            },
+            code = exited => Event::Exited(code),
+            () = block_ended => Event::BlockEnded,
+            Some((container, finding)) = self.findings.recv() => Event::Found(container, finding),
+            () = self.wake.notified() => Event::Wanted,
+            Some(_) = self.retiring.join_next(), if !self.retiring.is_empty() => Event::Found(String::new(), Finding::Ready(true)),
+        }
+    }
+
+    async fn carry_out(&mut self, number: u64, order: Order, orders: &mut Orders) {
+        match order {
+            Order::Configure(configuration) => {
+                self.configuration = configuration;
+                // A stopped site stays stopped until it is started.
+                let stopped = matches!(*self.routing.borrow(), Routing::Stopped);
+                if stopped {
+                    return self.publish(Phase::Stopped, Some(number));
+                }
+                self.start_configured(number, orders).await;
+            }
+            Order::Restart => self.start_configured(number, orders).await,
+            Order::Stop => {
+                self.routing.send_replace(Routing::Stopped);
+                self.blocked = None;
+                if let Some(running) = self.running.take() {
+                    stop::stop_running(&self.log, running).await;
+                }
+                self.log.before = Details::StoppedAt(Timestamp::now());
+                self.publish(Phase::Stopped, Some(number));
+            }
+            Order::Stage(staging, reply) => {
+                let plan = StartPlan::new(staging.identity, staging.configuration);
+                let ended = self.start(&plan, orders).await;
+                self.publish(self.phase(), Some(number));
+                let answer = match ended {
+                    StartEnd::Up => Ok(()),
+                    StartEnd::Failed(reason) => Err(self.start_failed(reason)),
+                    StartEnd::Superseded => Err(self.start_failed("another order came".to_owned())),
+                };
+                // Who asked may be gone.
+                let _ = reply.send(answer);
+            }
+            Order::Take(reply) => {
+                let mut running = self.running.take();
+                if let Some(running) = &mut running {
+                    running.watcher = None;
+                }
+                let _ = reply.send(running);
+            }
+            Order::Put(running, configuration, reply) => {
+                self.configuration = *configuration;
+                self.serve_from(*running);
+                self.publish(Phase::Started, Some(number));
+                let _ = reply.send(());
+            }
+            Order::End => {}
+        }
+    }
+
+    fn start_failed(&self, reason: String) -> HostError {
+        HostError::StartFailed {
+            site: self.identity.platform_name.clone(),
+            reason,
+        }
+    }
+
+    /// Start what is configured. Where that fails, what ran before is ended too, as recorded on
+    /// the platform.
+    async fn start_configured(&mut self, number: u64, orders: &mut Orders) {
+        if let Some(block) = &mut self.blocked {
+            block.pending = Some(number);
+            return self.prohibit();
+        }
+        let plan = StartPlan::new(self.identity.clone(), self.configuration.clone());
+        match self.start(&plan, orders).await {
+            StartEnd::Up => self.publish(Phase::Started, Some(number)),
+            StartEnd::Superseded => self.publish(self.phase(), Some(number)),
+            StartEnd::Failed(reason) => {
+                self.failures += 1;
+                self.routing.send_replace(Routing::Failed {
+                    start: self.status.borrow().starts,
+                });
+                if let Some(running) = self.running.take() {
+                    stop::stop_running(&self.log, running).await;
+                    self.log.before = Details::StoppedAt(Timestamp::now());
+                }
+                match self.failures >= self.ground.failed_starts_until_block {
+                    true => self.block(number),
+                    false => self.publish(Phase::Failed { reason }, Some(number)),
+                }
+            }
+        }
+    }
+
+    /// One start. Requests go to the container that serves, as long as there is one.
+    async fn start(&mut self, plan: &StartPlan, orders: &mut Orders) -> StartEnd {
+        // A request that asked for a start gets this one.
+        std::pin::pin!(self.wake.notified()).as_mut().enable();
+        self.status.send_modify(|status| status.starts += 1);
+        self.publish_coming();
+        let launched = {
+            let ground = Arc::clone(&self.ground);
+            plan.launch(&ground, &mut self.log)
+        };
+        let coming = match launched {
+            Ok(coming) => coming,
+            Err(error) => {
+                (self.ground.notify)(&error.to_string());
+                return StartEnd::Failed(error.to_string());
+            }
+        };
+        match self.wait_for(&coming, orders).await {
+            Outcome::Answered => {
+                let running = plan.succeeded(&mut self.log, coming);
+                self.failures = 0;
+                let old = self.running.take();
+                self.serve_from(running);
+                if let Some(old) = old {
+                    self.retire(old);
+                }
+                StartEnd::Up
+            }
+            Outcome::Exited(code) => {
+                StartEnd::Failed(plan.exited(&mut self.log, &coming, code).await)
+            }
+            Outcome::TimedOut => StartEnd::Failed(plan.timed_out(&mut self.log, &coming).await),
+            Outcome::Superseded(number, order) => {
+                self.next = Some((number, order));
+                plan.superseded(&mut self.log, &coming).await;
+                StartEnd::Superseded
+            }
+        }
+    }
+
+    async fn wait_for(&mut self, coming: &Coming, orders: &mut Orders) -> Outcome {
+        let mut probe = std::pin::pin!(
+            coming
+                .probe
+                .succeeds(coming.container.address(), coming.limit)
+        );
+        loop {
+            let old = self.running.as_ref();
+            let old_exited = async {
+                match old {
+                    Some(old) => old.container.exited().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                order = orders.recv() => {
+                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
+                    return Outcome::Superseded(number, order);
+                }
+                code = coming.container.exited() => return Outcome::Exited(code),
+                answered = &mut probe => return match answered {
+                    true => Outcome::Answered,
+                    false => Outcome::TimedOut,
+                },
+                code = old_exited => self.lose(code).await,
+            }
+            self.publish_coming();
+        }
+    }
+
+    fn publish_coming(&mut self) {
+        match &self.running {
+            Some(_) => self.publish(Phase::Restarting, None),
+            None => {
+                self.routing.send_replace(Routing::Starting);
+                self.publish(Phase::Starting, None);
+            }
+        }
+    }
+
+    /// Send requests to this container from now on.
+    fn serve_from(&mut self, mut running: Running) {
+        running.watcher = health::watch(
+            &self.ground,
+            &self.identity,
+            &self.configuration,
+            running.container.id().to_owned(),
+            running.container.address(),
+            self.finding_sender.clone(),
+        );
+        let upstream = Arc::clone(&running.upstream);
+        self.routing.send_replace(Routing::Up(upstream));
+        self.running = Some(running);
+    }
+
+    /// End a container that no new request goes to, after the time that the platform leaves it.
+    fn retire(&mut self, mut old: Running) {
+        old.watcher = None;
+        let log = self.log.clone();
+        let overlap = self.ground.pace.of(OVERLAP);
+        let mut ending = self.ending.subscribe();
+        self.retiring.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(overlap) => {}
+                _ = ending.wait_for(|ending| *ending) => {}
+            }
+            stop::stop_running(&log, old).await;
+        });
+    }
+
+    /// The serving container has ended by itself.
+    async fn lose(&mut self, code: i32) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        self.routing.send_replace(Routing::Starting);
+        let container = &running.container;
+        self.log
+            .say_of(container.id(), &Message::ContainerExited(code));
+        stop::end_container(&self.log, container).await;
+        let lived = Timestamp::now().duration_since(running.started_at);
+        let lived = Duration::try_from(lived).unwrap_or_default();
+        self.quick_exits = match lived < self.ground.pace.of(QUICK_EXIT) {
+            true => self.quick_exits + 1,
+            false => 0,
+        };
+    }
+
+    async fn exited(&mut self, code: i32, orders: &mut Orders) {
+        self.lose(code).await;
+        let number = self.status.borrow().done;
+        match self.quick_exits >= self.ground.failed_starts_until_block {
+            true => self.block(number),
+            false => self.start_configured(number, orders).await,
+        }
+    }
+
+    /// A request found the site without a container.
+    async fn wanted(&mut self, orders: &mut Orders) {
+        let failed = matches!(*self.routing.borrow(), Routing::Failed { .. });
+        if self.blocked.is_some() {
+            self.prohibit();
+        } else if failed {
+            let number = self.status.borrow().done;
+            self.start_configured(number, orders).await;
+        }
+    }
+
+    async fn found(&mut self, container: &str, finding: Finding, orders: &mut Orders) {
+        let Some(running) = &self.running else {
+            return;
+        };
+        if running.container.id() != container {
+            return;
+        }
+        match finding {
+            Finding::Ready(true) => {
+                let upstream = Arc::clone(&running.upstream);
+                self.routing.send_replace(Routing::Up(upstream));
+                self.publish(Phase::Started, None);
+            }
+            Finding::Ready(false) => {
+                self.routing.send_replace(Routing::NotReady);
+                self.publish(Phase::NotReady, None);
+            }
+            Finding::Restart(reason) => {
+                let site = &self.identity.platform_name;
+                (self.ground.notify)(&format!("{site}: the platform restarts it: {reason}"));
+                let number = self.status.borrow().done;
+                self.start_configured(number, orders).await;
+            }
+        }
+    }
+
+    fn block(&mut self, number: u64) {
+        let wait = self.ground.pace.of(BLOCK);
+        let shown = Timestamp::now() + wait;
+        self.blocked = Some(Block {
+            until: Instant::now() + wait,
+            shown,
+            pending: None,
+        });
+        self.log.say(&Message::WillBeBlocked(shown));
+        self.log.state(
+            State::Blocked,
+            Action::StoppingSiteNetworks,
+            Details::WillBeBlocked(shown),
+            Level::Warning,
+        );
+        self.routing.send_replace(Routing::Blocked);
+        self.publish(Phase::Blocked { until: shown }, Some(number));
+    }
+
+    /// Somebody wants a start while the site is blocked.
+    fn prohibit(&mut self) {
+        let Some(block) = &self.blocked else {
+            return;
+        };
+        self.log.state(
+            State::Blocked,
+            Action::None,
+            Details::BlockedUntil(block.shown),
+            Level::Warning,
+        );
+        self.log.say(&Message::StartProhibited);
+    }
+
+    async fn unblock(&mut self, orders: &mut Orders) {
+        let Some(block) = self.blocked.take() else {
+            return;
+        };
+        self.failures = 0;
+        self.quick_exits = 0;
+        self.log.say(&Message::Unblocked);
+        self.log.before = Details::BlockedUntil(block.shown);
+        let start = self.status.borrow().starts;
+        self.routing.send_replace(Routing::Failed { start });
+        match block.pending {
+            Some(number) => self.start_configured(number, orders).await,
+            None => self.publish(
+                Phase::Failed {
+                    reason: "it was blocked after several failed starts".to_owned(),
+                },
+                None,
+            ),
+        }
+    }
+
+    async fn end(&mut self) {
+        self.routing.send_replace(Routing::Stopped);
+        self.ending.send_replace(true);
+        if let Some(running) = self.running.take() {
+            stop::stop_running(&self.log, running).await;
+        }
+        while self.retiring.join_next().await.is_some() {}
+    }
+
+    fn phase(&self) -> Phase {
+        match (&self.running, &*self.routing.borrow()) {
+            (_, Routing::NotReady) => Phase::NotReady,
+            (Some(_), _) => Phase::Started,
+            (None, Routing::Stopped) => Phase::Stopped,
+            (None, _) => Phase::Starting,
+        }
+    }
+
+    fn publish(&self, phase: Phase, done: Option<u64>) {
+        let container = self.running.as_ref().map(|running| &running.container);
+        self.status.send_modify(|status| {
+            status.phase = phase;
+            status.done = status.done.max(done.unwrap_or(0));
+            status.container = container.map(|container| container.id().to_owned());
+            status.address = container.map(|container| container.address().to_string());
+            status.process_group = container.map(super::container::Container::supervisor);
+            status.started_at = self.running.as_ref().map(|running| running.started_at);
+        });
+    }
+}
+
+/// What became of a container that was started.
+enum Outcome {
+    Answered,
+    Exited(i32),
+    TimedOut,
+    Superseded(u64, Order),
+}

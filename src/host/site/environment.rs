@@ -1,0 +1,85 @@
+//! The environment of a container, as the platform injects it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::SiteIdentity;
+use crate::host::SlotConfiguration;
+
+/// Names and values that a container sees. Nothing of the stand-in's own environment is among
+/// them but `PATH`, with the folder of `labrat` first.
+pub(super) fn environment(
+    identity: &SiteIdentity,
+    configuration: &SlotConfiguration,
+    home: &Path,
+    path: &str,
+    port: u16,
+) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = configuration
+        .settings
+        .values()
+        .flat_map(crate::host::Setting::variables)
+        .collect();
+    let site = &identity.site_name;
+    let mut own = |name: &str, value: &str| {
+        variables.insert(name.to_owned(), value.to_owned());
+    };
+    own("PATH", path);
+    own("HOME", &home.to_string_lossy());
+    own("PORT", &port.to_string());
+    own("WEBSITE_SITE_NAME", site);
+    own("WEBSITE_HOSTNAME", &identity.host_name);
+    own("WEBSITE_INSTANCE_ID", &identity.instance_id);
+    own("WEBSITE_ROLE_INSTANCE_ID", "0");
+    own("WEBSITE_OWNER_NAME", "local+labrat-LocalwebspaceLinux");
+    own("WEBSITE_RESOURCE_GROUP", "rg-labrat");
+    own("WEBSITE_SKU", identity.sku);
+    own("WEBSITE_STACK", "PYTHON");
+    own("SCM_DO_BUILD_DURING_DEPLOYMENT", "false");
+    // Production has no such variable.
+    if let Some(slot) = identity.slot_variable {
+        own("WEBSITE_SLOT_NAME", slot);
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Setting;
+
+    #[test]
+    fn settings_come_twice_and_the_platforms_own_variables_win() {
+        let configuration = SlotConfiguration::new("x").with([
+            Setting::app("FEATURE_FLAG", "on"),
+            Setting::app("PORT", "9000"),
+        ]);
+        let identity = SiteIdentity {
+            site_name: "site".into(),
+            platform_name: "site__staging".into(),
+            host_name: "site-staging.localhost".into(),
+            instance_id: "ab".repeat(32),
+            slot_variable: Some("staging"),
+            sku: "Standard",
+        };
+        let seen = environment(&identity, &configuration, Path::new("/h"), "/bin", 8123);
+        for (name, value) in [
+            ("FEATURE_FLAG", "on"),
+            ("APPSETTING_FEATURE_FLAG", "on"),
+            ("APPSETTING_PORT", "9000"),
+            ("PORT", "8123"),
+            ("WEBSITE_SITE_NAME", "site"),
+            ("WEBSITE_SLOT_NAME", "staging"),
+            ("HOME", "/h"),
+        ] {
+            assert_eq!(seen.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        assert_eq!(seen["WEBSITE_INSTANCE_ID"].len(), 64);
+        let production = SiteIdentity {
+            slot_variable: None,
+            ..identity
+        };
+        let seen = environment(&production, &configuration, Path::new("/h"), "/bin", 8123);
+        assert!(!seen.contains_key("WEBSITE_SLOT_NAME"));
+    }
+}

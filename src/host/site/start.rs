@@ -1,0 +1,330 @@
+//! One start: make a container, run the command in it, wait until it answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::container::{Container, ContainerPlan, free_address};
+use super::log::PlatformLog;
+use super::order::Running;
+use super::probe::{Probe, statuses};
+use super::{Ground, SiteIdentity, command, environment};
+use crate::host::front_end::Upstream;
+use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
+use crate::host::settings::Image;
+use crate::host::{HostError, SlotConfiguration};
+use crate::redaction::redact;
+
+/// The port of a site that names none.
+const DEFAULT_PORT: u16 = 8000;
+
+/// The limit of a start in seconds, and the largest that can be set.
+const DEFAULT_LIMIT: u64 = 230;
+const LARGEST_LIMIT: u64 = 1_800;
+
+/// The path of the warm-up probe where none is set: one that hardly any application has.
+const WARM_UP_PATH: &str = "/robots933456.txt";
+
+/// What a start needs to know of a configuration.
+#[derive(Debug)]
+pub(super) struct StartPlan {
+    pub(super) identity: SiteIdentity,
+    pub(super) configuration: SlotConfiguration,
+    /// The limit as it is configured, before the pace.
+    limit_seconds: u64,
+}
+
+/// A container that has been started and has not answered.
+#[derive(Debug)]
+pub(super) struct Coming {
+    pub(super) container: Container,
+    pub(super) probe: Probe,
+    pub(super) limit: Duration,
+    pub(super) since: Instant,
+}
+
+impl StartPlan {
+    pub(super) fn new(identity: SiteIdentity, configuration: SlotConfiguration) -> Self {
+        let limit_seconds = configuration
+            .app_setting("WEBSITES_CONTAINER_START_TIME_LIMIT")
+            .and_then(|text| text.trim().parse().ok())
+            .map_or(DEFAULT_LIMIT, |limit: u64| limit.clamp(1, LARGEST_LIMIT));
+        Self {
+            identity,
+            configuration,
+            limit_seconds,
+        }
+    }
+
+    /// The port that the command is expected to listen on, and whether the platform overrides one
+    /// that was set.
+    fn port(&self, image: Image) -> (u16, bool) {
+        let set = ["WEBSITES_PORT", "PORT"]
+            .into_iter()
+            .filter_map(|name| self.configuration.app_setting(name))
+            .find_map(|text| text.trim().parse().ok());
+        match (image, set) {
+            (Image::Custom, Some(port)) => (port, false),
+            (Image::BuiltIn, Some(port)) => (DEFAULT_PORT, port != DEFAULT_PORT),
+            (_, None) => (DEFAULT_PORT, false),
+        }
+    }
+
+    fn probe(&self) -> Probe {
+        let set = |name| self.configuration.app_setting(name);
+        Probe {
+            path: set("WEBSITE_WARMUP_PATH")
+                .unwrap_or(WARM_UP_PATH)
+                .to_owned(),
+            statuses: statuses(set("WEBSITE_WARMUP_STATUSES")),
+            host: self.identity.host_name.clone(),
+            agent: "HealthCheck/1.0",
+        }
+    }
+
+    /// Start the container; whether it answers is for others to see.
+    pub(super) fn launch(
+        &self,
+        ground: &Ground,
+        log: &mut PlatformLog,
+    ) -> Result<Coming, HostError> {
+        let begun = Instant::now();
+        let before = std::mem::replace(&mut log.before, Details::None);
+        let level = match before {
+            Details::None => Level::Informational,
+            _ => Level::Warning,
+        };
+        let id = format!("{:012x}", fastrand::u64(..) >> 16);
+        for action in [
+            Action::EstablishingSiteNetworks,
+            Action::StartingSiteContainers,
+        ] {
+            log.state(State::Starting, action, before.clone(), level);
+        }
+        log.say_of(&id, &Message::StartMethodCalled);
+        log.starting(Action::PullingImage, Details::Pulling);
+        log.say_of(&id, &Message::EstablishingNetwork);
+        let address = free_address()?;
+        log.say_of(&id, &Message::PullingImage);
+        log.say_of(&id, &Message::ContainerStarting);
+        log.starting(Action::MountingVolumes, Details::Mounting);
+        log.say_of(&id, &Message::EstablishingNetworkIfNot);
+        log.say_of(&id, &Message::MountingVolumes);
+        log.starting(Action::CreatingContainer, Details::FinishedPulling);
+        log.say_of(&id, &Message::CreatingContainer);
+        log.say_of(&id, &Message::CreatingPipes);
+        let container = self.create(ground, log, &id, address)?;
+        for message in [Message::StartingWatchers, Message::ContainerRunning] {
+            log.say_of(&id, &message);
+        }
+        log.starting(Action::CreatingContainer, Details::Created);
+        let finished = Message::StartMethodFinished(begun.elapsed().as_millis());
+        log.say_of(&id, &finished);
+        log.starting(Action::InitiatingSiteWarmUpProbe, Details::Created);
+        log.starting(Action::WaitingForSiteWarmUpProbeSuccess, Details::Pinging);
+        Ok(Coming {
+            container,
+            probe: self.probe(),
+            limit: ground.pace.of(Duration::from_secs(self.limit_seconds)),
+            since: Instant::now(),
+        })
+    }
+
+    fn create(
+        &self,
+        ground: &Ground,
+        log: &PlatformLog,
+        id: &str,
+        address: SocketAddr,
+    ) -> Result<Container, HostError> {
+        let (port, overridden) = self.port(ground.image);
+        if overridden {
+            log.say_of(id, &Message::OverridingPort(port));
+            log.say_of(id, &Message::SettingPort(port));
+        }
+        let told = &self.configuration.startup_command;
+        log.say_of(id, &Message::StartingContainer(id.to_owned()));
+        log.console(id, format!("Site's appCommandLine: {}", redact(told)));
+        let folder = ground.home.join("site/wwwroot");
+        let runtime = ground.home.join("run").join(id);
+        std::fs::create_dir_all(&runtime).map_err(|source| HostError::Folder {
+            path: runtime.clone(),
+            source,
+        })?;
+        let mut variables = environment::environment(
+            &self.identity,
+            &self.configuration,
+            &ground.home,
+            &ground.path,
+            address.port(),
+        );
+        // Two containers of a slot live side by side during a restart; sockets that each makes in
+        // its own file system on the platform must not meet here.
+        let private = runtime.to_string_lossy().into_owned();
+        variables.insert("XDG_RUNTIME_DIR".to_owned(), private);
+        let plan = ContainerPlan {
+            executable: &ground.executable,
+            command: &command::for_shell(&command::translate(told, port, address)),
+            environment: variables,
+            runtime,
+            folder: &folder,
+            id: id.to_owned(),
+            address,
+            host: &ground.computer,
+        };
+        Container::start(plan, &ground.journal)
+    }
+
+    /// The container answered.
+    pub(super) fn succeeded(&self, log: &mut PlatformLog, coming: Coming) -> Running {
+        let seconds = coming.since.elapsed().as_secs_f64();
+        log.say(&Message::ProbeSucceeded(seconds));
+        log.starting(
+            Action::WarmUpProbeSucceeded,
+            Details::ProbeSucceeded(seconds),
+        );
+        log.say(&Message::DeploymentVersion(deployment_version()));
+        log.say(&Message::SiteStarted);
+        let started_at = Timestamp::now();
+        log.state(
+            State::Started,
+            Action::None,
+            Details::StartedAt(started_at),
+            Level::Informational,
+        );
+        Running {
+            upstream: Arc::new(Upstream::new(coming.container.address())),
+            container: coming.container,
+            started_at,
+            watcher: None,
+        }
+    }
+
+    fn fail(&self, log: &mut PlatformLog) {
+        log.last_error = Some(LastError {
+            at: Timestamp::now(),
+            limit_seconds: self.limit_seconds,
+        });
+    }
+
+    /// The container ended before it answered. Returns the reason that the platform gives, which
+    /// is the limit of a start whatever happened.
+    pub(super) async fn exited(&self, log: &mut PlatformLog, coming: &Coming, code: i32) -> String {
+        let container = &coming.container;
+        log.say_of(container.id(), &Message::ContainerExited(code));
+        super::stop::end_container(log, container).await;
+        log.say(&Message::TerminatedDuringStartup);
+        let stopping = |log: &PlatformLog, action| {
+            log.state(State::Stopping, action, Details::Terminated, Level::Error);
+        };
+        stopping(log, Action::CancellingStartup);
+        let waited = coming.since.elapsed().as_secs_f64();
+        log.say(&Message::ProbeFailed(waited));
+        self.fail(log);
+        stopping(log, Action::CancellingStartup);
+        log.say(&Message::FailedToStart);
+        stopping(log, Action::StoppingSite);
+        stopping(log, Action::StoppingSiteContainers);
+        self.stopped(log);
+        format!("container has finished running with exit code {code}")
+    }
+
+    /// The container did not answer within the limit.
+    pub(super) async fn timed_out(&self, log: &mut PlatformLog, coming: &Coming) -> String {
+        let waited = coming.since.elapsed().as_secs_f64();
+        log.say(&Message::ProbeFailed(waited));
+        self.fail(log);
+        let pinging = |log: &PlatformLog, state, action| {
+            log.state(state, action, Details::Pinging, Level::Error);
+        };
+        pinging(
+            log,
+            State::Starting,
+            Action::WaitingForSiteWarmUpProbeSuccess,
+        );
+        log.say(&Message::FailedToStart);
+        pinging(log, State::Stopping, Action::StoppingSite);
+        pinging(log, State::Stopping, Action::StoppingSiteContainers);
+        super::stop::end_container(log, &coming.container).await;
+        self.stopped(log);
+        log.last_error.as_ref().map(timeout).unwrap_or_default()
+    }
+
+    /// Another order came before the container answered.
+    pub(super) async fn superseded(&self, log: &mut PlatformLog, coming: &Coming) {
+        let cancelled = |log: &PlatformLog, action| {
+            log.state(State::Stopping, action, Details::Terminated, Level::Warning);
+        };
+        cancelled(log, Action::CancellingStartup);
+        cancelled(log, Action::StoppingSite);
+        cancelled(log, Action::StoppingSiteContainers);
+        super::stop::end_container(log, &coming.container).await;
+    }
+
+    fn stopped(&self, log: &mut PlatformLog) {
+        log.say(&Message::SiteStopped);
+        log.before = Details::StoppedAt(Timestamp::now());
+    }
+}
+
+/// An identity in the form of a GUID: nothing is deployed here, each start has its own.
+fn deployment_version() -> String {
+    let (high, low) = (fastrand::u64(..), fastrand::u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        low >> 52,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Setting;
+
+    fn plan(settings: &[(&str, &str)]) -> StartPlan {
+        let identity = SiteIdentity {
+            site_name: "s".into(),
+            platform_name: "s".into(),
+            host_name: "s.localhost".into(),
+            instance_id: String::new(),
+            slot_variable: None,
+            sku: "Basic",
+        };
+        let settings = settings
+            .iter()
+            .map(|(name, value)| Setting::app(*name, *value));
+        StartPlan::new(identity, SlotConfiguration::new("x").with(settings))
+    }
+
+    #[test]
+    fn the_port_is_websites_port_then_port_then_8000_and_the_platforms_on_a_built_in_image() {
+        for (settings, image, expected) in [
+            (&[][..], Image::Custom, (8000, false)),
+            (&[("PORT", "9000")], Image::Custom, (9000, false)),
+            (
+                &[("PORT", "9000"), ("WEBSITES_PORT", "9001")],
+                Image::Custom,
+                (9001, false),
+            ),
+            (&[("WEBSITES_PORT", "9001")], Image::BuiltIn, (8000, true)),
+            (&[("WEBSITES_PORT", "8000")], Image::BuiltIn, (8000, false)),
+            (&[("PORT", "none")], Image::Custom, (8000, false)),
+        ] {
+            assert_eq!(plan(settings).port(image), expected, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_a_start_is_bounded() {
+        for (text, expected) in [("60", 60), ("99999", 1_800), ("0", 1), ("x", 230)] {
+            let plan = plan(&[("WEBSITES_CONTAINER_START_TIME_LIMIT", text)]);
+            assert_eq!(plan.limit_seconds, expected);
+        }
+    }
+}

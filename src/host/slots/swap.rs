@@ -1,0 +1,137 @@
+//! The swap, in the platform's documented phases.
+//!
+//! 1. The code of the source slot is restarted with the sticky settings of the target, while the
+//!    container that it had goes on serving the source. With preview the swap pauses here.
+//! 2. It has to become warm; if it does not, the source gets its own settings back and nothing has
+//!    happened to the target.
+//! 3. The path of WEBSITE_SWAP_WARMUP_PING_PATH has to answer as
+//!    WEBSITE_SWAP_WARMUP_PING_STATUSES wants it.
+//! 4. Routing is switched: each slot serves from the other's container, from one request to the
+//!    next.
+//! 5. What ran in the target, now in the source slot, is restarted with the source's sticky
+//!    settings.
+
+use std::time::Duration;
+
+use super::configuration::{SlotConfiguration, SlotName};
+use crate::host::HostError;
+use crate::host::settings::Pace;
+use crate::host::site::{Probe, Site, Staging, statuses};
+
+/// How long the warm-up path may take to answer as wanted.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(230);
+
+/// A swap whose first phase is done.
+#[derive(Debug)]
+pub(in crate::host) struct PendingSwap {
+    /// The slot that is swapped in.
+    pub(in crate::host) source: SlotName,
+    /// What the source was configured with before.
+    source_before: SlotConfiguration,
+    /// What runs in the source slot now and will run in the target.
+    coming: SlotConfiguration,
+}
+
+/// Phases 1 to 3: restart the source with the target's sticky settings and warm it up.
+pub(in crate::host) async fn apply_preview(
+    name: SlotName,
+    source: &Site,
+    target: &Site,
+    pace: Pace,
+) -> Result<PendingSwap, HostError> {
+    let source_before = source.configuration();
+    let coming = source_before.moved_into(&target.configuration());
+    let staging = Staging {
+        configuration: coming.clone(),
+        identity: target.identity().clone(),
+    };
+    let pending = PendingSwap {
+        source: name,
+        source_before,
+        coming,
+    };
+    let warm = async {
+        source.stage(staging).await?;
+        warm_up(source, target, &pending.coming, pace).await
+    };
+    match warm.await {
+        Ok(()) => Ok(pending),
+        Err(error) => {
+            revert_preview(source, pending).await;
+            Err(HostError::SwapReverted {
+                reason: error.to_string(),
+            })
+        }
+    }
+}
+
+async fn warm_up(
+    source: &Site,
+    target: &Site,
+    coming: &SlotConfiguration,
+    pace: Pace,
+) -> Result<(), HostError> {
+    let set = |name| coming.app_setting(name);
+    let probe = Probe {
+        path: set("WEBSITE_SWAP_WARMUP_PING_PATH")
+            .unwrap_or("/")
+            .to_owned(),
+        statuses: statuses(set("WEBSITE_SWAP_WARMUP_PING_STATUSES")),
+        host: target.identity().host_name.clone(),
+        agent: "SiteWarmup",
+    };
+    let status = source.status();
+    let address = status.address.and_then(|text| text.parse().ok());
+    let failed = |reason| HostError::StartFailed {
+        site: source.identity().platform_name.clone(),
+        reason,
+    };
+    let Some(address) = address else {
+        return Err(failed("its container is gone".to_owned()));
+    };
+    let limit = pace.of(WARM_UP_LIMIT);
+    if probe.succeeds(address, limit).await {
+        return Ok(());
+    }
+    Err(failed(format!(
+        "{} did not answer as wanted within {:.1} s",
+        probe.path,
+        limit.as_secs_f64()
+    )))
+}
+
+/// Phases 4 and 5: switch routing and restart what is in the source slot now.
+pub(in crate::host) async fn complete(
+    pending: PendingSwap,
+    source: &Site,
+    target: &Site,
+) -> Result<(), HostError> {
+    let target_before = target.configuration();
+    let coming = source.take().await;
+    let going = target.take().await;
+    let (Some(coming), going) = (coming, going) else {
+        return Err(HostError::SwapReverted {
+            reason: "the container that was warmed up is gone".to_owned(),
+        });
+    };
+    let left = target_before.moved_into(&pending.source_before);
+    target.put(coming, pending.coming).await;
+    match going {
+        Some(going) => {
+            source.put(going, left).await;
+            source.restart();
+        }
+        None => source.configure(left),
+    }
+    Ok(())
+}
+
+/// Give the source its own settings back.
+pub(in crate::host) async fn revert_preview(source: &Site, pending: PendingSwap) {
+    let staging = Staging {
+        configuration: pending.source_before,
+        identity: source.identity().clone(),
+    };
+    // If it does not come up with its own settings either, its log says so.
+    let _ = source.stage(staging).await;
+}

@@ -1,0 +1,140 @@
+//! The first process of a container: it runs the startup command, passes TERM on to it, and leaves
+//! nothing behind.
+//!
+//! The stand-in starts it as a program of its own (`labrat __container`), in a process group of
+//! its own, and holds the other end of its standard input: when the stand-in dies, however it
+//! dies, that end closes and the container is killed at once. It adopts what the command leaves
+//! behind, as process 1 of a container does, and like there the end of the command is the end of
+//! everything in the container.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The exit code of a supervisor that could not run the command, as a shell's.
+const CANNOT_RUN: i32 = 127;
+
+/// Why the supervisor could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// No command was given.
+    #[error("a container needs a command")]
+    NoCommand,
+    /// The process cannot be prepared.
+    #[error("cannot prepare the container: {0}")]
+    Prepare(#[from] std::io::Error),
+}
+
+/// Run `command` as the content of a container; TERM is passed on to it and followed by KILL after
+/// `grace`. Returns the exit code of the command, 128 and the signal's number where a signal ended
+/// it.
+///
+/// # Errors
+/// When there is no command, or standard input is not the pipe of the stand-in.
+pub fn run(command: &[OsString], grace: Duration) -> Result<i32, SupervisorError> {
+    let (program, arguments) = command.split_first().ok_or(SupervisorError::NoCommand)?;
+    // Where the kernel has no such thing, orphans go to process 1 and are found by their group.
+    let _ = prctl::set_child_subreaper(true);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(async {
+        let lifeline = std::io::stdin().as_fd().try_clone_to_owned()?;
+        let mut lifeline = pipe::Receiver::from_owned_fd(lifeline)?;
+        let mut term = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(_) => return Ok(CANNOT_RUN),
+        };
+        let mut byte = [0_u8; 1];
+        let status = tokio::select! {
+            status = child.wait() => status,
+            // Nobody writes into it: whatever it says, the other end has gone.
+            _ = lifeline.read(&mut byte) => kill_now(&mut child).await,
+            _ = term.recv() => end(&mut child, &mut lifeline, grace).await,
+            _ = interrupt.recv() => end(&mut child, &mut lifeline, grace).await,
+        };
+        Ok::<i32, SupervisorError>(code(status?))
+    });
+    kill_the_rest();
+    code
+}
+
+async fn end(
+    child: &mut Child,
+    lifeline: &mut pipe::Receiver,
+    grace: Duration,
+) -> std::io::Result<ExitStatus> {
+    if let Some(pid) = child.id() {
+        // It may have ended in this moment.
+        let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
+    }
+    let mut byte = [0_u8; 1];
+    tokio::select! {
+        status = child.wait() => status,
+        _ = lifeline.read(&mut byte) => kill_now(child).await,
+        () = tokio::time::sleep(grace) => kill_now(child).await,
+    }
+}
+
+async fn kill_now(child: &mut Child) -> std::io::Result<ExitStatus> {
+    child.start_kill()?;
+    child.wait().await
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+/// Kill what the command has left: children that it lost, and their children, until there are
+/// none. What is in this process group and is not a descendant does not exist.
+fn kill_the_rest() {
+    let own = nix::unistd::getpid();
+    loop {
+        let children = children_of(own);
+        for child in &children {
+            let _ = kill(*child, Signal::SIGKILL);
+        }
+        match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::empty())) {
+            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::EINTR) | Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// The children of a process, from `/proc`: all its threads', because any may have started one.
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let Ok(processes) = procfs::process::all_processes() else {
+        return Vec::new();
+    };
+    processes
+        .flatten()
+        .filter_map(|process| process.stat().ok())
+        .filter(|stat| stat.ppid == parent.as_raw())
+        .map(|stat| Pid::from_raw(stat.pid))
+        .collect()
+}
+
+/// Kill every process of a container whose supervisor has itself been killed.
+pub(super) fn kill_group(supervisor: u32) {
+    // The group may be empty, which is what is wanted.
+    let _ = killpg(Pid::from_raw(supervisor.cast_signed()), Signal::SIGKILL);
+}
