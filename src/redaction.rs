@@ -147,7 +147,7 @@ mod tests {
             // An unquoted value swallows the next key; that one's quoted value goes with it.
             (
                 "a=b;Password=x then Password=\";y\";c=d",
-                "a=b;Password=***\";c=d",
+                "a=b;Password=***;c=d",
             ),
         ] {
             assert_eq!(redact(text), shown);

@@ -42,15 +42,22 @@ pub(super) fn not_found() -> Response<Body> {
 /// Werkzeug's 405.
 pub(super) fn method_not_allowed(allow: HeaderValue) -> Response<Body> {
     let page = METHOD_NOT_ALLOWED_PAGE.into();
-    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, HTML, page);
-    response.headers_mut().insert(ALLOW, allow);
-    response
+    allowing(allow, answer(StatusCode::METHOD_NOT_ALLOWED, HTML, page))
 }
 
 /// Flask's own answer to OPTIONS: 200 with an empty body.
 pub(super) fn options(allow: HeaderValue) -> Response<Body> {
-    let mut response = answer(StatusCode::OK, HTML, Vec::new());
-    response.headers_mut().insert(ALLOW, allow);
+    allowing(allow, answer(StatusCode::OK, HTML, Vec::new()))
+}
+
+/// With `Allow` before `Content-Length`, which Werkzeug adds last.
+fn allowing(allow: HeaderValue, mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let length = headers.remove(CONTENT_LENGTH);
+    headers.insert(ALLOW, allow);
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length);
+    }
     response
 }
 
@@ -115,6 +122,8 @@ mod tests {
         assert_eq!(phrase(&missing), Some(&b"NOT FOUND"[..]));
         let refused = method_not_allowed(HeaderValue::from_static("POST, OPTIONS"));
         assert_eq!(refused.headers()[CONTENT_LENGTH], "153");
+        let order: Vec<_> = refused.headers().keys().cloned().collect();
+        assert_eq!(order, [CONTENT_TYPE, ALLOW, CONTENT_LENGTH]);
         assert_eq!(phrase(&refused), Some(&b"METHOD NOT ALLOWED"[..]));
     }
 

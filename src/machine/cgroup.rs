@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use procfs::FromBufRead;
 use procfs::ProcessCGroups;
 use procfs::process::MountInfos;
+use serde::Serialize;
 
 use super::pressure::{self, Pressure};
 use super::{Unavailable, proc_files};
@@ -54,8 +55,23 @@ pub struct CgroupMemory {
     /// Version 2: `memory.events` (`high`, `max`, `oom`, `oom_kill`). Version 1: `oom_kill` and its
     /// neighbours from `memory.oom_control`, and `failcnt`, how often the limit was hit.
     pub events: Result<BTreeMap<String, u64>, Unavailable>,
-    /// Stalls within the cgroup, which version 1 does not measure.
+    /// Pages read back soon after they had been reclaimed, since the cgroup exists: a working set
+    /// that no longer fits.
+    pub refaults: Result<u64, Unavailable>,
+    /// Page cache of files, which could be dropped without swapping.
+    pub reclaimable_file: Result<u64, Unavailable>,
+    /// Stalls within the cgroup. Version 1 does not measure them; there they are those of the
+    /// version 2 cgroup that the process is in as well, if it is in one.
     pub pressure: Result<Pressure, Unavailable>,
+}
+
+/// How much memory a process could still have before something must be reclaimed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EffectiveAvailable {
+    /// So many bytes.
+    pub bytes: u64,
+    /// Which file decides: that of the host, or the folder of the cgroup with the limit.
+    pub source: PathBuf,
 }
 
 /// How a file's text is got: from the machine, or from a sample.
@@ -66,12 +82,66 @@ type Read<'a> = &'a dyn Fn(&Path) -> Result<String, Unavailable>;
 /// # Errors
 /// When no hierarchy with a memory controller is mounted here.
 pub fn memory() -> Result<CgroupMemory, Unavailable> {
-    let read = |path: &Path| proc_files::text(path);
-    let location = locate(
-        &proc_files::text("/proc/self/cgroup")?,
-        &proc_files::text("/proc/self/mountinfo")?,
-    )?;
-    Ok(measure(location, &read))
+    let groups = proc_files::text("/proc/self/cgroup")?;
+    let mounts = proc_files::text("/proc/self/mountinfo")?;
+    let mut memory = memory_at(locate(&groups, &mounts)?);
+    if memory.location.version == Version::One
+        && let Some(group) = pressure_group(&groups, &mounts)
+    {
+        memory.pressure = pressure_of(&group, &read_file);
+    }
+    Ok(memory)
+}
+
+/// What the memory controller says of the cgroup at `location`, which need not be this process's.
+#[must_use]
+pub fn memory_at(location: Location) -> CgroupMemory {
+    measure(location, &read_file)
+}
+
+/// The stalls of a version 2 cgroup, whatever controllers it has.
+///
+/// # Errors
+/// When its kernel does not measure pressure (`psi=0`, or before 4.20).
+pub fn pressure_at(directory: &Path) -> Result<Pressure, Unavailable> {
+    pressure_of(directory, &read_file)
+}
+
+/// What is left to a process of this cgroup: the host's `MemAvailable`, or the free room under the
+/// limit together with the file pages that make room when it is needed, whichever is less.
+///
+/// # Errors
+/// When the cgroup has a limit and does not say how much of it is used.
+pub fn effective_available(
+    host_available: u64,
+    memory: &CgroupMemory,
+) -> Result<EffectiveAvailable, Unavailable> {
+    let host = self::host_available(host_available);
+    let Some(limit) = memory.limit.clone()? else {
+        return Ok(host);
+    };
+    let held = memory
+        .usage
+        .clone()?
+        .saturating_sub(memory.reclaimable_file.clone()?);
+    let room = EffectiveAvailable {
+        bytes: limit.saturating_sub(held),
+        source: memory.location.directory.clone(),
+    };
+    Ok(if room.bytes < host.bytes { room } else { host })
+}
+
+/// What is left where no cgroup has a limit: the host's `MemAvailable`.
+#[must_use]
+pub fn host_available(bytes: u64) -> EffectiveAvailable {
+    EffectiveAvailable {
+        bytes,
+        source: PathBuf::from("/proc/meminfo"),
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, Unavailable> {
+    proc_files::text(path)
 }
 
 /// How often the kernel has killed a process of this cgroup for want of memory.
@@ -93,8 +163,7 @@ pub fn oom_kills() -> Result<u64, Unavailable> {
 pub fn locate(cgroup: &str, mountinfo: &str) -> Result<Location, Unavailable> {
     let groups = ProcessCGroups::from_buf_read(cgroup.as_bytes())
         .map_err(|error| Unavailable::parsing("/proc/self/cgroup", &error))?;
-    let mounts = MountInfos::from_buf_read(mountinfo.as_bytes())
-        .map_err(|error| Unavailable::parsing("/proc/self/mountinfo", &error))?;
+    let mounts = parse_mounts(mountinfo)?;
     let has_memory = |controllers: &[String]| controllers.iter().any(|name| name == "memory");
     for version in [Version::One, Version::Two] {
         let group = groups.0.iter().find(|group| match version {
@@ -117,6 +186,31 @@ pub fn locate(cgroup: &str, mountinfo: &str) -> Result<Location, Unavailable> {
     Err(Unavailable::because("no memory cgroup is mounted"))
 }
 
+fn parse_mounts(mountinfo: &str) -> Result<MountInfos, Unavailable> {
+    MountInfos::from_buf_read(mountinfo.as_bytes())
+        .map_err(|error| Unavailable::parsing("/proc/self/mountinfo", &error))
+}
+
+/// The folder of the version 2 cgroup that a process is in, beside one of version 1: the root,
+/// which measures the whole machine, does not count.
+fn pressure_group(cgroup: &str, mountinfo: &str) -> Option<PathBuf> {
+    let path = cgroup
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .filter(|path| *path != "/")?;
+    Some(unified_mount(mountinfo)?.join(path.trim_start_matches('/')))
+}
+
+/// Where the version 2 hierarchy is mounted, from the text of `/proc/PID/mountinfo`.
+pub(super) fn unified_mount(mountinfo: &str) -> Option<PathBuf> {
+    let mounts = parse_mounts(mountinfo).ok()?;
+    let mount = mounts
+        .0
+        .into_iter()
+        .find(|mount| mount.fs_type == "cgroup2");
+    Some(mount?.mount_point)
+}
+
 /// In a container the mount shows the subtree from `root` on, while the path may still begin at
 /// the top of the hierarchy.
 fn directory(mount_point: &Path, root: &str, path: &str) -> PathBuf {
@@ -136,15 +230,7 @@ fn measure(location: Location, read: Read<'_>) -> CgroupMemory {
 
 fn measure_version_1(location: Location, read: Read<'_>) -> CgroupMemory {
     let file = |name: &str| location.directory.join(name);
-    let stat_path = file("memory.stat");
-    let stat = read(&stat_path).map(|text| counts(&text));
-    let from_stat = |name: &str| match &stat {
-        Ok(stat) => stat
-            .get(name)
-            .copied()
-            .ok_or_else(|| Unavailable::missing(&stat_path, name)),
-        Err(error) => Err(error.clone()),
-    };
+    let stat = Stat::read(&location, read);
     let unlimited = |limit: u64| (limit < VERSION_1_UNLIMITED).then_some(limit);
     let events = read(&file("memory.oom_control")).and_then(|text| {
         let mut events = counts(&text);
@@ -152,11 +238,16 @@ fn measure_version_1(location: Location, read: Read<'_>) -> CgroupMemory {
         Ok(events)
     });
     CgroupMemory {
-        limit: from_stat("hierarchical_memory_limit").map(unlimited),
+        limit: stat.sum(&["hierarchical_memory_limit"]).map(unlimited),
         usage: number(&file("memory.usage_in_bytes"), read),
-        swap_limit: from_stat("hierarchical_memsw_limit").map(unlimited),
-        swap_usage: from_stat("total_swap"),
+        swap_limit: stat.sum(&["hierarchical_memsw_limit"]).map(unlimited),
+        swap_usage: stat.sum(&["total_swap"]),
         events,
+        refaults: stat.sum(&[
+            "total_workingset_refault_anon",
+            "total_workingset_refault_file",
+        ]),
+        reclaimable_file: stat.sum(&["total_inactive_file", "total_active_file"]),
         pressure: Err(Unavailable::because(
             "version 1 cgroups do not measure pressure",
         )),
@@ -166,18 +257,48 @@ fn measure_version_1(location: Location, read: Read<'_>) -> CgroupMemory {
 
 fn measure_version_2(location: Location, read: Read<'_>) -> CgroupMemory {
     let file = |name: &str| location.directory.join(name);
-    let pressure_path = file("memory.pressure");
-    let pressure = read(&pressure_path).and_then(|text| {
-        pressure::parse(&text).ok_or_else(|| Unavailable::missing(&pressure_path, "pressure"))
-    });
+    let stat = Stat::read(&location, read);
     CgroupMemory {
         limit: tightest(&location, "memory.max", read),
         usage: number(&file("memory.current"), read),
         swap_limit: tightest(&location, "memory.swap.max", read),
         swap_usage: number(&file("memory.swap.current"), read),
         events: read(&file("memory.events")).map(|text| counts(&text)),
-        pressure,
+        refaults: stat.sum(&["workingset_refault_anon", "workingset_refault_file"]),
+        reclaimable_file: stat.sum(&["inactive_file", "active_file"]),
+        pressure: pressure_of(&location.directory, read),
         location,
+    }
+}
+
+fn pressure_of(directory: &Path, read: Read<'_>) -> Result<Pressure, Unavailable> {
+    let path = directory.join("memory.pressure");
+    pressure::parse(&read(&path)?).ok_or_else(|| Unavailable::missing(&path, "pressure"))
+}
+
+/// The counters of `memory.stat`.
+struct Stat {
+    path: PathBuf,
+    counters: Result<BTreeMap<String, u64>, Unavailable>,
+}
+
+impl Stat {
+    fn read(location: &Location, read: Read<'_>) -> Self {
+        let path = location.directory.join("memory.stat");
+        Self {
+            counters: read(&path).map(|text| counts(&text)),
+            path,
+        }
+    }
+
+    /// The sum of these counters, all of which must be there.
+    fn sum(&self, names: &[&str]) -> Result<u64, Unavailable> {
+        let counters = self.counters.as_ref().map_err(Clone::clone)?;
+        let values = names.iter().map(|name| {
+            let value = counters.get(*name).copied();
+            value.ok_or_else(|| Unavailable::missing(&self.path, name))
+        });
+        values.sum()
     }
 }
 
@@ -290,7 +411,7 @@ mod tests {
                 ),
                 (
                     "/sys/fs/cgroup/memory/box/memory.stat",
-                    "cache 1\nhierarchical_memory_limit 536870912\nhierarchical_memsw_limit 9223372036854771712\ntotal_swap 4096\n",
+                    "cache 1\nhierarchical_memory_limit 536870912\nhierarchical_memsw_limit 9223372036854771712\ntotal_swap 4096\ntotal_workingset_refault_anon 3\ntotal_workingset_refault_file 4\ntotal_inactive_file 50000000\ntotal_active_file 4857600\n",
                 ),
             ]),
         );
@@ -298,9 +419,26 @@ mod tests {
         assert_eq!(memory.usage, Ok(104_857_600));
         assert_eq!(memory.swap_limit, Ok(None));
         assert_eq!(memory.swap_usage, Ok(4096));
-        let events = memory.events.unwrap();
+        let events = memory.events.clone().unwrap();
         assert_eq!((events["failcnt"], events["oom_kill"]), (17, 2));
         assert!(memory.pressure.is_err());
+        assert_eq!(memory.refaults, Ok(7));
+        let available = effective_available(1 << 40, &memory).unwrap();
+        assert_eq!(available.bytes, 536_870_912 - 104_857_600 + 54_857_600);
+        assert_eq!(available.source, Path::new("/sys/fs/cgroup/memory/box"));
+        let available = effective_available(4096, &memory).unwrap();
+        assert_eq!(available.bytes, 4096);
+        assert_eq!(available.source, Path::new("/proc/meminfo"));
+    }
+
+    #[test]
+    fn stalls_of_a_version_1_group_are_those_of_the_version_2_group_beside_it() {
+        assert_eq!(
+            pressure_group("4:memory:/box/a\n0::/box\n", MOUNTS_1),
+            Some(PathBuf::from("/sys/fs/cgroup/unified/box"))
+        );
+        assert_eq!(pressure_group("4:memory:/box\n0::/\n", MOUNTS_1), None);
+        assert_eq!(pressure_group("4:memory:/box\n", MOUNTS_1), None);
     }
 
     #[test]
@@ -328,6 +466,8 @@ mod tests {
         assert_eq!(memory.usage, Ok(1_048_576));
         assert_eq!(memory.swap_limit, Ok(None));
         assert!(memory.swap_usage.is_err());
+        let missing = memory.refaults.clone().unwrap_err();
+        assert!(missing.reason().contains("memory.stat"), "{missing}");
         assert_eq!(memory.events.unwrap()["max"], 12);
         assert_eq!(memory.pressure.unwrap().some.avg10, 1.5);
     }

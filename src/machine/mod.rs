@@ -7,6 +7,7 @@
 pub mod accept_queue;
 pub mod cgroup;
 pub mod memory;
+pub mod memory_box;
 pub mod out_of_memory;
 pub mod pressure;
 pub mod proc_files;

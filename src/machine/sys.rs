@@ -2,12 +2,15 @@
 //!
 //! Everything else goes through `nix`, `socket2` and `std`. What is here is here because those
 //! crates mark it unsafe (fork) or do not have it (the allocator's own calls, atomics in memory
-//! that several processes share).
+//! that several processes share, swapping).
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
@@ -63,6 +66,27 @@ pub fn steady_allocator() {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 128 * 1024);
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }
+}
+
+/// Begin to swap to a file or drive that holds swap space (`swapon(2)`).
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN`, `EINVAL` when it holds no swap space or its file system cannot.
+pub fn swap_on(path: &Path) -> Result<(), Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the path is a NUL-terminated text that outlives the call, which only reads it.
+    Errno::result(unsafe { libc::swapon(path.as_ptr(), 0) }).map(drop)
+}
+
+/// Stop swapping to a file or drive; what is there is read back into memory (`swapoff(2)`).
+///
+/// # Errors
+/// `EINVAL` when it is not swapped to, `EPERM` without `CAP_SYS_ADMIN`, `ENOMEM` when memory cannot
+/// hold what is there.
+pub fn swap_off(path: &Path) -> Result<(), Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: as in `swap_on`.
+    Errno::result(unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
 }
 
 /// Take ownership of a descriptor that the starter of this process left open for it (`fd://N`).

@@ -10,6 +10,8 @@ use serde::Serialize;
 #[error("not available here, because {reason}")]
 pub struct Unavailable {
     reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl Unavailable {
@@ -18,7 +20,15 @@ impl Unavailable {
     pub fn because(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            hint: None,
         }
+    }
+
+    /// The same, and what a person can do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 
     /// A file that cannot be read.
@@ -46,5 +56,11 @@ impl Unavailable {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What a person can do about it, where something can be done.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }

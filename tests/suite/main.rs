@@ -10,6 +10,7 @@ mod conformance;
 mod differences;
 mod harness;
 mod judge;
+mod memory_box;
 mod play;
 mod pool;
 mod redaction;

@@ -40,8 +40,16 @@ const VMSTAT: &[&str] = &[
 /// `GET /diag/proc`.
 pub(in crate::app) fn proc(_: &AppState, _: &Query) -> Response<Body> {
     let mut body = files(Path::new("/proc"));
-    body["cgroup"] = or_error(cgroup::memory().map(|memory| cgroup_body(&memory)));
-    body["host"] = or_error(memory::of_host());
+    let cgroup = cgroup::memory();
+    let host = memory::of_host();
+    let available = host.clone().and_then(|host| match &cgroup {
+        Ok(memory) => cgroup::effective_available(host.available_bytes, memory),
+        // Where no cgroup can be seen, none is known to hold this process.
+        Err(_) => Ok(cgroup::host_available(host.available_bytes)),
+    });
+    body["cgroup"] = or_error(cgroup.map(|memory| cgroup_body(&memory)));
+    body["effective_available"] = or_error(available);
+    body["host"] = or_error(host);
     body["worker_memory"] = or_error(memory::of_this_process());
     reply::json(&body)
 }
@@ -86,6 +94,8 @@ fn cgroup_body(memory: &CgroupMemory) -> Value {
         "swap_limit_bytes": or_error(memory.swap_limit.clone()),
         "swap_usage_bytes": or_error(memory.swap_usage.clone()),
         "events": or_error(memory.events.clone()),
+        "refaults": or_error(memory.refaults.clone()),
+        "reclaimable_file_bytes": or_error(memory.reclaimable_file.clone()),
         "pressure": or_error(memory.pressure.clone()),
     })
 }

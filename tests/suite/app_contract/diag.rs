@@ -196,6 +196,7 @@ fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
         [
             "cgroup",
             "cpu_pressure",
+            "effective_available",
             "host",
             "loadavg",
             "meminfo",
@@ -234,6 +235,14 @@ fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
     let memory = &proc["worker_memory"];
     assert_eq!(keys(memory), ["pss_bytes", "rss_bytes", "swap_bytes"]);
     assert!(memory["rss_bytes"].as_u64() > Some(1 << 20));
+    let available = &proc["effective_available"];
+    let host = proc["host"]["available_bytes"].as_u64().unwrap();
+    assert!(
+        available["bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes <= host)
+    );
+    assert!(available["source"].is_string());
     // Either the fact or the reason why it is not to be had, never silence.
     let cgroup = &proc["cgroup"];
     assert!(
@@ -248,6 +257,8 @@ fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
                 "limit_bytes",
                 "path",
                 "pressure",
+                "reclaimable_file_bytes",
+                "refaults",
                 "source",
                 "swap_limit_bytes",
                 "swap_usage_bytes",

@@ -1,5 +1,6 @@
 //! How a server is started: arguments, environment, and a private home.
 
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,7 @@ use super::{Kind, Line, PATIENCE, Server, Stream, poll};
 pub struct Launch {
     kind: Kind,
     program: Option<PathBuf>,
+    in_front: Vec<OsString>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     application: Option<String>,
@@ -63,6 +65,7 @@ impl Launch {
         Self {
             kind,
             program: None,
+            in_front: Vec::new(),
             arguments: arguments.split_whitespace().map(str::to_owned).collect(),
             environment: Vec::new(),
             application: Some("app:app".to_owned()),
@@ -107,6 +110,12 @@ impl Launch {
         self
     }
 
+    /// Started by another command: its words come before the program.
+    pub fn started_by(mut self, words: Vec<OsString>) -> Self {
+        self.in_front = words;
+        self
+    }
+
     /// Which server this is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -116,8 +125,18 @@ impl Launch {
     pub fn spawn(&self) -> Running {
         let home = tempfile::tempdir().expect("a temporary directory");
         let (usual, first_words) = program(self.kind);
-        let mut command = Command::new(self.program.as_ref().unwrap_or(&usual));
-        command.args(first_words).args(&self.arguments);
+        let program = self.program.as_ref().unwrap_or(&usual).as_os_str();
+        let words: Vec<&OsStr> = self
+            .in_front
+            .iter()
+            .map(OsString::as_os_str)
+            .chain([program])
+            .collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .args(first_words)
+            .args(&self.arguments);
         if self.bind {
             command.args(["--bind", "127.0.0.1:0"]);
         }

@@ -7,9 +7,10 @@ use labrat::evidence::manifest::Completion;
 use labrat::evidence::{Bundle, read};
 use nix::sys::signal::Signal;
 use tempfile::tempdir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::program::{manifest, send, start, wait};
+use super::program::{manifest, send, start, start_with_input, wait};
 use super::server::{Reply, Server};
 use super::target_double;
 
@@ -36,10 +37,10 @@ fn rows(bundle: &Bundle, route: &str) -> usize {
         .count()
 }
 
-async fn until_rows(bundle: &Path, wanted: usize) -> Bundle {
+async fn until_rows(bundle: &Path, route: &str, wanted: usize) -> Bundle {
     for _ in 0..500 {
         if let Ok(read) = read(bundle)
-            && rows(&read, "/heavy") >= wanted
+            && rows(&read, route) >= wanted
         {
             return read;
         }
@@ -64,7 +65,7 @@ async fn ctrl_c_keeps_what_was_captured_closes_every_socket_and_has_a_code_of_it
             out.to_str().unwrap(),
         ]);
         until_stuck(&server).await;
-        until_rows(&out, 20).await;
+        until_rows(&out, "/heavy", 20).await;
         send(&child, signal);
         let run = wait(child).await;
         assert_eq!(run.code, Some(12), "{}", run.err);
@@ -98,7 +99,7 @@ async fn a_kill_loses_nothing_that_had_ended_and_the_bundle_reads() {
         out.to_str().unwrap(),
     ]);
     until_stuck(&server).await;
-    until_rows(&out, 20).await;
+    until_rows(&out, "/heavy", 20).await;
     send(&child, Signal::SIGKILL);
     let run = wait(child).await;
     assert_eq!(run.code, None);
@@ -144,4 +145,73 @@ async fn a_full_disk_ends_the_run_with_an_error_and_leaves_a_bundle_that_reads()
     let complete = bundle.manifest.as_ref().unwrap().completion == Completion::Complete;
     assert!(!complete);
     assert_eq!(server.seen("/heavy").requests, 0);
+}
+
+/// A site that is down for its first six questions: before the load, three probes, two more.
+async fn mended_later() -> Server {
+    target_double::start(|path, before| match (path, before) {
+        ("/health", 0..=5) => Some(Reply::Answer(503, String::new())),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_run_goes_on_when_somebody_presses_enter() {
+    let server = mended_later().await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let mut child = start_with_input(&[
+        "trigger",
+        "startup-failed",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.01",
+    ]);
+    until_rows(&out, "/health", 3).await;
+    child.stdin.take().unwrap().write_all(b"\n").await.unwrap();
+    let run = wait(child).await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(
+        run.err.contains("press Enter when it is done"),
+        "{}",
+        run.err
+    );
+    let manifest = manifest(&out);
+    assert_eq!(manifest.completion, Completion::Complete);
+    assert!(manifest.events[0].detail.contains("confirmed by a person"));
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_run_while_somebody_is_waited_for() {
+    let server = mended_later().await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let mut child = start_with_input(&[
+        "trigger",
+        "startup-failed",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.01",
+    ]);
+    until_rows(&out, "/health", 3).await;
+    let input = child.stdin.take();
+    send(&child, Signal::SIGINT);
+    let run = wait(child).await;
+    drop(input);
+    assert_eq!(run.code, Some(12), "{}", run.err);
+    assert!(matches!(
+        manifest(&out).completion,
+        Completion::CutShort { .. }
+    ));
+    let bundle = read(&out).unwrap();
+    assert_eq!(rows(&bundle, "/health"), 3);
 }

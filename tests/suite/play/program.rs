@@ -37,6 +37,11 @@ pub fn start(arguments: &[&str]) -> Child {
     command(arguments).spawn().unwrap()
 }
 
+/// Start with standard input open, so that a person could be waited for.
+pub fn start_with_input(arguments: &[&str]) -> Child {
+    command(arguments).stdin(Stdio::piped()).spawn().unwrap()
+}
+
 pub async fn labrat_with_key(key: &str, arguments: &[&str]) -> Outcome {
     wait(command(arguments).env("LAB_KEY", key).spawn().unwrap()).await
 }

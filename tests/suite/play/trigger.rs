@@ -520,3 +520,46 @@ async fn a_locked_target_is_told_before_any_load_and_a_key_opens_it() {
         assert!(!run.err.contains("the-right-one") && !run.err.contains("the-wrong-one"));
     }
 }
+
+#[tokio::test]
+async fn an_application_without_a_view_of_the_pool_is_a_target_too() {
+    let server = target_double::start(|path, _| {
+        let missing = ["/diag/workers", "/config", "/diag/proc"];
+        missing
+            .contains(&path)
+            .then(|| Reply::Answer(404, "not found".into()))
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let run = labrat(&[
+        "trigger",
+        "intermittent-5xx",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.02",
+    ])
+    .await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let manifest = manifest(&out);
+    assert_eq!(manifest.topology.workers, None);
+    let seen = manifest.sampler.workers_seen[&PhaseKind::Baseline];
+    assert_eq!((seen.seen, seen.of), (2, None));
+    assert!(
+        run.err.contains("2 of an unknown number of workers"),
+        "{}",
+        run.err
+    );
+    let notes = manifest.sampler.notes.join("\n");
+    assert!(
+        notes.contains("/diag/workers gave no snapshot: answered 404."),
+        "{notes}"
+    );
+    // Before the load, at baseline, in the lane once, and at the end.
+    assert_eq!(server.seen("/diag/workers").requests, 4);
+    assert!(!out.join("baseline/diag-workers.json").exists());
+}

@@ -1,0 +1,315 @@
+//! The folder of one box, and the record of what to undo.
+//!
+//! The owner holds a lock on the record for as long as it lives, however it dies. A record that
+//! can be locked belongs to nobody, and what it names is undone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::swap;
+use crate::machine::Unavailable;
+
+/// Every folder and cgroup of a box is called this, then the owner's pid, then a number.
+pub(super) const PREFIX: &str = "labrat-box-";
+/// The record's file.
+const RECORD: &str = "record";
+/// How long to wait for the killed processes of a cgroup to be gone: their memory is given back
+/// first, which takes time when it is in swap.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Something outside the folder, to be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Made {
+    /// A cgroup: its processes are killed, then it is removed.
+    Cgroup(PathBuf),
+    /// Swap space in this file, which is in the folder.
+    Swap(PathBuf),
+}
+
+impl Made {
+    fn line(&self) -> String {
+        match self {
+            Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
+            Self::Swap(path) => format!("swap {}\n", path.display()),
+        }
+    }
+
+    /// Read a line of a record in `folder`. What no box can have made is not undone.
+    fn parse(line: &str, folder: &Path) -> Option<Self> {
+        let (kind, path) = line.split_once(' ')?;
+        let path = PathBuf::from(path);
+        match kind {
+            "cgroup" if is_box(&path) => Some(Self::Cgroup(path)),
+            "swap" if path.starts_with(folder) => Some(Self::Swap(path)),
+            _ => None,
+        }
+    }
+
+    fn undo(&self) -> Result<(), Unavailable> {
+        match self {
+            Self::Cgroup(path) => remove_cgroup(path),
+            Self::Swap(path) => swap::switch_off(path).map_err(|error| {
+                Unavailable::because(format!("{} stays switched on: {error}", path.display()))
+            }),
+        }
+    }
+}
+
+fn is_box(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// A box's own folder. Dropped, it undoes everything that was noted and removes the folder.
+#[derive(Debug)]
+pub(super) struct Lease {
+    folder: PathBuf,
+    /// Locked while this process lives; closed only after everything is undone.
+    record: Flock<File>,
+    made: Vec<Made>,
+}
+
+impl Lease {
+    /// Undo what dead owners left under `parent`, then make a folder there.
+    ///
+    /// # Errors
+    /// When `parent` cannot be written.
+    pub(super) fn take(parent: &Path) -> Result<Self, Unavailable> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let refused = |error: &dyn std::fmt::Display| {
+            Unavailable::because(format!("{} cannot hold a box: {error}", parent.display()))
+        };
+        fs::create_dir_all(parent).map_err(|error| refused(&error))?;
+        let parent = fs::canonicalize(parent).map_err(|error| refused(&error))?;
+        let _turn = lock_folder(&parent).map_err(|error| refused(&error))?;
+        sweep_locked(&parent);
+        let folder = loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let folder = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
+            match fs::create_dir(&folder) {
+                Ok(()) => break folder,
+                // Another process of the same pid left it, and it could not be undone.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(refused(&error)),
+            }
+        };
+        let record = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join(RECORD))
+            .map_err(|error| refused(&error))?;
+        let record = Flock::lock(record, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| refused(&error))?;
+        Ok(Self {
+            folder,
+            record,
+            made: Vec::new(),
+        })
+    }
+
+    /// The box's folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The box's name, which its cgroups have too.
+    pub(super) fn name(&self) -> &str {
+        let name = self.folder.file_name().and_then(|name| name.to_str());
+        name.unwrap_or(PREFIX)
+    }
+
+    /// Write down what is about to be made: before it is made, or a kill in between would leave
+    /// it for ever.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub(super) fn note(&mut self, made: Made) -> Result<(), Unavailable> {
+        self.record
+            .write_all(made.line().as_bytes())
+            .map_err(|error| {
+                Unavailable::because(format!(
+                    "{} cannot be written: {error}",
+                    self.folder.join(RECORD).display()
+                ))
+            })?;
+        self.made.push(made);
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let undone: Vec<_> = self.made.iter().map(Made::undo).collect();
+        // Where something could not be undone, the record stays for the next owner's sweep.
+        if undone.iter().all(Result::is_ok) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Undo what boxes under `parent` left behind whose owner is dead; the folders that are gone now.
+pub fn sweep(parent: &Path) -> Vec<PathBuf> {
+    let Ok(parent) = fs::canonicalize(parent) else {
+        return Vec::new();
+    };
+    match lock_folder(&parent) {
+        Ok(_turn) => sweep_locked(&parent),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Whoever makes or sweeps a folder holds this, so that a new folder without its record is never
+/// taken for an old one.
+fn lock_folder(parent: &Path) -> std::io::Result<Flock<File>> {
+    Flock::lock(File::open(parent)?, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
+}
+
+fn sweep_locked(parent: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    folders
+        .filter(|folder| is_box(folder) && folder.is_dir())
+        .filter(|folder| sweep_one(folder).is_some())
+        .collect()
+}
+
+fn sweep_one(folder: &Path) -> Option<()> {
+    let path = folder.join(RECORD);
+    if path.exists() {
+        let record = File::open(&path).ok()?;
+        let _owned = Flock::lock(record, FlockArg::LockExclusiveNonblock).ok()?;
+        let text = fs::read_to_string(&path).ok()?;
+        for made in text.lines().filter_map(|line| Made::parse(line, folder)) {
+            made.undo().ok()?;
+        }
+    }
+    fs::remove_dir_all(folder).ok()
+}
+
+/// Remove the empty cgroups beside `group` whose owner is dead. Those with processes are left to
+/// the record that names them: a pid of another namespace looks dead from here.
+pub(super) fn sweep_cgroups(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if owner(&path).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+/// The pid in the name of a box.
+fn owner(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    let (pid, _) = name.split_once('-')?;
+    pid.bytes().all(|byte| byte.is_ascii_digit()).then_some(pid)
+}
+
+fn remove_cgroup(path: &Path) -> Result<(), Unavailable> {
+    let deadline = Instant::now() + PATIENCE;
+    while path.exists() {
+        kill_all(path);
+        match fs::remove_dir(path) {
+            Ok(()) => break,
+            Err(error) if Instant::now() >= deadline => {
+                return Err(Unavailable::because(format!(
+                    "{} cannot be removed: {error}",
+                    path.display()
+                )));
+            }
+            // A killed process is in its cgroup until it is gone; there is nothing to wait on.
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    Ok(())
+}
+
+fn kill_all(cgroup: &Path) {
+    let processes = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    let pids = processes.lines().filter_map(|line| line.parse().ok());
+    // Version 2 shows processes of other namespaces as 0, which would mean this process's group.
+    for pid in pids.filter(|pid| *pid > 1) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_gone_with_its_lease() {
+        let parent = tempfile::tempdir().unwrap();
+        let lease = Lease::take(parent.path()).unwrap();
+        let folder = lease.folder().to_owned();
+        assert!(folder.join(RECORD).exists());
+        assert_eq!(lease.name(), folder.file_name().unwrap().to_str().unwrap());
+        drop(lease);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_living_owners_folder_is_not_swept_and_a_dead_ones_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let lease = Lease::take(parent.path()).unwrap();
+        let dead = parent.path().join("labrat-box-1-1");
+        let stranger = parent.path().join("run-1");
+        for folder in [&dead, &stranger] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join(RECORD), "").unwrap();
+        }
+        let swept = sweep(parent.path());
+        assert_eq!(
+            swept,
+            [fs::canonicalize(parent.path())
+                .unwrap()
+                .join("labrat-box-1-1")]
+        );
+        assert!(lease.folder().exists() && stranger.exists() && !dead.exists());
+        assert!(sweep(Path::new("/no/such/folder")).is_empty());
+    }
+
+    #[test]
+    fn what_is_noted_can_be_read_back_and_nothing_else_is_undone() {
+        let folder = Path::new("/runs/labrat-box-7-0");
+        let cgroup = Made::Cgroup("/sys/fs/cgroup/memory/a b/labrat-box-7-0".into());
+        let swap = Made::Swap(folder.join("swap"));
+        for made in [cgroup, swap] {
+            assert_eq!(Made::parse(made.line().trim_end(), folder), Some(made));
+        }
+        for bad in [
+            "cgroup /sys/fs/cgroup/memory",
+            "cgroup /sys/fs/cgroup/memory/system.slice",
+            "swap /swapfile",
+            "swap",
+            "folder /",
+        ] {
+            assert_eq!(Made::parse(bad, folder), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cgroups_name_says_who_owned_it() {
+        assert_eq!(owner(Path::new("/a/labrat-box-12-3")), Some("12"));
+        for name in ["/a/labrat-box-12", "/a/labrat-box-x-1", "/a/system.slice"] {
+            assert_eq!(owner(Path::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Lease::take(&file.path().join("x")).unwrap_err();
+        assert!(error.reason().contains("cannot hold a box"), "{error}");
+    }
+}
