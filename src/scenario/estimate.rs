@@ -5,6 +5,10 @@
 
 use serde::Serialize;
 
+/// Points of time on which the renewal function is reckoned: within one part in a hundred of the
+/// exact value.
+const GRID: u32 = 512;
+
 /// A queue in front of a pool: slow requests first, quick ones behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Saturation {
@@ -54,27 +58,21 @@ impl Saturation {
 
     /// Reckon.
     ///
-    /// A lane that works without pause on requests of mean length s has finished about t/s - 1/2 +
-    /// v/(2 s²) of them by the time t, where v is the variance of their lengths (the renewal
-    /// function's line). An abandoned request is worked off like any other, so that the queue is
-    /// empty after clients x s / lanes. A quick request that is sent one limit or more before that
-    /// gives up; they are sent one after another, each when the one before has ended.
+    /// Requests take times that are spread evenly between the shortest and the longest. A lane that
+    /// works without pause has finished as many of them by the time t as the renewal function says;
+    /// and no more clients can be answered by then than have a request that short. An abandoned
+    /// request is worked off like any other, so that the queue is empty after clients x mean /
+    /// lanes. A quick request that is sent one limit or more before that gives up; they are sent one
+    /// after another, each when the one before has ended.
     #[must_use]
     pub fn outcome(&self) -> SaturationOutcome {
         let mean = self.mean().max(f64::MIN_POSITIVE);
-        let lanes = f64::from(
-            self.lanes
-                .unwrap_or(self.slow_clients)
-                .min(self.slow_clients)
-                .max(1),
-        );
+        let lanes = self.lanes.unwrap_or(self.slow_clients);
+        let lanes = f64::from(lanes.min(self.slow_clients).max(1));
         let clients = f64::from(self.slow_clients);
         let drain = (clients * mean / lanes).max(mean);
-        let answered = if clients <= lanes {
-            self.answered_without_queue()
-        } else {
-            lanes * self.finished_by(self.slow_limit_seconds, mean)
-        };
+        let limit = self.slow_limit_seconds;
+        let answered = (lanes * self.finished_by(limit)).min(clients * self.share_within(limit));
         let slow_answered = whole(answered).min(self.slow_clients);
         let fast_give_ups = if self.never_full() {
             0
@@ -92,22 +90,34 @@ impl Saturation {
         }
     }
 
-    fn finished_by(&self, seconds: f64, mean: f64) -> f64 {
-        let spread = self.longest_seconds - self.shortest_seconds;
-        let variance = spread * spread / 12.0;
-        let line = seconds / mean - 0.5 + variance / (2.0 * mean * mean);
-        line.max(0.0)
-    }
-
-    fn answered_without_queue(&self) -> f64 {
-        let clients = f64::from(self.slow_clients);
+    /// The share of requests that take no longer than this.
+    fn share_within(&self, seconds: f64) -> f64 {
         let spread = self.longest_seconds - self.shortest_seconds;
         if spread <= 0.0 {
-            let in_time = self.longest_seconds <= self.slow_limit_seconds;
-            return if in_time { clients } else { 0.0 };
+            return if seconds >= self.longest_seconds {
+                1.0
+            } else {
+                0.0
+            };
         }
-        let share = (self.slow_limit_seconds - self.shortest_seconds) / spread;
-        clients * share.clamp(0.0, 1.0)
+        ((seconds - self.shortest_seconds) / spread).clamp(0.0, 1.0)
+    }
+
+    /// The renewal function: how many requests one lane has finished by then, on average. Reckoned
+    /// on a grid of time, each point from those before it.
+    fn finished_by(&self, seconds: f64) -> f64 {
+        let step = seconds / f64::from(GRID);
+        let ended: Vec<f64> = (0..=GRID)
+            .map(|point| self.share_within(f64::from(point) * step))
+            .collect();
+        let mut finished: Vec<f64> = Vec::with_capacity(ended.len());
+        for point in 0..ended.len() {
+            let renewed: f64 = (1..=point)
+                .map(|first| (ended[first] - ended[first - 1]) * finished[point - first])
+                .sum();
+            finished.push(ended[point] + renewed);
+        }
+        finished.last().copied().unwrap_or(0.0)
     }
 
     /// The estimate in sentences.

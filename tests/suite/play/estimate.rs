@@ -1,6 +1,7 @@
 //! What is expected of a run before it is made.
 
 use labrat::scenario::estimate::{Leak, Saturation};
+use proptest::prelude::*;
 
 const LAB: Saturation = Saturation {
     lanes: Some(2),
@@ -142,4 +143,78 @@ fn a_bound_on_blocks_bounds_the_leak() {
     };
     assert_eq!(bounded.retained_kilobytes(), 8 * 17_644);
     assert!(bounded.sentences()[1].ends_with("no pressure is to be expected."));
+}
+
+fn any_saturation() -> impl Strategy<Value = Saturation> {
+    let service = (0.01..20.0_f64, 0.0..20.0_f64);
+    let slow = (1..200_u32, 0.1..100.0_f64);
+    let fast = (0..100_u32, 0.1..30.0_f64);
+    (1..64_u32, service, slow, fast).prop_map(|(lanes, service, slow, fast)| Saturation {
+        lanes: Some(lanes),
+        workers: lanes,
+        shortest_seconds: service.0,
+        longest_seconds: service.0 + service.1,
+        slow_clients: slow.0,
+        slow_limit_seconds: slow.1,
+        fast_requests: fast.0,
+        fast_limit_seconds: fast.1,
+        worker_timeout_seconds: Some(30.0),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_client_is_either_answered_or_gives_up(model in any_saturation()) {
+        let outcome = model.outcome();
+        prop_assert_eq!(outcome.slow_answered + outcome.slow_give_ups, model.slow_clients);
+        prop_assert!(outcome.fast_give_ups <= model.fast_requests);
+    }
+
+    #[test]
+    fn one_more_worker_never_makes_it_worse(model in any_saturation()) {
+        let more = Saturation { lanes: model.lanes.map(|lanes| lanes + 1), ..model };
+        let (before, after) = (model.outcome(), more.outcome());
+        prop_assert!(after.slow_answered >= before.slow_answered);
+        prop_assert!(after.fast_give_ups <= before.fast_give_ups);
+        prop_assert!(after.drain_seconds <= before.drain_seconds);
+    }
+
+    #[test]
+    fn patience_is_never_answered_less(model in any_saturation()) {
+        let patient = Saturation { slow_limit_seconds: model.slow_limit_seconds * 1.5, ..model };
+        // The grid of time is another one: one answer more or less is the reckoning's own error.
+        prop_assert!(patient.outcome().slow_answered + 1 >= model.outcome().slow_answered);
+    }
+}
+
+/// Play the queue with a generator of random numbers and compare.
+#[test]
+fn the_reckoning_agrees_with_a_played_queue() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for (lanes, limit) in [(2, 45.0), (3, 45.0), (2, 20.0), (5, 12.0), (19, 14.0)] {
+        let model = Saturation {
+            lanes: Some(lanes),
+            workers: lanes,
+            slow_limit_seconds: limit,
+            ..LAB
+        };
+        let runs = 2_000;
+        let mut answered = 0;
+        for _ in 0..runs {
+            let mut free = vec![0.0_f64; lanes as usize];
+            for _ in 0..model.slow_clients {
+                free.sort_by(f64::total_cmp);
+                free[0] += 5.0 + 10.0 * random.f64();
+                answered += u32::from(free[0] <= limit);
+            }
+        }
+        let played = f64::from(answered) / f64::from(runs);
+        let reckoned = f64::from(model.outcome().slow_answered);
+        assert!(
+            (played - reckoned).abs() <= 1.0,
+            "{lanes} {limit}: {played} {reckoned}"
+        );
+    }
 }

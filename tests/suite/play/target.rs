@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use labrat::load::{Client, FailureClass, Target, TargetError};
+use labrat::scenario::trigger::{TriggerError, check_host};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -135,4 +136,31 @@ async fn https_to_a_plain_server_is_a_tls_failure() {
     assert_eq!(class, FailureClass::Tls);
     drop(answering.await.unwrap());
     drop(server);
+}
+
+#[tokio::test]
+async fn only_this_machine_may_be_loaded_unless_somebody_says_that_the_host_is_theirs() {
+    for url in [
+        "http://127.0.0.1:1",
+        "http://127.8.8.8",
+        "http://[::1]:1",
+        "http://localhost:1",
+    ] {
+        let target = Target::parse(url).unwrap();
+        assert!(check_host(&target, false).await.unwrap(), "{url}");
+    }
+    // Addresses of documentation (RFC 5737, RFC 3849); nothing is sent to them.
+    for url in [
+        "http://198.51.100.7",
+        "http://0.0.0.0:1",
+        "http://[2001:db8::1]:1",
+    ] {
+        let target = Target::parse(url).unwrap();
+        let refused = check_host(&target, false).await;
+        assert!(
+            matches!(refused, Err(TriggerError::NotLoopback { .. })),
+            "{url}"
+        );
+        assert!(!check_host(&target, true).await.unwrap(), "{url}");
+    }
 }
