@@ -149,6 +149,10 @@ fn several(runs: &[Judged], options: &VerdictOptions) -> anyhow::Result<Exit> {
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     write(
+        &folder.join("report.html"),
+        &report::page(&run.verdict, &run.bundle),
+    )?;
+    write(
         &folder.join("report.md"),
         &report::markdown(&run.verdict, &run.bundle),
     )?;

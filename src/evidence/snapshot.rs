@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub at: PhaseKind,
     /// The slot that answered, where there are several.
     pub slot: Option<String>,
-    /// When it was asked for, where the manifest says so.
+    /// When it was answered, where the manifest says so.
     pub taken: Option<Timestamp>,
     /// What was answered.
     pub body: SnapshotBody,

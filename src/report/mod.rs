@@ -3,9 +3,12 @@
 //! Pure functions from a verdict and its bundle to a text. This room must not judge: it shows what
 //! the verdict says, and charts what the bundle holds.
 
+mod chart;
+mod html;
 mod markdown;
 mod terminal;
 
+pub use html::page;
 pub use markdown::{markdown, repeated_markdown};
 pub use terminal::{Style, repeated_text, text};
 

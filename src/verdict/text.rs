@@ -40,14 +40,15 @@ pub(super) fn percent(share: f64) -> String {
 
 /// Seconds, or milliseconds where they are few, with the digits that matter.
 pub(crate) fn seconds(value: f64) -> String {
-    if value < 0.1 {
-        return format!("{:.1} ms", value * 1000.0);
-    }
-    if value < 10.0 {
-        format!("{value:.3} s")
-    } else {
-        format!("{value:.1} s")
-    }
+    let (text, unit) = match value {
+        value if value < 0.1 => (format!("{:.1}", value * 1000.0), "ms"),
+        value if value < 10.0 => (format!("{value:.3}"), "s"),
+        value => (format!("{value:.1}"), "s"),
+    };
+    format!(
+        "{} {unit}",
+        text.trim_end_matches('0').trim_end_matches('.')
+    )
 }
 
 /// A text cut to what a quote keeps.
@@ -138,6 +139,15 @@ mod tests {
         assert_eq!(number(72.06), "72.06");
         assert_eq!(number(3.0), "3");
         assert_eq!(number(999.0), "999");
+    }
+
+    #[test]
+    fn durations_have_the_digits_that_matter() {
+        assert_eq!(seconds(0.000_4), "0.4 ms");
+        assert_eq!(seconds(4.637_992), "4.638 s");
+        assert_eq!(seconds(5.0), "5 s");
+        assert_eq!(seconds(120.0), "120 s");
+        assert_eq!(seconds(21.735), "21.7 s");
     }
 
     #[test]

@@ -251,7 +251,9 @@ impl<'r> Reader<'r> {
                 .captures
                 .iter()
                 .find(|capture| capture.file == path)?;
-            Some(capture.requested)
+            // The body tells of the moment of the answer, which may be long after the request.
+            let waited = jiff::SignedDuration::try_from_secs_f64(capture.seconds).ok()?;
+            capture.requested.checked_add(waited).ok()
         });
         self.bundle.snapshots.push(Snapshot {
             file: path.to_owned(),

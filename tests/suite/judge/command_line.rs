@@ -117,5 +117,5 @@ fn a_report_is_written_where_it_is_asked_for() {
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let has = |name: &str| Path::new(&report).join(name).is_file();
-    assert!(has("report.md") && has("verdict.json"));
+    assert!(has("report.html") && has("report.md") && has("verdict.json"));
 }

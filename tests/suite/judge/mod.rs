@@ -1,5 +1,6 @@
 //! The judge: tables, evidence, verdicts and reports, from bundles that the tests build.
 
+mod browser;
 mod builder;
 mod command_line;
 mod console;
@@ -11,5 +12,6 @@ mod outcomes;
 mod published_layout;
 mod removed_files;
 mod repeated;
+mod reports;
 mod table_shapes;
 mod thresholds;

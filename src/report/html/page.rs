@@ -1,0 +1,94 @@
+//! The page: the verdict on top, then the charts, then what decided it.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::sections;
+use super::style::STYLE;
+use crate::evidence::Bundle;
+use crate::report::chart;
+use crate::verdict::{Outcome, Verdict};
+
+/// What the page may load: its own style, and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// The report of one run as one HTML file.
+pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
+    let title = format!("{}: {}", verdict.scenario, verdict.outcome.words());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (head(verdict, bundle))
+                main {
+                    (sections::criteria(verdict))
+                    (sections::promises(verdict))
+                    (charts(verdict, bundle))
+                    (sections::rivals(verdict))
+                    (sections::killed(verdict))
+                    (sections::rows(verdict))
+                    (sections::missing(verdict))
+                    (sections::doubts(verdict))
+                    (sections::unreadable(verdict))
+                    (sections::again(verdict, bundle))
+                }
+                footer { "labrat " (env!("CARGO_PKG_VERSION")) ", judged from the bundle alone: the same bundle gives the same page." }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
+    let badge = match verdict.outcome {
+        Outcome::Reproduced => "good",
+        Outcome::NotReproduced => "bad",
+        Outcome::Inconclusive => "unsure",
+    };
+    let manifest = bundle.manifest.as_ref();
+    let reason = verdict
+        .headline
+        .split_once(": ")
+        .map_or(verdict.headline.as_str(), |(_, reason)| reason);
+    html! {
+        header {
+            p class="kicker" {
+                "Evidence " code { (verdict.bundle) }
+                @if let Some(variant) = &verdict.variant { ", variant " (variant) }
+                @if let Some(target) = manifest.and_then(|manifest| manifest.target.as_deref()) { ", target " (target) }
+                @if let (Some(start), Some(end)) = (verdict.window.start, verdict.window.end) {
+                    ", load from " (start) " to " (end)
+                }
+            }
+            h1 { (verdict.scenario) " " span class={ "badge large " (badge) } { (verdict.outcome.words()) } }
+            p { (reason) "." }
+            p { strong { "Hypothesis: " } (verdict.hypothesis) "." }
+            p class="kicker" { "Level of evidence: one run, observed." }
+        }
+    }
+}
+
+fn charts(verdict: &Verdict, bundle: &Bundle) -> Markup {
+    let charts = [
+        chart::requests(verdict, bundle),
+        chart::status_mix(verdict),
+        chart::memory(verdict, bundle),
+        chart::workers(verdict, bundle),
+    ];
+    if charts.iter().all(Option::is_none) {
+        return html! {};
+    }
+    html! {
+        section {
+            h2 { "What was measured" }
+            @for chart in charts.iter().flatten() { (chart) }
+        }
+    }
+}
