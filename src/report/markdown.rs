@@ -2,6 +2,7 @@
 
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Kind;
+use crate::redaction::redact;
 use crate::verdict::{Quote, Repeated, Verdict};
 
 /// A text inside a table cell.
@@ -118,6 +119,7 @@ fn again(text: &mut String, bundle: &Bundle) {
         .as_ref()
         .and_then(|manifest| manifest.command.as_deref());
     if let Some(command) = command {
+        let command = redact(command);
         text.push_str(&format!("\n## Run it again\n\n```\n{command}\n```\n"));
     }
 }

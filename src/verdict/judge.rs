@@ -9,6 +9,7 @@ use super::outcome::{
     Ruling, Unreadable, Verdict,
 };
 use super::rivals::{Scene, rule};
+use super::secrets::without_secrets;
 use super::window::trigger_window;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
@@ -50,7 +51,7 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         })
         .collect();
     let missing = missing(rules, bundle, &criteria, &window, outcome);
-    Verdict {
+    without_secrets(Verdict {
         scenario: rules.name,
         hypothesis: rules.hypothesis,
         bundle: bundle.name.clone(),
@@ -70,7 +71,7 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         unreadable: unreadable(bundle),
         window,
         routes: routes(bundle),
-    }
+    })
 }
 
 fn judge_criterion(criterion: &Criterion, bundle: &Bundle) -> CriterionResult {

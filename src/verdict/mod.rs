@@ -12,6 +12,7 @@ mod missing;
 mod outcome;
 mod repeated;
 mod rivals;
+mod secrets;
 pub(crate) mod text;
 mod window;
 

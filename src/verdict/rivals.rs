@@ -24,6 +24,9 @@ const CPU_BUSY: f64 = 50.0;
 const CPU_RISE: f64 = 25.0;
 const QUIET: f64 = 10.0;
 
+/// Quick answers beside long waits that are no accident.
+const QUICK_ANSWERS: usize = 3;
+
 /// What outbound calls that fail leave in the console.
 const DEPENDENCY_LINES: [&str; 8] = [
     "ConnectionRefusedError",
@@ -439,6 +442,12 @@ impl Scene<'_> {
                 number(before.value)
             ));
         }
+        if let Some(quick) = self.waits_beside_quick_answers() {
+            return open(format!(
+                "pressure on the CPU {} %, but {quick}: a lack of processor time slows all alike",
+                number(cpu.value)
+            ));
+        }
         match memory {
             Some(memory) if memory < QUIET && cpu.value >= CPU_BUSY => ruled_in(
                 format!(
@@ -450,6 +459,30 @@ impl Scene<'_> {
             ),
             _ => open(format!("pressure on the CPU {} %", number(cpu.value))),
         }
+    }
+
+    /// Some answers of a route within a hundredth of the time after which others gave up.
+    fn waits_beside_quick_answers(&self) -> Option<String> {
+        let samples = || self.bundle.trigger_samples().map(|(_, sample)| sample);
+        let given_up = samples().find(|sample| sample.gave_up())?;
+        let of_route = || samples().filter(|sample| sample.path() == given_up.path());
+        let limit = given_up.total_seconds?;
+        let quick = of_route()
+            .filter(|sample| !sample.status.is_none())
+            .filter(|sample| {
+                sample
+                    .total_seconds
+                    .is_some_and(|total| total <= limit / 100.0)
+            })
+            .count();
+        let left = of_route().filter(|sample| sample.gave_up()).count();
+        (quick >= QUICK_ANSWERS).then(|| {
+            let route = given_up.path();
+            format!(
+                "{quick} answers of {route} took less than {} while {left} gave up",
+                seconds(limit / 100.0)
+            )
+        })
     }
 
     fn dependency(&self) -> Decision {

@@ -6,6 +6,7 @@ use super::frame::{Frame, chart, elapsed, px};
 use super::scale::Scale;
 use crate::evidence::Bundle;
 use crate::evidence::snapshot::{PoolReport, SnapshotBody};
+use crate::redaction::redact;
 use crate::tables::LogTime;
 use crate::verdict::Verdict;
 
@@ -90,7 +91,10 @@ fn busy_spans(pools: &[(f64, &PoolReport)], pid: u32) -> Vec<(f64, f64, String)>
         };
         let until = pools.get(number + 1).map_or(*at, |(next, _)| *next);
         let from = worker.since_seconds.map_or(*at, |since| at - since);
-        let what = worker.request.clone().unwrap_or_else(|| "busy".to_owned());
+        let what = worker
+            .request
+            .as_deref()
+            .map_or_else(|| "busy".to_owned(), |request| redact(request).into_owned());
         spans.push((from, until, what));
     }
     spans

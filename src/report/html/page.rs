@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::sections;
 use super::style::STYLE;
 use crate::evidence::Bundle;
+use crate::redaction::redact;
 use crate::report::chart;
 use crate::verdict::{Outcome, Verdict};
 
@@ -62,7 +63,7 @@ fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
             p class="kicker" {
                 "Evidence " code { (verdict.bundle) }
                 @if let Some(variant) = &verdict.variant { ", variant " (variant) }
-                @if let Some(target) = manifest.and_then(|manifest| manifest.target.as_deref()) { ", target " (target) }
+                @if let Some(target) = manifest.and_then(|manifest| manifest.target.as_deref()) { ", target " (redact(target)) }
                 @if let (Some(start), Some(end)) = (verdict.window.start, verdict.window.end) {
                     ", load from " (start) " to " (end)
                 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use crate::evidence::Bundle;
 use crate::evidence::criteria::{Bearing, Kind};
+use crate::redaction::redact;
 use crate::verdict::{CriterionResult, Finding, KillCause, Quote, RivalResult, Ruling, Verdict};
 
 fn quotes(quotes: &[Quote]) -> Markup {
@@ -224,12 +225,14 @@ pub(super) fn unreadable(verdict: &Verdict) -> Markup {
 
 /// How to run it again.
 pub(super) fn again(verdict: &Verdict, bundle: &Bundle) -> Markup {
-    let played = bundle
+    let command = bundle
         .manifest
         .as_ref()
-        .and_then(|manifest| manifest.command.clone());
-    let played = played
-        .unwrap_or_else(|| format!("labrat trigger {} --url URL --out DIR", verdict.scenario));
+        .and_then(|manifest| manifest.command.as_deref());
+    let played = match command {
+        Some(command) => redact(command).into_owned(),
+        None => format!("labrat trigger {} --url URL --out DIR", verdict.scenario),
+    };
     let judged = format!(
         "labrat verdict {} --scenario {} --report DIR",
         verdict.bundle, verdict.scenario

@@ -60,10 +60,14 @@ pub(super) fn config(bundle: &Bundle, key: &str, slot: &str, changed: bool) -> M
         let why = format!("{key} is redacted so that its values cannot be compared");
         return Measured::nothing(why, threshold);
     }
-    let observed = format!("{key} {} -> {}", cut(old), cut(new));
+    // The values are quoted one by one: a secret in one of them must not blot out the other.
+    let observed = match old == new {
+        true => format!("{key} is the same before and after"),
+        false => format!("{key} differs before and after"),
+    };
     Measured::of((old != new) == changed, observed, threshold).quotes([
-        quote_file(&before.file, format!("{key} {}", cut(old))),
-        quote_file(&after.file, format!("{key} {}", cut(new))),
+        quote_file(&before.file, format!("{key}={}", cut(old))),
+        quote_file(&after.file, format!("{key}={}", cut(new))),
     ])
 }
 

@@ -13,5 +13,6 @@ mod published_layout;
 mod removed_files;
 mod repeated;
 mod reports;
+mod secrets;
 mod table_shapes;
 mod thresholds;

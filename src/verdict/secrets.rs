@@ -1,0 +1,49 @@
+//! Secrets that the evidence of others may hold do not pass into a verdict.
+//!
+//! Bundles of this project are redacted when they are written; exported runs need not be. Criteria
+//! compare the values as they are, and only then their words are blotted out.
+
+use super::outcome::{Quote, Verdict};
+use crate::redaction::redact;
+
+fn blot(text: &mut String) {
+    if let std::borrow::Cow::Owned(shown) = redact(text) {
+        *text = shown;
+    }
+}
+
+fn blot_quotes(quotes: &mut [Quote]) {
+    for quote in quotes {
+        blot(&mut quote.text);
+    }
+}
+
+/// The same verdict, with every text that comes from the evidence blotted out where it looks like
+/// a credential.
+pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
+    blot(&mut verdict.headline);
+    for result in &mut verdict.criteria {
+        blot(&mut result.observed);
+        blot_quotes(&mut result.quotes);
+    }
+    for rival in &mut verdict.rivals {
+        blot(&mut rival.because);
+        blot_quotes(&mut rival.quotes);
+    }
+    for worker in &mut verdict.killed_workers {
+        blot_quotes(&mut worker.quotes);
+    }
+    for promise in &mut verdict.promises {
+        blot(&mut promise.observed);
+    }
+    for missing in &mut verdict.missing {
+        missing.instead.iter_mut().for_each(blot);
+    }
+    for doubt in &mut verdict.doubts {
+        blot(&mut doubt.text);
+    }
+    for file in &mut verdict.unreadable {
+        blot(&mut file.reason);
+    }
+    verdict
+}
