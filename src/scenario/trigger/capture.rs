@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::preflight::worker_of;
 use crate::evidence::manifest::{PhaseKind, WorkersSeen};
@@ -14,14 +15,18 @@ use crate::load::{Client, Target};
 
 /// How long a snapshot waits. Not paced: after a burst it queues behind all that was abandoned.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Rounds of simultaneous requests in search of every worker.
-const MOST_ROUNDS: usize = 40;
-/// Rounds without a new worker after which a search of unknown extent ends.
+/// How long every worker is looked for. A worker that still holds an abandoned request answers when
+/// it has ended it, at most 15 s later in the labs.
+const SEARCH: Duration = Duration::from_secs(20);
+/// Rounds without a new worker after which a search of unknown extent ends, and after which it is
+/// asked anew which workers there are.
 const FRUITLESS_ROUNDS: usize = 6;
 /// The most requests of one round.
 const WIDEST_ROUND: usize = 128;
-/// Time for a worker that sleeps to be woken, after a round that brought nothing new.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The pause after a round that brought nothing new; it doubles each time, up to ...
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+/// ... this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a capture brought.
 #[derive(Debug, Default)]
@@ -172,25 +177,21 @@ impl Captured {
             .snapshots
             .iter()
             .find(|snapshot| snapshot.file.contains("diag-workers"))?;
-        let pids = pool_pids(&snapshot.body);
-        (!pids.is_empty()).then_some(pids)
+        pids_named(&snapshot.body)
     }
 
     /// Ask /diag/stats until every worker has answered. Several requests at a time, and more of
     /// them when they bring nothing new: the kernel hands connections to whichever worker is awake,
-    /// again and again.
+    /// again and again. A worker that still works on something else is waited for.
     async fn every_worker(&mut self, client: &Client, target: &Target, place: Place) {
-        let named = self.named_workers();
+        let mut named = self.named_workers();
         let few = named.as_ref().map_or(4, BTreeSet::len).clamp(2, 32);
         let mut found: BTreeMap<u32, Snapshot> = BTreeMap::new();
         let mut fruitless = 0;
-        for _ in 0..MOST_ROUNDS {
+        let deadline = Instant::now() + SEARCH;
+        while Instant::now() < deadline {
             let complete = match &named {
-                // A worker that was named may be gone by now.
-                Some(named) => {
-                    fruitless == 2 * FRUITLESS_ROUNDS
-                        || named.iter().all(|pid| found.contains_key(pid))
-                }
+                Some(named) => named.iter().all(|pid| found.contains_key(pid)),
                 None => fruitless == FRUITLESS_ROUNDS,
             };
             if complete {
@@ -209,13 +210,21 @@ impl Captured {
             }
             if found.len() > before {
                 fruitless = 0;
-            } else {
-                fruitless += 1;
-                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            fruitless += 1;
+            tokio::time::sleep((SHORTEST_PAUSE * (1 << fruitless.min(8))).min(LONGEST_PAUSE)).await;
+            if named.is_some() && fruitless == FRUITLESS_ROUNDS {
+                // A worker that was named may have been replaced since.
+                let look = look_at(client, target, "/diag/workers", place.phase, PATIENCE).await;
+                named = pids_named(&look.snapshot.body).or(named);
             }
         }
         self.workers = Some(WorkersSeen {
-            seen: count(found.len()),
+            seen: count(match &named {
+                Some(named) => found.keys().filter(|pid| named.contains(pid)).count(),
+                None => found.len(),
+            }),
             of: named.map(|named| count(named.len())),
         });
         for (pid, snapshot) in found {
@@ -257,6 +266,11 @@ async fn stats_round(
         }
     }
     outcome
+}
+
+fn pids_named(body: &[u8]) -> Option<BTreeSet<u32>> {
+    let pids = pool_pids(body);
+    (!pids.is_empty()).then_some(pids)
 }
 
 /// The pids in the answer of /diag/workers.

@@ -563,3 +563,37 @@ async fn an_application_without_a_view_of_the_pool_is_a_target_too() {
     assert_eq!(server.seen("/diag/workers").requests, 4);
     assert!(!out.join("baseline/diag-workers.json").exists());
 }
+
+#[tokio::test]
+async fn a_worker_that_was_replaced_is_not_waited_for() {
+    let server = target_double::start(|path, before| {
+        // Asked before the load and at baseline, the pool still names a worker that is gone.
+        (path == "/diag/workers" && before < 2).then(|| {
+            let body = format!(r#"{{"workers":[{{"pid":{}}},{{"pid":9999}}]}}"#, PIDS[0]);
+            Reply::Answer(200, body)
+        })
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let begun = std::time::Instant::now();
+    let run = labrat(&[
+        "trigger",
+        "intermittent-5xx",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.02",
+    ])
+    .await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let seen = manifest(&out).sampler.workers_seen[&PhaseKind::Baseline];
+    assert_eq!((seen.seen, seen.of), (2, Some(2)));
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "it waited for a worker that is gone"
+    );
+}
