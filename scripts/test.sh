@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Pass every test. Sets up what it needs; what the machine lacks for a check is named and the check
 # skipped. With CI=true a skipped check is a failure.
+#
+#   scripts/test.sh             everything
+#   scripts/test.sh NAME...     of the Rust tests only those whose name contains NAME
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
@@ -35,14 +38,18 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# need PROGRAM PACKAGE: make sure of a program, by apt-get where that is possible.
-need() {
-    if has "$1"; then return 0; fi
+# install PACKAGE: by apt-get, where that is possible.
+install() {
     if [[ $(id -u) == 0 ]] && has apt-get; then
-        say "installing $2"
-        apt-get install -qq -y "$2" >/dev/null 2>&1 ||
-            { apt-get update -qq && apt-get install -qq -y "$2"; } >/dev/null 2>&1 || true
+        say "installing $1"
+        apt-get install -qq -y "$1" >/dev/null 2>&1 ||
+            { apt-get update -qq && apt-get install -qq -y "$1"; } >/dev/null 2>&1 || true
     fi
+}
+
+# need PROGRAM: make sure of a program that a package of the same name holds.
+need() {
+    has "$1" || install "$1"
     has "$1"
 }
 
@@ -63,10 +70,8 @@ check_scripts() {
     esac
 }
 
-if [[ -x tests/oracle/setup.sh ]]; then
-    need virtualenv python3-venv || true
-    step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
-fi
+python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
 if cargo fmt --version >/dev/null 2>&1; then
     step "format" cargo fmt --check
 else
@@ -80,9 +85,9 @@ fi
 # The report is opened in a browser; its test says so where there is none.
 need chromium chromium || true
 step "tests build" cargo test --quiet --no-run
-step "tests" cargo test --quiet
+step "tests${*:+ named $*}" cargo test --quiet -- "$@"
 for tool in shellcheck shfmt; do
-    if need "$tool" "$tool"; then
+    if need "$tool"; then
         step "scripts: $tool" check_scripts "$tool"
     else
         skip "scripts: $tool" "$tool is missing: apt-get install $tool"
