@@ -26,7 +26,8 @@ fi
 tests/oracle/setup.sh
 labrat=$(scripts/build.sh)
 say "building the yardsticks"
-executables=$(cargo bench --quiet --no-run --message-format=json --bench bare --bench plain_axum |
+use_release_settings
+executables=$(cargo bench --quiet --no-run "${release_flags[@]}" --message-format=json --bench bare --bench plain_axum |
     python3 -c '
 import json, sys
 for line in sys.stdin:

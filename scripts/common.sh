@@ -39,3 +39,18 @@ find_labrat() {
     fi
     printf '%s\n' "$newest"
 }
+
+# How a release is built here: sets release_flags for cargo, RUSTFLAGS, and the folder of the result.
+# shellcheck disable=SC2034 # They are read by whoever sources this.
+use_release_settings() {
+    release_flags=()
+    release_folder=$root/target/release
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    if [[ $host == x86_64-unknown-linux-gnu ]]; then
+        # Static. The target has to be named, or the flag would apply to build scripts and macros.
+        release_flags=(--target "$host")
+        release_folder=$root/target/$host/release
+        export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+    fi
+}
