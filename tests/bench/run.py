@@ -80,6 +80,14 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [self.process.pid, *map(int, children)]
 
+    def cpu_seconds(self):
+        """Processor time that the pool has used so far, all threads of all its processes."""
+        spent = 0
+        for pid in self.processes():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                spent += int((task / "schedstat").read_text().split()[0])
+        return spent / 1e9
+
     def pss_kb(self):
         """Proportional set size of the whole pool, in kB."""
         total = 0
@@ -121,20 +129,25 @@ def start(name, workers, options, environment):
     return Server(commands(options)[name](workers, port), environment, port)
 
 
-def requests_per_second(port, connections, seconds):
-    """One run of wrk: requests a second and the errors that it saw."""
-    url = f"http://127.0.0.1:{port}/health"
+def load(server, connections, seconds):
+    """One run of wrk: requests a second, processor microseconds a request, and the errors."""
+    url = f"http://127.0.0.1:{server.port}/health"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url]
+    before = server.cpu_seconds()
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    spent = server.cpu_seconds() - before
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
+    count = int(re.search(r"(\d+) requests in", text).group(1))
     errors = re.search(r"Socket errors: (.*)", text)
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    return rate, [found.group(0) for found in (errors, refused) if found]
+    return rate, spent * 1e6 / count, [found.group(0) for found in (errors, refused) if found]
 
 
 def throughput(names, options, environment):
-    """Requests a second by server and number of connections, rounds interleaved."""
+    """Requests a second and processor microseconds a request, by server and number of connections,
+    rounds interleaved."""
     rates = {name: {connections: [] for connections in CONNECTIONS} for name in names}
+    costs = {name: {connections: [] for connections in CONNECTIONS} for name in names}
     errors = []
     servers = {name: start(name, 2, options, environment) for name in names}
     try:
@@ -145,14 +158,15 @@ def throughput(names, options, environment):
                 # Each round begins with another server, so that none always follows the same one.
                 shift = turn % len(names)
                 for name in names[shift:] + names[:shift]:
-                    rate, seen = requests_per_second(servers[name].port, connections, options.seconds)
+                    rate, cost, seen = load(servers[name], connections, options.seconds)
                     rates[name][connections].append(rate)
+                    costs[name][connections].append(cost)
                     errors += [f"{name} c={connections}: {error}" for error in seen]
             say(f"throughput of {', '.join(names)}: round {turn + 1} of {options.rounds}")
     finally:
         for server in servers.values():
             server.stop()
-    return rates, errors
+    return rates, costs, errors
 
 
 def starts(options, environment):
@@ -229,6 +243,7 @@ def number(value):
 
 
 def cell(values):
+    """The median and the range."""
     return f"{number(values['median'])} ({number(values['least'])} to {number(values['most'])})"
 
 
@@ -258,6 +273,10 @@ def markdown(results):
     for connections in map(str, CONNECTIONS):
         title = f"`/health`, keep-alive, 2 async workers, {connections} connections: requests/s (yardstick: axum)"
         row(title, concurrent["labrat async"][connections], None, concurrent["axum"][connections])
+    sync_cost, async_cost = results["sync_cpu_us"], results["async_cpu_us"]
+    title = "the same, 8 connections: processor time a request, µs"
+    row(f"close, {title}", *(sync_cost[name]["8"] for name in ("labrat", "gunicorn", "bare")), True)
+    row(f"keep-alive, {title}", async_cost["labrat async"]["8"], None, async_cost["axum"]["8"])
     first, memory = results["first_200_ms"], results["idle_pss_mb"]
     row("exec to first 200, 4 workers: ms", first["labrat"], first["gunicorn"], None, True)
     row("PSS of an idle arbiter and 4 workers: MB", memory["labrat"], memory["gunicorn"], None, True)
@@ -295,8 +314,8 @@ def main():
             "PATH": os.environ["PATH"], "HOME": folder, "XDG_RUNTIME_DIR": folder,
             "PYTHONPATH": options.app, "PYTHONDONTWRITEBYTECODE": "1",
         }
-        sync, sync_errors = throughput(["labrat", "bare", "gunicorn"], options, environment)
-        concurrent, async_errors = throughput(["labrat async", "axum"], options, environment)
+        sync, sync_cost, sync_errors = throughput(["labrat", "bare", "gunicorn"], options, environment)
+        concurrent, async_cost, async_errors = throughput(["labrat async", "axum"], options, environment)
         first = starts(options, environment)
         memory = idle_memory(options, environment)
 
@@ -309,6 +328,8 @@ def main():
         "seconds": options.seconds,
         "sync": table(sync),
         "async": table(concurrent),
+        "sync_cpu_us": table(sync_cost),
+        "async_cpu_us": table(async_cost),
         "first_200_ms": {name: summary(found) for name, found in first.items()},
         "idle_pss_mb": {name: summary(found) for name, found in memory.items()},
         "errors": sync_errors + async_errors,
