@@ -39,7 +39,10 @@ impl LogTime {
 
     /// This moment moved by so many seconds; unchanged where that leaves the calendar.
     pub fn plus_seconds(self, seconds: f64) -> LogTime {
-        let moved = self.0.as_nanosecond() + (seconds * 1e9) as i128;
+        let moved = self
+            .0
+            .as_nanosecond()
+            .saturating_add((seconds * 1e9) as i128);
         Timestamp::from_nanosecond(moved).map_or(self, LogTime::new)
     }
 }

@@ -72,6 +72,17 @@ fn files(bundle: &Bundle, found: &mut Vec<Doubt>) {
             format!("changed after the manifest was written: {altered}"),
         );
     }
+    let is_broken =
+        |state: &FileState| matches!(state, FileState::Empty | FileState::Unreadable { .. });
+    let manifest = bundle
+        .files
+        .iter()
+        .find(|file| file.path == "manifest.json");
+    if manifest.is_some_and(|file| is_broken(&file.state)) {
+        let text =
+            "the manifest is there and cannot be read, so that nothing can be compared with it";
+        add(found, DoubtKind::Altered, text.to_owned());
+    }
     let gone = paths(&|file| file.state == FileState::Missing);
     if !gone.is_empty() {
         add(

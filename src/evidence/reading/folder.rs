@@ -275,9 +275,14 @@ impl<'r> Reader<'r> {
             })?;
         let mut samples: Vec<Sample> = Vec::new();
         let mut first_fault = None;
-        for row in reader.deserialize() {
+        for row in reader.deserialize::<Sample>() {
             match row {
-                Ok(sample) => samples.push(sample),
+                Ok(sample) if has_durations(&sample) => samples.push(sample),
+                Ok(sample) => {
+                    let index = sample.index;
+                    first_fault
+                        .get_or_insert(format!("request {index}: a duration is no duration"));
+                }
                 Err(error) => {
                     first_fault.get_or_insert(error.to_string());
                 }
@@ -406,6 +411,18 @@ impl<'r> Reader<'r> {
             || bundle.platform.is_readable();
         something.then_some(bundle)
     }
+}
+
+/// True if every duration that is there is a number of seconds, zero or more.
+fn has_durations(sample: &Sample) -> bool {
+    [
+        sample.ttfb_seconds,
+        sample.total_seconds,
+        sample.client_limit_seconds,
+    ]
+    .into_iter()
+    .flatten()
+    .all(|seconds| seconds.is_finite() && seconds >= 0.0)
 }
 
 /// Published response files do not say how long the client was willing to wait. Where at least two

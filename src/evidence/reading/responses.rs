@@ -95,7 +95,7 @@ fn parse_row(line: &str, route: &str) -> Option<Sample> {
     let index = fields.next()?.parse().ok()?;
     let status: Status = fields.next()?.parse().ok()?;
     let seconds: f64 = fields.next()?.parse().ok()?;
-    if fields.next().is_some() || !seconds.is_finite() {
+    if fields.next().is_some() || !seconds.is_finite() || seconds < 0.0 {
         return None;
     }
     Some(sample(index, route, status, Some(seconds), None))

@@ -6,7 +6,7 @@ use crate::evidence::bundle::{HttpEvent, SampleSet};
 use crate::evidence::criteria::Statuses;
 use crate::evidence::sample::Sample;
 use crate::verdict::text::{count, number, percent, quote_http, quote_sample};
-use crate::verdict::window::{Window, rows_within, trigger_window};
+use crate::verdict::window::{rows_within, trigger_window};
 
 type Row<'b> = (&'b SampleSet, &'b Sample);
 
@@ -75,24 +75,20 @@ pub(super) fn status_share(
         .quotes(exception.or(example))
 }
 
-/// Rows of the table that this asks about: those of the load, or, for a route that no sample
-/// covers, every row of it.
-fn rows<'b>(bundle: &'b Bundle, route: Option<&str>) -> Vec<&'b HttpEvent> {
+/// Rows of the table that this asks about, and whether each counts: of a route that no sample
+/// covers, such as a deployment's, every row; else only those of the load.
+fn rows<'b>(bundle: &'b Bundle, route: Option<&str>) -> Vec<(&'b HttpEvent, bool)> {
+    let window = trigger_window(bundle);
+    let rows = bundle.http.rows.iter();
     match route {
-        Some(route) => bundle
-            .http
-            .rows
-            .iter()
+        Some(route) => rows
             .filter(|event| &*event.route == route)
+            .map(|event| (event, true))
             .collect(),
-        None => {
-            let all = Window {
-                start: None,
-                end: None,
-                known_by: "",
-            };
-            rows_within(bundle, &all).collect()
-        }
+        None => rows
+            .filter(|event| !event.is_deployment_site())
+            .map(|event| (event, window.contains(event.time)))
+            .collect(),
     }
 }
 
@@ -104,44 +100,53 @@ pub(super) fn status_count(
 ) -> Measured {
     let threshold = format!("at least {wanted} with {}", statuses_text(statuses));
     let sampled = samples(bundle, route);
-    let logged = rows(bundle, route);
     let has_table = bundle.http.is_readable();
     if sampled.is_empty() && !has_table {
         return Measured::nothing("neither samples nor an HTTP table", threshold);
     }
-    let in_samples = sampled
+    let in_samples: Vec<&Row<'_>> = sampled
         .iter()
-        .filter(|(_, sample)| !sample.status.is_none() && statuses.contains(sample.status.code()));
-    let in_table = logged
+        .filter(|(_, sample)| !sample.status.is_none() && statuses.contains(sample.status.code()))
+        .collect();
+    let logged = rows(bundle, route);
+    let meant = |event: &HttpEvent| event.status.is_some_and(|status| statuses.contains(status));
+    let in_table: Vec<&HttpEvent> = logged
         .iter()
-        .filter(|event| event.status.is_some_and(|status| statuses.contains(status)));
-    let (samples_found, table_found) = (in_samples.clone().count(), in_table.clone().count());
+        .filter(|(event, counts)| *counts && meant(event))
+        .map(|(event, _)| *event)
+        .collect();
+    let outside = logged
+        .iter()
+        .filter(|(event, counts)| !counts && meant(event))
+        .count();
     let mut parts = Vec::new();
     if !sampled.is_empty() {
         parts.push(format!(
-            "{samples_found} in {}",
+            "{} in {}",
+            in_samples.len(),
             count(sampled.len(), "sample")
         ));
     }
     if has_table {
         parts.push(format!(
-            "{table_found} in {} of the HTTP table",
+            "{} in {} of the HTTP table",
+            in_table.len(),
             count(logged.len(), "row")
         ));
     }
-    let quotes = in_samples
+    if outside > 0 {
+        parts.push(format!("{} outside the load", number(outside as f64)));
+    }
+    let file = bundle.http.file.as_deref();
+    let sample_quotes = in_samples
+        .iter()
         .take(2)
-        .map(|(set, sample)| quote_sample(set, sample))
-        .chain(
-            in_table
-                .take(2)
-                .map(|event| quote_http(bundle.http.file.as_deref(), event)),
-        );
-    let most = samples_found.max(table_found);
-    let measured = Measured::of(most >= wanted as usize, parts.join(", "), threshold);
-    measured
+        .map(|(set, sample)| quote_sample(set, sample));
+    let row_quotes = in_table.iter().take(2).map(|event| quote_http(file, event));
+    let most = in_samples.len().max(in_table.len());
+    Measured::of(most >= wanted as usize, parts.join(", "), threshold)
         .value(most as f64)
-        .quotes(quotes.collect::<Vec<_>>())
+        .quotes(sample_quotes.chain(row_quotes))
 }
 
 /// Clients of a route that gave up, of how many; and rows with 499 that were needed to know.

@@ -1,5 +1,6 @@
 //! The judge: tables, evidence, verdicts and reports, from bundles that the tests build.
 
+mod any_bytes;
 mod browser;
 mod builder;
 mod command_line;

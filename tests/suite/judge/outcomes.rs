@@ -136,3 +136,21 @@ fn a_competing_explanation_that_is_ruled_in_forbids_reproduced() {
         verdict.headline
     );
 }
+
+#[test]
+fn a_5xx_of_another_day_does_not_keep_the_names_promise() {
+    let (slow, fast) = incidents::saturation_samples(6);
+    let mut rows = incidents::rows_of(&slow);
+    rows.extend(incidents::rows_of(&fast));
+    rows.push(incidents::http_row(-90_000.0, "/fast", 502, 3));
+    let verdict = incidents::intermittent_5xx().table("http", &rows).judge();
+    let promise = verdict.promises.first().unwrap();
+    assert_eq!(promise.finding, Finding::NotMet);
+    assert_eq!(
+        promise.observed,
+        "0 in 30 samples, 0 in 31 rows of the HTTP table, 1 outside the load"
+    );
+    rows.push(incidents::http_row(60.0, "/fast", 502, 3));
+    let verdict = incidents::intermittent_5xx().table("http", &rows).judge();
+    assert_eq!(verdict.promises.first().unwrap().finding, Finding::Met);
+}

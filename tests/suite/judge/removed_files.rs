@@ -178,6 +178,28 @@ fn a_bundle_without_its_manifest_is_judged_by_what_is_left() {
 }
 
 #[test]
+fn a_manifest_that_cannot_be_read_forbids_reproduced() {
+    for content in ["", "{\"schema_version\": 1, \"scen"] {
+        let symptom = incidents::memory_pressure();
+        let folder = symptom.folder();
+        std::fs::write(folder.path().join("manifest.json"), content).unwrap();
+        let bundle = labrat::evidence::read(folder.path()).unwrap();
+        let verdict = labrat::verdict::judge(symptom.rules(), &bundle);
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Inconclusive,
+            "{}",
+            verdict.headline
+        );
+        assert!(
+            verdict
+                .headline
+                .contains("the manifest is there and cannot be read")
+        );
+    }
+}
+
+#[test]
 fn an_altered_file_forbids_reproduced() {
     let symptom = incidents::memory_pressure();
     let folder = symptom.folder();
