@@ -1,5 +1,6 @@
 //! The load engine, the catalogue, the trigger and the recorder.
 
+mod actions;
 mod broken_off;
 mod catalogue;
 mod estimate;
@@ -9,6 +10,7 @@ mod platform;
 mod program;
 mod recorder;
 mod saturation;
+mod secrets;
 mod server;
 mod target;
 mod target_double;

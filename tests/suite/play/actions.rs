@@ -1,0 +1,155 @@
+//! What a trigger does where the platform must act.
+
+use labrat::evidence::manifest::{Completion, EventKind};
+use labrat::evidence::read;
+use tempfile::tempdir;
+
+use super::program::{labrat, manifest};
+use super::server::Reply;
+use super::target_double::{self, PIDS, usual};
+
+const NO_SPECIAL: fn(&str, usize) -> Option<Reply> = |_, _| None;
+
+#[tokio::test]
+async fn startup_failed_begins_with_a_target_that_is_down_and_ends_with_its_recovery() {
+    // The first question before the load, three probes, two probes after the fix: all in vain.
+    let server = target_double::start(|path, before| match (path, before) {
+        ("/health", 0..=5) => Some(Reply::Answer(503, ":( Application Error".into())),
+        _ => None,
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let run = labrat(&[
+        "trigger",
+        "startup-failed",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.02",
+        "--assume-done",
+        "--command-before",
+        "labrat serve wrong_module:app",
+        "--command-after",
+        "labrat serve app:app",
+    ])
+    .await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(
+        run.err.contains("do this now: Change the startup command"),
+        "{}",
+        run.err
+    );
+    let manifest = manifest(&out);
+    assert_eq!(manifest.events[0].kind, EventKind::CommandChanged);
+    let read = read(&out).unwrap();
+    let statuses = |wanted: &str| -> Vec<u16> {
+        let set = read.samples.iter().find(|set| set.phase == wanted).unwrap();
+        set.samples
+            .iter()
+            .map(|sample| sample.status.code())
+            .collect()
+    };
+    assert_eq!(statuses("broken"), [503, 503, 503]);
+    assert_eq!(statuses("recovery"), [503, 503, 200]);
+    assert!(out.join("baseline/startup-command.txt").exists());
+    assert!(out.join("post/startup-command.txt").exists());
+    assert!(
+        out.join(format!("post/diag-stats-{}.json", PIDS[0]))
+            .exists()
+    );
+}
+
+#[tokio::test]
+async fn an_action_that_nobody_confirms_ends_the_run_and_says_how_to_go_on() {
+    let server = target_double::start(|path, _| {
+        (path == "/health").then(|| Reply::Answer(503, String::new()))
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let run = labrat(&[
+        "trigger",
+        "startup-failed",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.01",
+    ])
+    .await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("--assume-done"), "{}", run.err);
+    assert!(matches!(
+        manifest(&out).completion,
+        Completion::CutShort { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_swap_is_seen_by_the_process_that_answers() {
+    let production = target_double::start(|path, before| {
+        // The first two are asked before the load: the check and every worker of the baseline.
+        let start = match (path, before) {
+            ("/diag/stats", 12..) => "2026-02-02T00:00:00+00:00",
+            _ => "2026-01-01T00:00:00+00:00",
+        };
+        Some(usual(path, PIDS[before % 2], start))
+    })
+    .await;
+    let staging = target_double::start(NO_SPECIAL).await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let (url, slot_url) = (production.url(), staging.url());
+    let run = labrat(&[
+        "trigger",
+        "slot-swap-drift",
+        "--url",
+        &url,
+        "--slot-url",
+        &slot_url,
+        "--out",
+        out.to_str().unwrap(),
+        "--pace",
+        "0.02",
+        "--not-sticky",
+        "DB_CONNECTION_STRING",
+    ])
+    .await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(
+        run.err
+            .contains("do this now: Swap staging into production"),
+        "{}",
+        run.err
+    );
+    let manifest = manifest(&out);
+    assert_eq!(manifest.events.len(), 1);
+    assert_eq!(manifest.events[0].kind, EventKind::Swap);
+    assert_eq!(manifest.events[0].succeeded, Some(true));
+    assert_eq!(manifest.topology.settings[0].sticky, Some(false));
+    for file in [
+        "baseline/config-production.json",
+        "baseline/config-staging.json",
+        "post/config-production.json",
+        "post/diag-slots-production.json",
+        "trigger/samples-swap.csv",
+        "trigger/samples-after.csv",
+    ] {
+        assert!(out.join(file).exists(), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_swap_without_the_second_slots_url_is_refused() {
+    let server = target_double::start(NO_SPECIAL).await;
+    let url = server.url();
+    let run = labrat(&["trigger", "slot-swap-drift", "--url", &url]).await;
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("--slot-url"), "{}", run.err);
+}
