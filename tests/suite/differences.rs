@@ -34,6 +34,12 @@ impl Difference {
         ))
     }
 
+    /// Check that what the entry says holds.
+    pub fn holds(&self, seen: bool) {
+        let same = crate::harness::peer() == crate::harness::Kind::Gunicorn;
+        assert!(seen || same, "{}: is not as the table says", self.subject);
+    }
+
     /// Remove the lines that only labrat writes; how many there were.
     pub fn strip(&self, lines: &mut Vec<String>) -> usize {
         let before = lines.len();
@@ -41,6 +47,27 @@ impl Difference {
         before - lines.len()
     }
 }
+
+/// Gunicorn's arbiter stumbles when several workers fail to boot.
+pub const BOOT_FAILURE: Difference = Difference {
+    subject: "A failed boot of several workers",
+    gunicorn: "mostly a traceback of `HaltServer` and exit code 1",
+    labrat: "always `Shutting down: Master`, `Reason: ...` and exit code 3 or 4, as with one worker",
+    reason: "which of the two happens to Gunicorn is a race, and the lab's lines and codes are \
+             those of the good case",
+    outcome: None,
+    extra: &[],
+};
+
+/// labrat has one application.
+pub const BARE_DEFAULT: Difference = Difference {
+    subject: "No `MODULE:APP`",
+    gunicorn: "`Error: No application module specified.`, exit code 1",
+    labrat: "runs the lab application",
+    reason: "it is the only one there is",
+    outcome: None,
+    extra: &[],
+};
 
 /// labrat says who killed a worker.
 pub const KILL_ATTRIBUTION: Difference = Difference {

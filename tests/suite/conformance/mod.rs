@@ -3,8 +3,14 @@
 //!
 //! What is allowed to differ stands in [`crate::differences`] and nowhere else.
 
+mod access_log;
 mod arbiter_signals;
+mod binds;
+mod boot;
 mod contract;
+mod distribution;
+mod gthread;
 mod malformed;
+mod saturation;
 mod timeout;
 mod worker_signals;

@@ -122,7 +122,7 @@ fn a_timeout_of_zero_kills_nobody_and_a_busy_gthread_worker_is_not_silent() {
     let _turn = quiet();
     let run = |kind| {
         let patient = Launch::new(kind, "--workers 1 --timeout 0").start().ready();
-        let threads = Launch::new(kind, "--workers 1 --threads 2 --timeout 1")
+        let threads = Launch::new(kind, "--workers 1 --threads 2 --timeout 2")
             .start()
             .ready();
         let first = patient.in_flight("/slow?seconds=3.5");

@@ -203,9 +203,9 @@ pub fn exchange(address: &Address, bytes: &[u8], within: Duration) -> Exchange {
     }
 }
 
-/// A request as curl would write it.
+/// A request of a client that wants one answer and the end.
 pub fn request(method: &str, target: &str) -> Vec<u8> {
-    format!("{method} {target} HTTP/1.1\r\nHost: lab\r\nAccept: */*\r\n\r\n").into_bytes()
+    format!("{method} {target} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
 /// GET, patiently.
