@@ -34,6 +34,12 @@ impl Difference {
         ))
     }
 
+    /// The line with the program's name as Gunicorn would write it.
+    pub fn undo(&self, line: &str) -> String {
+        line.replace("labrat serve", "gunicorn")
+            .replace("labrat:", "gunicorn:")
+    }
+
     /// Check that what the entry says holds.
     pub fn holds(&self, seen: bool) {
         let same = crate::harness::peer() == crate::harness::Kind::Gunicorn;
@@ -57,6 +63,22 @@ pub const BOOT_FAILURE: Difference = Difference {
              those of the good case",
     outcome: None,
     extra: &[],
+};
+
+/// The program is not called Gunicorn.
+pub const PROGRAM_NAME: Difference = Difference {
+    subject: "The program's name in its own messages",
+    gunicorn: "`Starting gunicorn 25.3.0`, `usage: gunicorn ...`, `gunicorn: error: ...`",
+    labrat: "`Starting gunicorn-compatible labrat X.Y.Z`, `usage: labrat serve ...`, \
+             `labrat: error: ...`",
+    reason: "nobody shall be deceived about what runs; console queries for `Starting gunicorn` \
+             still match",
+    outcome: None,
+    extra: &[
+        "Starting gunicorn-compatible labrat",
+        "labrat: error:",
+        "usage: labrat serve",
+    ],
 };
 
 /// labrat has one application.

@@ -114,10 +114,12 @@ fn normal(kind: Kind, ended: &Ended) -> (Option<i32>, String, Vec<String>) {
         for line in lines {
             let line = match kind {
                 Kind::Gunicorn => line,
-                Kind::Labrat => line.replace("labrat serve", "gunicorn"),
+                Kind::Labrat => differences::PROGRAM_NAME.undo(&line),
             };
-            // How many words stand in a usage line, or which classes a program knows, is not
-            // what a start is judged by.
+            // What Gunicorn adds about its search for a class is Python's.
+            if line.starts_with("[Traceback") || line.starts_with("ImportError:") || line == "]" {
+                continue;
+            }
             let line = match line.split_once("invalid or not found") {
                 Some((start, _)) => format!("{start}invalid or not found"),
                 None => line,
@@ -320,11 +322,13 @@ fn settings_come_from_the_same_places_in_the_same_order() {
     let (expected, actual) = both(run);
     let mut wrong = Vec::new();
     for ((told, expected), actual) in PRECEDENCE.iter().zip(&expected).zip(&actual) {
-        assert!(
-            expected.1.len() > 90,
-            "{told:?}: Gunicorn printed {expected:?}"
-        );
-        assert!(actual.1.len() > 20, "{told:?}: labrat printed {actual:?}");
+        if expected.0 == Some(0) {
+            assert!(
+                expected.1.len() > 90,
+                "{told:?}: Gunicorn printed {expected:?}"
+            );
+            assert!(actual.1.len() > 20, "{told:?}: labrat printed {actual:?}");
+        }
         if expected.0 != actual.0 {
             wrong.push(format!(
                 "{told:?}: exit codes {:?} and {:?}",

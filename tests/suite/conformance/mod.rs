@@ -11,6 +11,8 @@ mod contract;
 mod distribution;
 mod gthread;
 mod malformed;
+mod memory;
+mod phrases;
 mod saturation;
 mod timeout;
 mod worker_signals;

@@ -146,13 +146,14 @@ pub fn per_process(lines: &[Line]) -> BTreeMap<String, Vec<String>> {
             entry.level,
             roles.anonymous(&entry.message)
         ));
-        own.extend(
-            entry
-                .tail
-                .iter()
-                .filter(|line| !is_frame(line))
-                .map(|line| roles.anonymous(line)),
-        );
+        let before = own.len();
+        for line in &entry.tail {
+            if is_link_of_a_chain(line) && own.len() > before {
+                own.pop();
+            } else if !is_frame(line) {
+                own.push(roles.anonymous(line));
+            }
+        }
     }
     said
 }
@@ -162,7 +163,12 @@ fn is_frame(line: &str) -> bool {
     line.is_empty()
         || line.starts_with(' ')
         || line.starts_with("Traceback (most recent call last):")
-        || line.starts_with("During handling of the above exception")
+        || is_link_of_a_chain(line)
+}
+
+/// Whether a line joins two tracebacks: the exception before it was only the cause.
+fn is_link_of_a_chain(line: &str) -> bool {
+    line.starts_with("During handling of the above exception")
         || line.starts_with("The above exception was the direct cause")
 }
 

@@ -22,7 +22,9 @@ pub use console::{Entry, Roles, entries, per_process, without_control_socket};
 pub use launch::{Ended, Launch};
 pub use lines::{Line, Stream};
 pub use oracle::{Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless};
-pub use process::{children, descriptors, exists, processor_seconds, resident_kilobytes, state};
+pub use process::{
+    children, descriptors, exists, processor_seconds, resident_kilobytes, state, status_kilobytes,
+};
 pub use queue::accept_queue;
 pub use response::Response;
 pub use server::Server;

@@ -161,6 +161,19 @@ impl Server {
         self
     }
 
+    /// Wait until one worker lives and answers; its pid.
+    pub fn ready_worker(&self) -> u32 {
+        let answering = poll(PATIENCE, || {
+            let stats = self.get("/diag/stats").response()?.json()?;
+            let pid = u32::try_from(stats["pid"].as_u64()?).ok()?;
+            exists(pid).then_some(pid)
+        });
+        match answering {
+            Some(pid) => pid,
+            None => self.fail("no worker answers"),
+        }
+    }
+
     /// Wait until it answers.
     pub fn ready(self) -> Self {
         if self.get("/health").status() != Some(200) {
