@@ -10,8 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::{
-    Address, Connection, Exchange, Kind, Launch, PATIENCE, Server, children, descriptors,
-    exchange, exists, poll, quiet, request, state,
+    Address, Connection, Exchange, Kind, Launch, PATIENCE, Server, children, descriptors, exchange,
+    exists, poll, quiet, request, state,
 };
 
 /// Workers at the beginning and, by TTIN and TTOU, within these bounds in between.
@@ -22,7 +22,9 @@ const MOST: usize = 6;
 /// How long, in seconds: `LABRAT_CHAOS_SECONDS`, else a minute in CI and a moment elsewhere.
 fn duration() -> Duration {
     let ci = std::env::var("CI").as_deref() == Ok("true");
-    let told = std::env::var("LABRAT_CHAOS_SECONDS").ok().and_then(|text| text.parse().ok());
+    let told = std::env::var("LABRAT_CHAOS_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     Duration::from_secs(told.unwrap_or(if ci { 60 } else { 10 }))
 }
 
@@ -30,7 +32,8 @@ fn duration() -> Duration {
 /// kernel's, so the same seed gives the same blows, not the same moment for each.
 fn seed() -> u64 {
     let told = std::env::var("LABRAT_CHAOS_SEED").ok();
-    told.and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
+    told.and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..))
 }
 
 /// What happened to the clients.
@@ -111,10 +114,15 @@ fn client(address: &Address, random: &mut fastrand::Rng, tally: &Tally) -> Optio
 fn blow(server: &Server, random: &mut fastrand::Rng, wanted: &mut usize) {
     // A worker may be gone by the time the signal is sent: that is chaos, too.
     let hit = |pid: u32, signal| {
-        let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), signal);
+        let _ = kill(
+            Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
+            signal,
+        );
     };
-    let workers: Vec<u32> =
-        children(server.arbiter()).into_iter().filter(|pid| exists(*pid)).collect();
+    let workers: Vec<u32> = children(server.arbiter())
+        .into_iter()
+        .filter(|pid| exists(*pid))
+        .collect();
     let victim = random.choice(&workers).copied();
     match (random.u8(0..10), victim) {
         (0, _) => server.signal(Signal::SIGHUP),
@@ -151,8 +159,10 @@ fn settle(server: &Server, wanted: usize) -> Vec<u32> {
     match settled {
         Some(pids) => pids,
         None => {
-            let found: Vec<_> =
-                children(server.arbiter()).into_iter().map(|pid| (pid, state(pid))).collect();
+            let found: Vec<_> = children(server.arbiter())
+                .into_iter()
+                .map(|pid| (pid, state(pid)))
+                .collect();
             server.fail(&format!("{wanted} workers are wanted, there are {found:?}"))
         }
     }
@@ -201,9 +211,15 @@ fn a_pool_survives_whatever_is_done_to_it() {
             std::thread::sleep(Duration::from_millis(random.u64(20..200)));
         }
         over.store(true, Ordering::Relaxed);
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect()
     });
-    eprintln!("{tally:?}, {} workers booted, {wanted} wanted", server.booted().len());
+    eprintln!(
+        "{tally:?}, {} workers booted, {wanted} wanted",
+        server.booted().len()
+    );
 
     let workers = settle(&server, wanted);
     let mut hung = workers.iter().filter(|pid| state(**pid) == Some('T'));
@@ -211,8 +227,14 @@ fn a_pool_survives_whatever_is_done_to_it() {
     for _ in 0..20 {
         assert_eq!(server.get("/health").status(), Some(200), "seed {seed}");
     }
-    assert!(torn.is_empty(), "seed {seed}: answers lost half-way: {torn:#?}");
-    assert!(tally.answered.load(Ordering::Relaxed) > 20, "seed {seed}: {tally:?}");
+    assert!(
+        torn.is_empty(),
+        "seed {seed}: answers lost half-way: {torn:#?}"
+    );
+    assert!(
+        tally.answered.load(Ordering::Relaxed) > 20,
+        "seed {seed}: {tally:?}"
+    );
 
     // Put the number of workers back, so that the arbiter's descriptors can be compared.
     while wanted > WORKERS {
@@ -225,7 +247,11 @@ fn a_pool_survives_whatever_is_done_to_it() {
         wanted += 1;
         settle(&server, wanted);
     }
-    assert_eq!(descriptors(server.arbiter()), arbiter_before, "seed {seed}: the arbiter's");
+    assert_eq!(
+        descriptors(server.arbiter()),
+        arbiter_before,
+        "seed {seed}: the arbiter's"
+    );
     server.signal(Signal::SIGHUP);
     server.wait_for("Hang up");
     let fresh = poll(PATIENCE, || {
@@ -233,7 +259,14 @@ fn a_pool_survives_whatever_is_done_to_it() {
         let new = pids.len() == WORKERS && pids.iter().all(|pid| !workers.contains(pid));
         new.then_some(pids)
     });
-    let counts: Vec<_> = fresh.unwrap_or_default().into_iter().map(descriptors).collect();
+    let counts: Vec<_> = fresh
+        .unwrap_or_default()
+        .into_iter()
+        .map(descriptors)
+        .collect();
     let few = descriptors(server.arbiter()).map(|count| count + 8);
-    assert!(counts.iter().all(|count| *count <= few), "seed {seed}: {counts:?}, {few:?}");
+    assert!(
+        counts.iter().all(|count| *count <= few),
+        "seed {seed}: {counts:?}, {few:?}"
+    );
 }

@@ -1,10 +1,14 @@
 //! Where labrat differs from Gunicorn on purpose: one table, which the README shows. A case may
 //! allow a difference only by naming its entry here.
 
+use crate::harness::{Kind, peer};
+
 /// One deliberate difference.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is about, for headings and messages.
+    /// The name of its constant, by which cases refer to it.
+    pub name: &'static str,
+    /// What it is about, for the README and for messages.
     pub subject: &'static str,
     /// What Gunicorn 25.3.0 does.
     pub gunicorn: &'static str,
@@ -12,38 +16,18 @@ pub struct Difference {
     pub labrat: &'static str,
     /// Why.
     pub reason: &'static str,
-    /// Where the outcome is one word, Gunicorn's and labrat's, so that cases can check both.
-    pub outcome: Option<(&'static str, &'static str)>,
-    /// Where labrat writes further lines: words in them.
+    /// Where labrat writes lines that Gunicorn does not: words in them.
     pub extra: &'static [&'static str],
 }
 
 impl Difference {
-    /// Check that both behave as the entry says: a difference that has gone must leave the table.
-    pub fn check(&self, gunicorn: String, labrat: String) -> Result<(), String> {
-        let found = (gunicorn.as_str(), labrat.as_str());
-        let Some(expected) = self.outcome else {
-            return Err(format!("{}: has no outcome to compare", self.subject));
-        };
-        if found == expected || crate::harness::peer() == crate::harness::Kind::Gunicorn {
-            return Ok(());
-        }
-        Err(format!(
-            "{}: expected {expected:?}, found {found:?}",
-            self.subject
-        ))
-    }
-
-    /// The line with the program's name as Gunicorn would write it.
-    pub fn undo(&self, line: &str) -> String {
-        line.replace("labrat serve", "gunicorn")
-            .replace("labrat:", "gunicorn:")
-    }
-
-    /// Check that what the entry says holds.
+    /// Check that what the entry says holds: a difference that has gone must leave the table.
     pub fn holds(&self, seen: bool) {
-        let same = crate::harness::peer() == crate::harness::Kind::Gunicorn;
-        assert!(seen || same, "{}: is not as the table says", self.subject);
+        assert!(
+            seen || peer() == Kind::Gunicorn,
+            "{}: it is not as the table of differences says",
+            self.subject
+        );
     }
 
     /// Remove the lines that only labrat writes; how many there were.
@@ -54,63 +38,158 @@ impl Difference {
     }
 }
 
-/// Gunicorn's arbiter stumbles when several workers fail to boot.
-pub const BOOT_FAILURE: Difference = Difference {
-    subject: "A failed boot of several workers",
-    gunicorn: "mostly a traceback of `HaltServer` and exit code 1",
-    labrat: "always `Shutting down: Master`, `Reason: ...` and exit code 3 or 4, as with one worker",
-    reason: "which of the two happens to Gunicorn is a race, and the lab's lines and codes are \
-             those of the good case",
-    outcome: None,
-    extra: &[],
-};
+macro_rules! differences {
+    ($($name:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+        $(
+            pub const $name: Difference = Difference {
+                name: stringify!($name),
+                $($field: $value),*
+            };
+        )*
 
-/// The program is not called Gunicorn.
-pub const PROGRAM_NAME: Difference = Difference {
-    subject: "The program's name in its own messages",
-    gunicorn: "`Starting gunicorn 25.3.0`, `usage: gunicorn ...`, `gunicorn: error: ...`",
-    labrat: "`Starting gunicorn-compatible labrat X.Y.Z`, `usage: labrat serve ...`, \
-             `labrat: error: ...`",
-    reason: "nobody shall be deceived about what runs; console queries for `Starting gunicorn` \
-             still match",
-    outcome: None,
-    extra: &[
-        "Starting gunicorn-compatible labrat",
-        "labrat: error:",
-        "usage: labrat serve",
-    ],
-};
+        /// Every entry, in the README's order.
+        pub const ALL: &[Difference] = &[$($name),*];
+    };
+}
 
-/// labrat has one application.
-pub const BARE_DEFAULT: Difference = Difference {
-    subject: "No `MODULE:APP`",
-    gunicorn: "`Error: No application module specified.`, exit code 1",
-    labrat: "runs the lab application",
-    reason: "it is the only one there is",
-    outcome: None,
-    extra: &[],
-};
+differences! {
+    PROGRAM_NAME {
+        subject: "The program's name in its own messages",
+        gunicorn: "`Starting gunicorn 25.3.0`, `usage: gunicorn ...`, `gunicorn: error: ...`",
+        labrat: "`Starting gunicorn-compatible labrat X.Y.Z`, `usage: labrat serve ...`, \
+                 `labrat: error: ...`",
+        reason: "nobody shall be deceived about what runs; console queries for \
+                 `Starting gunicorn` still match",
+        extra: &[],
+    }
+    BOOT_FAILURE {
+        subject: "A failed boot of several workers",
+        gunicorn: "mostly a traceback of `HaltServer` and exit code 1",
+        labrat: "always `Shutting down: Master`, `Reason: ...` and exit code 3 or 4, as with one \
+                 worker",
+        reason: "which of the two happens to Gunicorn is a race, and the lab's lines and codes \
+                 are those of the good case",
+        extra: &[],
+    }
+    TRACEBACKS {
+        subject: "The inside of tracebacks",
+        gunicorn: "Python's frames, and the exceptions that were only causes",
+        labrat: "a shorter block in the same form, with the same last line",
+        reason: "there is no Python; queries look for the last line",
+        extra: &[],
+    }
+    BARE_DEFAULT {
+        subject: "No `MODULE:APP`",
+        gunicorn: "`Error: No application module specified.`, exit code 1",
+        labrat: "runs the lab application",
+        reason: "it is the only one there is",
+        extra: &[],
+    }
+    IGNORED_FLAGS {
+        subject: "Flags of Gunicorn that have no meaning here",
+        gunicorn: "acts on them",
+        labrat: "accepts them with one warning each that says why they do nothing",
+        reason: "a startup command must not fail because of, say, `--worker-tmp-dir`",
+        extra: &["labrat: warning:"],
+    }
+    RESOLVED_SETTINGS {
+        subject: "`--print-config`",
+        gunicorn: "some hundred settings as they were written, before they are understood",
+        labrat: "the settings that have a meaning here, as they will be used (`:7000` is \
+                 `0.0.0.0:7000`, more than one thread makes the class `gthread`)",
+        reason: "what one wants to know of a configuration is what it will do",
+        extra: &[],
+    }
+    FORK_PACE {
+        subject: "Pauses between forks",
+        gunicorn: "sleeps up to 0.1 s after each worker that it forks",
+        labrat: "does not",
+        reason: "a pool that is ready in milliseconds; no lab depends on the pause",
+        extra: &[],
+    }
+    KILL_ATTRIBUTION {
+        subject: "Who sent SIGKILL",
+        gunicorn: "`Worker (pid:N) was sent SIGKILL! Perhaps out of memory?`, whoever sent it",
+        labrat: "the same line; where the arbiter itself sent the signal, or the kernel's \
+                 `oom_kill` counter moved, a further line says so",
+        reason: "the question mark is the start of many wrong diagnoses, and labrat knows the \
+                 answer",
+        extra: &[
+            "was killed by the arbiter, not by the kernel",
+            "was killed by the kernel, out of memory",
+        ],
+    }
+    UPGRADE_IN_PLACE {
+        subject: "`USR2` to the arbiter",
+        gunicorn: "starts a second arbiter beside the first",
+        labrat: "says that it does not, and goes on",
+        reason: "App Service never sends it, and no lab rehearses it",
+        extra: &["USR2 ignored"],
+    }
+    CONTROL_SOCKET {
+        subject: "The control socket",
+        gunicorn: "`gunicorn.ctl`, announced again after every later fork; 25.3.0 sometimes \
+                   stalls 2 s at a fork because of it; one that cannot be made is an error line",
+        labrat: "`labrat.ctl`, announced once, without a thread and so without a stall; one that \
+                 cannot be made is a warning",
+        reason: "the repetition and the stall are accidents of an early version",
+        extra: &["Control socket"],
+    }
+    OPEN_FAULTS {
+        subject: "Fault endpoints on a public address",
+        gunicorn: "nothing is said",
+        labrat: "without `LAB_KEY`, one warning at start",
+        reason: "a program that fails on request must not be left open unknowingly",
+        extra: &["Fault endpoints are open"],
+    }
+    TRAILING_SLASH {
+        subject: "A slash after `/health` and `/ready`",
+        gunicorn: "404",
+        labrat: "200",
+        reason: "platforms that probe with a slash at the end must find the target healthy",
+        extra: &[],
+    }
+}
 
-/// labrat says who killed a worker.
-pub const KILL_ATTRIBUTION: Difference = Difference {
-    subject: "Who sent SIGKILL",
-    gunicorn: "`Worker (pid:N) was sent SIGKILL! Perhaps out of memory?`, whoever sent it",
-    labrat: "the same line; where the arbiter itself sent the signal, or the kernel's `oom_kill` \
-             counter moved, a further line says so",
-    reason: "the question mark is the start of many wrong diagnoses, and labrat knows the answer",
-    outcome: None,
-    extra: &[
-        "was killed by the arbiter, not by the kernel",
-        "was killed by the kernel, out of memory",
-    ],
-};
+/// The table, for the README.
+pub fn rows() -> impl Iterator<Item = Vec<String>> {
+    ALL.iter().map(|entry| {
+        [entry.subject, entry.gunicorn, entry.labrat, entry.reason]
+            .map(str::to_owned)
+            .to_vec()
+    })
+}
 
-/// Platforms probe with a slash at the end.
-pub const TRAILING_SLASH: Difference = Difference {
-    subject: "A slash after `/health` and `/ready`",
-    gunicorn: "404",
-    labrat: "200",
-    reason: "platforms that probe with a slash at the end must find the target healthy",
-    outcome: Some(("404", "200")),
-    extra: &[],
-};
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::ALL;
+
+    /// The text of all Rust files under `folder`.
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_difference_is_checked_by_a_case() {
+        let mut text = String::new();
+        let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/conformance");
+        sources(Path::new(cases), &mut text);
+        let unused: Vec<_> = ALL
+            .iter()
+            .map(|entry| entry.name)
+            .filter(|name| {
+                !text.contains(&format!("{name}.")) && !text.contains(&format!("{name})"))
+            })
+            .collect();
+        assert!(unused.is_empty(), "no case checks {unused:?}");
+    }
+}

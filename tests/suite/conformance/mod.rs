@@ -9,6 +9,7 @@ mod binds;
 mod boot;
 mod contract;
 mod distribution;
+mod extras;
 mod gthread;
 mod malformed;
 mod memory;

@@ -12,13 +12,14 @@ use super::{read, root};
 
 const README: &str = "README.md";
 
-fn sections() -> [(&'static str, String); 5] {
+fn sections() -> [(&'static str, String); 6] {
     [
         ("flags", flags()),
         ("ignored-flags", ignored_flags()),
         ("variables", variables()),
         ("knobs", knobs()),
         ("exit-codes", exit_codes()),
+        ("differences", differences()),
     ]
 }
 
@@ -92,6 +93,13 @@ fn exit_codes() -> String {
         .iter()
         .map(|exit| vec![exit.code().to_string(), exit.meaning().to_owned()]);
     table(&["Code", "Meaning"], rows)
+}
+
+fn differences() -> String {
+    table(
+        &["What", "Gunicorn 25.3.0", "labrat", "Why"],
+        crate::differences::rows(),
+    )
 }
 
 /// `readme` with the text between the markers of `name` replaced.
