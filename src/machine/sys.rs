@@ -15,6 +15,7 @@ use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::{ForkResult, fork};
 
 /// Why [`fork_single_threaded`] did not fork.
@@ -87,6 +88,19 @@ pub fn swap_off(path: &Path) -> Result<(), Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: as in `swap_on`.
     Errno::result(unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
+}
+
+/// Let SIGSEGV and SIGBUS kill this process at once, as they kill any other.
+///
+/// Rust's runtime catches both to tell of a stack overflow. When such a signal comes from another
+/// process instead of from a bad access, its handler only takes itself away: the first signal
+/// would do nothing.
+pub fn die_of_memory_faults() {
+    for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+        // SAFETY: the default action is no handler, so nothing can run in a wrong context.
+        // It cannot fail for these two signals.
+        let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+    }
 }
 
 /// Take ownership of a descriptor that the starter of this process left open for it (`fd://N`).

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
 
 use super::console::append_to;
 use super::http::head::Head;
@@ -88,9 +89,18 @@ fn write_standard_output(line: &str) -> io::Result<()> {
 fn render(format: &str, entry: &Entry<'_>) -> String {
     let mut out = String::with_capacity(format.len() + 64);
     let mut rest = format;
-    while let Some(start) = rest.find("%(") {
+    while let Some(start) = rest.find('%') {
         out.push_str(&rest[..start]);
-        let after = &rest[start + 2..];
+        if let Some(after) = rest[start..].strip_prefix("%%") {
+            out.push('%');
+            rest = after;
+            continue;
+        }
+        let Some(after) = rest[start..].strip_prefix("%(") else {
+            out.push('%');
+            rest = &rest[start + 1..];
+            continue;
+        };
         match after.find(")s") {
             Some(end) => {
                 out.push_str(&atom(&after[..end], entry).replace('"', "\\\""));
@@ -154,8 +164,17 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
     match named("}e").map(str::to_ascii_lowercase).as_deref() {
         Some("request_method") => entry.request.0.to_owned(),
         Some("raw_uri") => entry.request.1.to_owned(),
+        Some("path_info") => percent_decode_str(&atom("U", entry))
+            .decode_utf8_lossy()
+            .into_owned(),
+        Some("query_string") => atom("q", entry),
+        Some("server_protocol") => atom("H", entry),
         Some("remote_addr") => atom("h", entry),
-        _ => "-".to_owned(),
+        Some(variable) => variable
+            .strip_prefix("http_")
+            .map(|header| header.replace('_', "-").to_ascii_uppercase())
+            .map_or_else(|| "-".to_owned(), |header| request_header(entry, &header)),
+        None => "-".to_owned(),
     }
 }
 
@@ -211,8 +230,16 @@ mod tests {
     #[test]
     fn times_headers_and_unknown_atoms_are_filled() {
         assert_eq!(
-            line("%(T)s %(D)s %(M)s %(L)s %(U)s %(q)s %({user-agent}i)s %(zz)s %(open"),
-            r#"1 1500250 1500 1.500250 /slow seconds=1 say \"hi\" - %(open"#
+            line("%(T)s %(D)s %(M)s %(L)s %(U)s %(q)s %({user-agent}i)s %(zz)s %% %d %(open"),
+            r#"1 1500250 1500 1.500250 /slow seconds=1 say \"hi\" - % %d %(open"#
+        );
+    }
+
+    #[test]
+    fn the_environments_variables_are_the_requests_own() {
+        assert_eq!(
+            line("%({path_info}e)s %({HTTP_USER_AGENT}e)s %({query_string}e)s %({home}e)s"),
+            r#"/slow say \"hi\" seconds=1 -"#
         );
     }
 }

@@ -23,7 +23,8 @@ pub fn error_page(status: u16, reason: &str, message: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: text/html\r\n\
          Content-Length: {}\r\n\r\n{body}",
-        body.len()
+        // Bytes after the encoding below, not of UTF-8.
+        body.chars().count()
     )
     .chars()
     // The message quotes Latin-1 text; Gunicorn encodes it back.

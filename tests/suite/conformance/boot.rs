@@ -223,7 +223,7 @@ fn flags_without_a_meaning_are_accepted_with_a_warning() {
     }
     let _turn = busy();
     let run = |kind| {
-        let arguments = "--check-config --worker-tmp-dir /tmp --proc-name lab --reload";
+        let arguments = "--check-config --worker-tmp-dir /tmp --name lab --reload";
         let ended = Launch::new(kind, arguments).run();
         let text = ended.text(Stream::Error);
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

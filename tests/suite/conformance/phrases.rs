@@ -26,12 +26,13 @@ const UNPROVOKED: &[(&str, &str)] = &[
 
 /// Whether a line has the words of a phrase, whatever stands in its braces.
 fn has_words(line: &str, words: &str) -> bool {
-    let mut rest = line;
+    // Of a phrase of several lines only the first is looked at.
+    let words = words.split('\n').next().unwrap_or_default();
     let mut parts = words
         .split('{')
         .map(|part| part.split_once('}').map_or(part, |(_, after)| after));
     let first = parts.next().unwrap_or_default();
-    let Some((_, behind)) = rest
+    let Some((_, behind)) = line
         .split_once("] [")
         .and_then(|(_, rest)| rest.split_once("] ["))
     else {
@@ -40,14 +41,10 @@ fn has_words(line: &str, words: &str) -> bool {
     let Some((_, message)) = behind.split_once("] ") else {
         return false;
     };
-    rest = message;
-    let Some(after) = rest.strip_prefix(first) else {
+    let Some(mut rest) = message.strip_prefix(first) else {
         return false;
     };
-    rest = after;
     for part in parts {
-        // A phrase of several lines: only its first is looked at.
-        let part = part.split('\n').next().unwrap_or_default();
         match rest.find(part) {
             Some(position) => rest = &rest[position + part.len()..],
             None => return false,
@@ -145,7 +142,7 @@ const RUNS: &[Run] = &[
         server.lines()
     },
     || {
-        let server = Launch::new(Kind::Labrat, "--control-socket /nope/folder/labrat.ctl")
+        let server = Launch::new(Kind::Labrat, "--control-socket /dev/null/labrat.ctl")
             .with_control_socket()
             .start()
             .ready();
