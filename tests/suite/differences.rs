@@ -142,6 +142,14 @@ differences! {
         reason: "a program that fails on request must not be left open unknowingly",
         extra: &["Fault endpoints are open"],
     }
+    ACCESS_LOG_USER {
+        subject: "`%(u)s` in the access log",
+        gunicorn: "the user name of an `Authorization: Basic` header",
+        labrat: "always `-`",
+        reason: "the lab application has no users, and what a client sends as a credential stays \
+                 out of logs",
+        extra: &[],
+    }
     TRAILING_SLASH {
         subject: "A slash after `/health` and `/ready`",
         gunicorn: "404",

@@ -1,5 +1,6 @@
 //! The access log: default format, every atom, and what a cut-off or refused request leaves.
 
+use crate::differences;
 use crate::harness::{
     Kind, Launch, PATIENCE, Server, Stream, both, busy, exchange, oracle, poll, skip_unless,
 };
@@ -57,9 +58,13 @@ fn every_atom_has_gunicorns_value() {
         server.get("/");
         logged(&server, REQUESTS.len())
     };
-    let (expected, actual) = both(run);
-    for (expected, actual) in expected.iter().zip(&actual) {
-        assert_eq!(expected, actual);
+    let (mut expected, actual) = both(run);
+    for (expected, actual) in expected.iter_mut().zip(&actual) {
+        if expected.contains("- bob \"") {
+            differences::ACCESS_LOG_USER.holds(actual.contains("- - \""));
+            *expected = expected.replace("- bob \"", "- - \"");
+        }
+        assert_eq!(expected, &actual.replace("- bob \"", "- - \""));
     }
     assert_eq!(expected.len(), actual.len());
 }

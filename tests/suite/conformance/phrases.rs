@@ -146,6 +146,7 @@ const RUNS: &[Run] = &[
             .with_control_socket()
             .start()
             .ready();
+        server.wait_for("Control socket not available");
         server.lines()
     },
 ];
