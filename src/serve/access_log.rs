@@ -128,7 +128,7 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
         "r" => format!("{method} {target} {protocol}"),
         "s" => entry.status.to_string(),
         "m" => method.to_owned(),
-        "U" => path.to_owned(),
+        "U" => decode(path),
         "q" => query.to_owned(),
         "H" => protocol,
         "b" | "B" => entry.sent.to_string(),
@@ -149,7 +149,7 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
             .and_then(|inner| inner.strip_suffix(suffix))
     };
     if let Some(header) = named("}i") {
-        return request_header(entry, &header.to_ascii_uppercase());
+        return last_request_header(entry, &header.to_ascii_uppercase());
     }
     if let Some(header) = named("}o") {
         return entry
@@ -164,9 +164,7 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
     match named("}e").map(str::to_ascii_lowercase).as_deref() {
         Some("request_method") => entry.request.0.to_owned(),
         Some("raw_uri") => entry.request.1.to_owned(),
-        Some("path_info") => percent_decode_str(&atom("U", entry))
-            .decode_utf8_lossy()
-            .into_owned(),
+        Some("path_info") => atom("U", entry),
         Some("query_string") => atom("q", entry),
         Some("server_protocol") => atom("H", entry),
         Some("remote_addr") => atom("h", entry),
@@ -176,6 +174,21 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
             .map_or_else(|| "-".to_owned(), |header| request_header(entry, &header)),
         None => "-".to_owned(),
     }
+}
+
+/// A path without its escapes, byte for byte, as WSGI hands it on.
+fn decode(path: &str) -> String {
+    percent_decode_str(path).map(char::from).collect()
+}
+
+/// Of a header that came several times, Gunicorn's `{name}i` is the last.
+fn last_request_header(entry: &Entry<'_>, name: &str) -> String {
+    let headers = entry.head.map_or(&[][..], |head| &head.headers);
+    headers
+        .iter()
+        .rev()
+        .find(|(candidate, _)| candidate == name)
+        .map_or_else(|| "-".to_owned(), |(_, value)| value.clone())
 }
 
 fn request_header(entry: &Entry<'_>, name: &str) -> String {
