@@ -128,6 +128,8 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
         "r" => format!("{method} {target} {protocol}"),
         "s" => entry.status.to_string(),
         "m" => method.to_owned(),
+        // Gunicorn takes the path from the parsed head, which a refused request does not have.
+        "U" if entry.head.is_none() => "None".to_owned(),
         "U" => decode(path),
         "q" => query.to_owned(),
         "H" => protocol,
@@ -164,7 +166,7 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
     match named("}e").map(str::to_ascii_lowercase).as_deref() {
         Some("request_method") => entry.request.0.to_owned(),
         Some("raw_uri") => entry.request.1.to_owned(),
-        Some("path_info") => atom("U", entry),
+        Some("path_info") if entry.head.is_some() => atom("U", entry),
         Some("query_string") => atom("q", entry),
         Some("server_protocol") => atom("H", entry),
         Some("remote_addr") => atom("h", entry),

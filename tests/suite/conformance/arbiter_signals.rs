@@ -45,10 +45,7 @@ fn term_finishes_what_is_in_flight_and_resets_what_waits_when_the_last_worker_ha
         let last_answer = in_flight.iter().map(|exchange| exchange.ended).max();
         for waiting in queued.iter().chain([&late]) {
             let after = last_answer.map(|answer| waiting.ended.saturating_duration_since(answer));
-            assert!(
-                after < Some(Duration::from_millis(500)),
-                "{kind:?}: {after:?}"
-            );
+            assert!(after < Some(Duration::from_secs(1)), "{kind:?}: {after:?}");
             assert!(
                 waiting.took > Duration::from_millis(900),
                 "{kind:?}: {:?}",
@@ -206,10 +203,13 @@ fn ttin_adds_a_worker_and_ttou_takes_the_oldest_but_never_the_last() {
             server.signal(Signal::SIGTTIN);
             settle(&server, count);
         }
-        let all = server.booted();
+        // The lines of two workers may be swapped, their pids are not.
+        let mut all = server.booted();
+        all.sort_unstable();
         for count in [3, 2, 1] {
             server.signal(Signal::SIGTTOU);
-            let left = settle(&server, count);
+            let mut left = settle(&server, count);
+            left.sort_unstable();
             assert_eq!(left, all[4 - count..], "{kind:?}: the oldest leave first");
         }
         server.signal(Signal::SIGTTOU);

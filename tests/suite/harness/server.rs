@@ -41,6 +41,7 @@ impl Server {
         let mut server = Self::new(kind, running);
         let line = server.wait_for("Listening at: ");
         server.learn_address(&line.text);
+        server.wait_for("Booting worker with pid: ");
         server
     }
 
