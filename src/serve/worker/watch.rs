@@ -115,10 +115,9 @@ impl Watch {
                 thread::sleep(QUIT_PAUSE);
                 self.cut_down("SystemExit: 0", "handle_quit", 0);
             }
-            Signal::SIGABRT => {
-                self.life.stop();
-                self.cut_down("SystemExit: 1", "handle_abort", 1);
-            }
+            // Without telling the main thread to stop: an idle one would leave by itself, with
+            // exit code 0, if it came first.
+            Signal::SIGABRT => self.cut_down("SystemExit: 1", "handle_abort", 1),
             Signal::SIGUSR1 => {
                 self.inheritance.log.reopen();
                 if let Some(access) = &self.inheritance.access {
