@@ -40,8 +40,6 @@ pub struct Exchange {
     pub bytes: Vec<u8>,
     /// How it ended.
     pub ending: Ending,
-    /// Time until the connection stood; `None` when it never did.
-    pub connected: Option<Duration>,
     /// Time until the end, from the beginning of the connect.
     pub took: Duration,
     /// When it ended.
@@ -76,7 +74,6 @@ impl fmt::Display for Exchange {
 pub struct Connection {
     socket: Socket,
     began: Instant,
-    connected: Duration,
     received: Vec<u8>,
 }
 
@@ -97,7 +94,6 @@ impl Connection {
             Ok(socket) => Ok(Self {
                 socket,
                 began,
-                connected: began.elapsed(),
                 received: Vec::new(),
             }),
             Err(error) => Err(Exchange {
@@ -107,7 +103,6 @@ impl Connection {
                     ErrorKind::ConnectionReset => Ending::Reset,
                     _ => Ending::GaveUp,
                 },
-                connected: None,
                 took: began.elapsed(),
                 ended: Instant::now(),
             }),
@@ -184,7 +179,6 @@ impl Connection {
         Exchange {
             bytes: self.received,
             ending,
-            connected: Some(self.connected),
             took: self.began.elapsed(),
             ended: Instant::now(),
         }

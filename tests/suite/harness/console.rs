@@ -172,15 +172,6 @@ fn is_link_of_a_chain(line: &str) -> bool {
         || line.starts_with("The above exception was the direct cause")
 }
 
-/// The same without the lines about the control socket.
-pub fn without_control_socket(lines: &[String]) -> Vec<String> {
-    lines
-        .iter()
-        .filter(|line| !line.contains("Control socket"))
-        .cloned()
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

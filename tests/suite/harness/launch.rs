@@ -54,7 +54,8 @@ impl Ended {
 pub struct Running {
     pub child: Child,
     pub lines: Arc<Lines>,
-    pub home: TempDir,
+    /// Removed with the server.
+    _home: TempDir,
     pub readers: Vec<std::thread::JoinHandle<()>>,
     pub began: Instant,
 }
@@ -116,11 +117,6 @@ impl Launch {
         self
     }
 
-    /// Which server this is.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// Start it and collect its output.
     pub fn spawn(&self) -> Running {
         let home = tempfile::tempdir().expect("a temporary directory");
@@ -171,7 +167,7 @@ impl Launch {
         Running {
             child,
             lines,
-            home,
+            _home: home,
             readers,
             began,
         }

@@ -18,7 +18,7 @@ mod turns;
 
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use compare::{covers, normal_head, normal_response};
-pub use console::{Entry, Roles, entries, per_process, without_control_socket};
+pub use console::{entries, per_process};
 pub use launch::{Ended, Launch};
 pub use lines::{Line, Stream};
 pub use oracle::{Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless};

@@ -79,6 +79,7 @@ fn make_oracle() -> Result<(), String> {
 /// Whether the case must be skipped because this machine lacks something. Says so, and with
 /// `CI=true` fails instead, because a check that never runs shows nothing.
 #[must_use]
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 pub fn skip_unless(available: Result<(), String>) -> bool {
     let Err(why) = available else {
         return false;

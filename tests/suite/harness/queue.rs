@@ -13,7 +13,7 @@ pub fn accept_queue(address: &Address) -> Option<u32> {
     let octets = address.ip().octets();
     let local = format!("{:08X}:{:04X}", u32::from_le_bytes(octets), address.port());
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    let queues = table.lines().filter_map(|line| {
+    let mut queues = table.lines().filter_map(|line| {
         let mut fields = line.split_whitespace().skip(1);
         let at = fields.next()?;
         let state = fields.nth(1)?;
@@ -21,6 +21,6 @@ pub fn accept_queue(address: &Address) -> Option<u32> {
         // 0A is LISTEN.
         (at == local && state == "0A").then_some(queues)
     });
-    let (_, receive) = queues.last()?.split_once(':')?;
+    let (_, receive) = queues.next()?.split_once(':')?;
     u32::from_str_radix(receive, 16).ok()
 }

@@ -2,9 +2,8 @@
 //! whole process group is killed when the server is dropped.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -22,8 +21,8 @@ pub struct Server {
     kind: Kind,
     running: Running,
     address: Address,
-    /// Exit status and when it was seen, once the arbiter has ended.
-    ended: Option<(ExitStatus, Instant)>,
+    /// Exit status, once the arbiter has ended.
+    ended: Option<ExitStatus>,
 }
 
 impl Server {
@@ -82,11 +81,6 @@ impl Server {
     /// The arbiter's pid.
     pub fn arbiter(&self) -> u32 {
         self.running.child.id()
-    }
-
-    /// Its private home, where it may leave files.
-    pub fn home(&self) -> &Path {
-        self.running.home.path()
     }
 
     /// Every line so far.
@@ -253,11 +247,10 @@ impl Server {
     pub fn wait_for_end(&mut self) -> Option<i32> {
         if self.ended.is_none() {
             let child = &mut self.running.child;
-            self.ended = poll(PATIENCE, || child.try_wait().ok().flatten())
-                .map(|status| (status, Instant::now()));
+            self.ended = poll(PATIENCE, || child.try_wait().ok().flatten());
         }
         match self.ended {
-            Some((status, _)) => {
+            Some(status) => {
                 // Let the readers see the last lines. A worker that outlives its arbiter keeps
                 // the pipes open, so there is no end to wait for.
                 let readers = &self.running.readers;
@@ -271,11 +264,6 @@ impl Server {
             }
             None => self.fail("it does not end"),
         }
-    }
-
-    /// When the arbiter's end was seen.
-    pub fn ended_at(&self) -> Option<Instant> {
-        self.ended.map(|(_, at)| at)
     }
 
     /// What each process said, as [`per_process`] frees it of what differs from run to run.

@@ -7,13 +7,11 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Hold this while a case runs whose outcome does not depend on how fast the machine is.
-#[must_use]
 pub fn busy() -> RwLockReadGuard<'static, ()> {
     MACHINE.read()
 }
 
 /// Hold this while a case measures time: no other case of this binary runs meanwhile.
-#[must_use]
 pub fn quiet() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write()
 }
