@@ -285,3 +285,34 @@ async fn requests_name_the_host_and_the_agent_and_keep_a_base_path() {
     );
     assert!(lower.contains("user-agent: labrat-test\r\n"), "{head}");
 }
+
+#[tokio::test]
+async fn bodies_of_every_framing_are_read_to_their_end_or_told_as_cut() {
+    let cases: [(&'static str, Result<u16, FailureClass>); 5] = [
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            Ok(200),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
+            Err(FailureClass::Closed),
+        ),
+        ("HTTP/1.0 200 OK\r\n\r\nuntil the end", Ok(200)),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+            Ok(503),
+        ),
+        ("HTTP/1.1 200", Err(FailureClass::Closed)),
+    ];
+    for (text, expected) in cases {
+        let server = Server::start(move |_, _| Reply::Raw(text)).await;
+        assert_eq!(outcome(&server.url(), GENEROUS).await, expected, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_bound_is_not_read_to_its_end() {
+    let server = Server::start(|_, _| Reply::Answer(200, "x".repeat(9 * 1024 * 1024))).await;
+    let found = outcome(&server.url(), GENEROUS).await;
+    assert_eq!(found, Err(FailureClass::Other));
+}
