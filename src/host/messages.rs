@@ -12,6 +12,68 @@ use jiff::tz::TimeZone;
 const IMAGE: &str = "appsvc/python:3.11_labrat-stand-in";
 const REGISTRY: &str = "localhost";
 
+/// Every message that the stand-in writes, with its level: what differs from run to run is in
+/// braces. A test holds the rows of a run against this list, both ways.
+pub const TEMPLATES: &[&str] = &[
+    "Error Failed to start site. Revert by stopping site.",
+    "Error Site container: {site} terminated during site startup.",
+    "Error State: Starting, Action: WaitingForSiteWarmUpProbeSuccess, {last error}, Details: Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: ERR",
+    "Error State: Stopping, Action: CancellingStartup, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: ERR",
+    "Error State: Stopping, Action: StoppingSite, {last error}, Details: Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: ERR",
+    "Error State: Stopping, Action: StoppingSite, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: ERR",
+    "Error State: Stopping, Action: StoppingSiteContainers, {last error}, Details: Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: ERR",
+    "Error State: Stopping, Action: StoppingSiteContainers, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: ERR",
+    "Informational Container is running.",
+    "Informational Container is starting.",
+    "Informational Container is terminated. Total time elapsed: {n} ms.",
+    "Informational Container is terminating. Grace period: {n} seconds.",
+    "Informational Container start method called.",
+    "Informational Container start method finished after {n} ms.",
+    "Informational Creating container.",
+    "Informational Creating pipes for streaming container io.",
+    "Informational Deleting container: {id}_{site}. Retry count = {n}",
+    "Informational Establishing network if not established already.",
+    "Informational Establishing network.",
+    "Informational Mounting volumes.",
+    "Informational Overriding PORT environment variable with pre-calculated port: {n}.",
+    "Informational Pulling image: {image}.",
+    "Informational Setting value of PORT variable to {n}",
+    "Informational Site is running with deployment version: {version}",
+    "Informational Site started.",
+    "Informational Site startup probe failed after {n} seconds.",
+    "Informational Site startup probe succeeded after {n} seconds.",
+    "Informational Site: {site} is unblocked.",
+    "Informational Site: {site} stopped.",
+    "Informational Site: {site} will be blocked for {n} minutes till {time}",
+    "Informational Starting container: {id}_{site}.",
+    "Informational Starting watchers and probes.",
+    "Informational State: Started, Action: None, {last error}, Details: Site started at {time} (UTC), DetailsLevel: INFO",
+    "Informational State: Starting, Action: CreatingContainer, {last error}, Details: Container {site} successfully created and is running., DetailsLevel: INFO",
+    "Informational State: Starting, Action: CreatingContainer, {last error}, Details: Finished pulling container image and mounting volumes for {site}. Allocatinng the rest of the container resources to finish container creation., DetailsLevel: INFO",
+    "Informational State: Starting, Action: EstablishingSiteNetworks, {last error}, Details: , DetailsLevel: INFO",
+    "Informational State: Starting, Action: InitiatingSiteWarmUpProbe, {last error}, Details: Container {site} successfully created and is running., DetailsLevel: INFO",
+    "Informational State: Starting, Action: MountingVolumes, {last error}, Details: Mounting volumes for {site}., DetailsLevel: INFO",
+    "Informational State: Starting, Action: PullingImage, {last error}, Details: Pulling image {image} for {site}., DetailsLevel: INFO",
+    "Informational State: Starting, Action: StartingSiteContainers, {last error}, Details: , DetailsLevel: INFO",
+    "Informational State: Starting, Action: WaitingForSiteWarmUpProbeSuccess, {last error}, Details: Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: INFO",
+    "Informational State: Starting, Action: WarmUpProbeSucceeded, {last error}, Details: Site startup probe succeeded after {n} seconds., DetailsLevel: INFO",
+    "Informational State: Stopping, Action: StoppingSite, {last error}, Details: Site started at {time} (UTC), DetailsLevel: INFO",
+    "Informational State: Stopping, Action: StoppingSiteContainers, {last error}, Details: Site started at {time} (UTC), DetailsLevel: INFO",
+    "Informational Stop and delete container. Retry count = {n}",
+    "Informational Stopping container: {id}_{site}.",
+    "Warning Container has finished running with exit code: {n}.",
+    "Warning Start site prohibitted because the site is being blocked.",
+    "Warning State: Blocked, Action: None, {last error}, Details: Site is blocked due to multiple, consecutive cold start failures. Site scheduled to be unblocked at {time}, DetailsLevel: WARN",
+    "Warning State: Blocked, Action: StoppingSiteNetworks, {last error}, Details: Site: {site} will be blocked for {n} minutes till {time}, DetailsLevel: WARN",
+    "Warning State: Starting, Action: EstablishingSiteNetworks, {last error}, Details: Site is blocked due to multiple, consecutive cold start failures. Site scheduled to be unblocked at {time}, DetailsLevel: WARN",
+    "Warning State: Starting, Action: EstablishingSiteNetworks, {last error}, Details: Site stopped at {time} (UTC), DetailsLevel: WARN",
+    "Warning State: Starting, Action: StartingSiteContainers, {last error}, Details: Site is blocked due to multiple, consecutive cold start failures. Site scheduled to be unblocked at {time}, DetailsLevel: WARN",
+    "Warning State: Starting, Action: StartingSiteContainers, {last error}, Details: Site stopped at {time} (UTC), DetailsLevel: WARN",
+    "Warning State: Stopping, Action: CancellingStartup, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: WARN",
+    "Warning State: Stopping, Action: StoppingSite, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: WARN",
+    "Warning State: Stopping, Action: StoppingSiteContainers, {last error}, Details: Site container: {site} terminated during site startup. Cancelling site startup., DetailsLevel: WARN",
+];
+
 /// How grave a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -254,7 +316,8 @@ impl Message {
                 format!("Site container: {site} terminated during site startup.")
             }
             Self::FailedToStart => "Failed to start site. Revert by stopping site.".to_owned(),
-            Self::SiteStopped => format!("Site: {site} stopped."),
+            // In this one message the platform puts two underscores before a slot's name.
+            Self::SiteStopped => format!("Site: {} stopped.", site.replacen('_', "__", 1)),
             Self::WillBeBlocked(until) => will_be_blocked(site, *until),
             Self::StartProhibited => {
                 "Start site prohibitted because the site is being blocked.".to_owned()

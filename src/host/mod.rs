@@ -14,7 +14,7 @@
 pub mod control;
 mod error;
 pub mod front_end;
-mod journal;
+pub mod journal;
 pub mod messages;
 mod queries;
 mod settings;

@@ -381,7 +381,7 @@ impl Prepared {
         let (platform_name, host_name, slot_variable) = match name {
             SlotName::Production => (site.clone(), format!("{site}.localhost"), None),
             SlotName::Staging => (
-                format!("{site}__staging"),
+                format!("{site}_staging"),
                 format!("{site}-staging.localhost"),
                 Some("staging"),
             ),

@@ -10,6 +10,7 @@ mod commands;
 mod conformance;
 mod differences;
 mod harness;
+mod host;
 mod judge;
 mod memory_box;
 mod play;

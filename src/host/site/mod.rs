@@ -39,7 +39,7 @@ use super::{HostError, Notify, SlotConfiguration};
 pub struct SiteIdentity {
     /// The site's name, the same in every slot.
     pub site_name: String,
-    /// The name in the platform's log: with the slot's after two underscores.
+    /// The name in the platform's log: with the slot's after an underscore.
     pub platform_name: String,
     /// The slot's host name.
     pub host_name: String,

@@ -1,0 +1,117 @@
+//! Nothing is left behind, however the stand-in ends.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use labrat::host::SlotName;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{SERVE, Stand, executable, until};
+
+/// Processes whose environment names the folder: everything of a run in it.
+fn processes_of(folder: &Path) -> Vec<i32> {
+    let needle = folder.to_str().unwrap().as_bytes();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment
+            .windows(needle.len())
+            .any(|window| window == needle)
+        {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_stop_leaves_no_process() {
+    let stand = Stand::warm(SERVE, |_| {}).await;
+    let folder = stand.folder.path().to_owned();
+    // Supervisor, arbiter, worker.
+    assert_eq!(processes_of(&folder).len(), 3);
+    let _kept = stand.stop().await;
+    assert_eq!(processes_of(&folder), [0_i32; 0]);
+    assert_eq!(
+        std::fs::read_dir(folder.join("home/production/run"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_ignores_term_and_hides_its_children_is_gone_after_the_stop() {
+    let command = format!("trap '' TERM; setsid sleep 600 & {SERVE} & wait; wait; wait");
+    let stand = Stand::warm(&command, |_| {}).await;
+    let folder = stand.folder.path().to_owned();
+    assert!(
+        processes_of(&folder).len() >= 5,
+        "{:?}",
+        processes_of(&folder)
+    );
+    let begun = std::time::Instant::now();
+    let _kept = stand.stop().await;
+    assert!(begun.elapsed().as_secs_f64() >= 4.9, "the grace is given");
+    assert_eq!(processes_of(&folder), [0_i32; 0]);
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_takes_its_container_along() {
+    let stand = Stand::warm(SERVE, |_| {}).await;
+    let folder = stand.folder.path().to_owned();
+    let before = processes_of(&folder);
+    let status = stand.host.status(SlotName::Production).unwrap();
+    let supervisor = i32::try_from(status.process_group.unwrap()).unwrap();
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    until("none of them is left", || {
+        let now = processes_of(&folder);
+        before.iter().all(|pid| !now.contains(pid)).then_some(())
+    })
+    .await;
+    let _kept = stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_stand_in_that_is_killed_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = tokio::process::Command::new(executable())
+        .args([
+            "host",
+            "--port",
+            "0",
+            "--staging-port",
+            "0",
+            "--control",
+            "127.0.0.1:0",
+            "--folder",
+        ])
+        .arg(folder.path())
+        .args(["--startup-command", SERVE])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let home = folder.path().join("home");
+    until("both slots have a pool", || {
+        (processes_of(&home).len() >= 6).then_some(())
+    })
+    .await;
+    let pid = Pid::from_raw(i32::try_from(program.id().unwrap()).unwrap());
+    kill(pid, Signal::SIGKILL).unwrap();
+    program.wait().await.unwrap();
+    until("none is left", || {
+        processes_of(&home).is_empty().then_some(())
+    })
+    .await;
+}

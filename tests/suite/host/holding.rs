@@ -1,0 +1,148 @@
+//! Requests for a site that is not up, rows at a stop and on a full disk.
+
+use std::time::Duration;
+
+use labrat::host::front_end::Routing;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::own_site::{Front, OwnSite, read_head};
+use super::{PATIENCE, get, head, until};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+async fn answering_site() -> OwnSite {
+    OwnSite::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        // The client may be gone.
+        let _ = stream.write_all(answer).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_waits_while_the_site_starts_and_is_answered_when_it_is_up() {
+    let site = answering_site().await;
+    let front = Front::start(Routing::Starting, LIMIT).await;
+    let address = front.address();
+    let asked = tokio::spawn(async move { get(address, "/").await.status });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(!asked.is_finished() && front.rows().is_empty());
+    front.routing.send_replace(site.routing());
+    assert_eq!(asked.await.unwrap(), 200);
+    let row = front.row().await;
+    assert!(row.time_taken.unwrap() >= 100, "{row:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_start_that_fails_gets_the_error_page_with_503() {
+    let front = Front::start(Routing::Starting, LIMIT).await;
+    let address = front.address();
+    let asked = tokio::spawn(async move { get(address, "/").await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    front.routing.send_replace(Routing::Failed { start: 1 });
+    let reply = asked.await.unwrap();
+    assert_eq!(reply.status, 503);
+    assert!(
+        reply.body.contains(":( Application Error"),
+        "{}",
+        reply.body
+    );
+    assert_eq!(front.row().await.sc_status, Some(503));
+}
+
+#[tokio::test]
+async fn a_request_for_a_site_whose_start_has_failed_asks_for_another_and_waits_for_it() {
+    let site = answering_site().await;
+    let front = Front::start(Routing::Failed { start: 1 }, LIMIT).await;
+    let address = front.address();
+    let asked = tokio::spawn(async move { get(address, "/").await.status });
+    let wanted = tokio::time::timeout(PATIENCE, front.wake.notified()).await;
+    wanted.expect("a start is asked for");
+    front.routing.send_replace(Routing::Starting);
+    front.routing.send_replace(site.routing());
+    assert_eq!(asked.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_longer_than_the_limit_gets_503() {
+    let front = Front::start(Routing::Starting, Duration::from_millis(150)).await;
+    assert_eq!(get(front.address(), "/").await.status, 503);
+    assert!(front.row().await.time_taken.unwrap() >= 145);
+}
+
+#[tokio::test]
+async fn a_site_that_is_stopped_blocked_or_not_ready_is_a_503_at_once() {
+    for routing in [Routing::Stopped, Routing::Blocked, Routing::NotReady] {
+        let front = Front::start(routing.clone(), LIMIT).await;
+        assert_eq!(get(front.address(), "/").await.status, 503, "{routing:?}");
+        let row = front.row().await;
+        assert!(row.time_taken.unwrap() < 5_000, "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_leave_while_the_site_starts_have_their_rows_when_it_is_up_with_the_whole_wait()
+ {
+    let site = answering_site().await;
+    let front = Front::start(Routing::Starting, LIMIT).await;
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(front.address()).await.unwrap();
+        client
+            .write_all(head("GET", "/early").as_bytes())
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(front.rows().len(), 0);
+    front.routing.send_replace(site.routing());
+    let rows = until("three rows", || {
+        let rows = front.rows();
+        (rows.len() == 3).then_some(rows)
+    })
+    .await;
+    let mut waits: Vec<i64> = rows.iter().filter_map(|row| row.time_taken).collect();
+    waits.sort_unstable();
+    assert!(rows.iter().all(|row| row.sc_status == Some(499)));
+    assert!(waits[0] >= 100 && waits[2] >= 220, "{waits:?}");
+    assert!(waits[2] - waits[0] >= 100, "{waits:?}");
+}
+
+#[tokio::test]
+async fn a_request_in_flight_has_its_row_when_the_front_end_has_stopped() {
+    let site = OwnSite::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let front = Front::start(site.routing(), LIMIT).await;
+    let address = front.address();
+    let asked = tokio::spawn(async move { get(address, "/").await.status });
+    until("the site has it", || {
+        (site.connections() == 1).then_some(())
+    })
+    .await;
+    front.front_end.stop().await;
+    assert_eq!(front.rows().len(), 1);
+    assert_eq!(front.rows()[0].sc_status, Some(503));
+    assert_eq!(asked.await.unwrap(), 0, "the client has no answer");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_once_and_serving_goes_on() {
+    let site = answering_site().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("http.jsonl")).unwrap();
+    let front = Front::in_folder(folder, site.routing(), LIMIT).await;
+    for _ in 0..5 {
+        assert_eq!(get(front.address(), "/").await.status, 200);
+    }
+    front.front_end.stop().await;
+    let said = front.said.lock().clone();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("http.jsonl") && said[0].contains("serving goes on"));
+    assert_eq!(front.journal.close(), 5);
+    assert!(front.said.lock()[1].contains("5 rows are lost"));
+}

@@ -1,0 +1,242 @@
+//! The stand-in's rows against its own list of messages, and both against recorded runs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use labrat::host::messages::TEMPLATES;
+use labrat::host::{Setting, SlotName};
+use labrat::tables::{ConsoleRow, HttpRow, PlatformRow, TableRow, read};
+use serde_json::Value;
+
+use super::{PATIENCE, SERVE, Stand, until};
+
+const PRODUCTION: SlotName = SlotName::Production;
+
+/// A message with everything that differs from run to run taken out: the site's name, images,
+/// identities, times and numbers.
+fn template(message: &str, site: &str) -> String {
+    let words = message.replace(site, "{site}");
+    let words: Vec<String> = words.split(' ').map(word).collect();
+    let text = words.join(" ").replace("{n} {n}", "{time}");
+    let text = match (text.find("LastError: "), text.find(", Details: ")) {
+        (Some(from), Some(to)) => format!("{}{{last error}}{}", &text[..from], &text[to..]),
+        _ => text,
+    };
+    text.trim_end().to_owned()
+}
+
+fn word(word: &str) -> String {
+    let inner = word.trim_end_matches([',', '.', ')']);
+    let ending = &word[inner.len()..];
+    if inner.contains("appsvc/python:") {
+        return format!("{{image}}{ending}");
+    }
+    if let Some(rest) = inner.strip_suffix("_{site}") {
+        if rest.len() == 12 {
+            return format!("{{id}}_{{site}}{ending}");
+        }
+    }
+    if inner.len() == 36 && inner.matches('-').count() == 4 {
+        return format!("{{version}}{ending}");
+    }
+    let numeric = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|character| character.is_ascii_digit() || "./:".contains(character))
+    };
+    if numeric(inner) {
+        return format!("{{n}}{ending}");
+    }
+    match inner.strip_suffix('s') {
+        Some(seconds) if numeric(seconds) => format!("{{n}}s{ending}"),
+        _ => word.to_owned(),
+    }
+}
+
+fn templates(rows: &[PlatformRow], site: &str) -> BTreeSet<String> {
+    rows.iter()
+        .filter_map(|row| {
+            Some(format!(
+                "{} {}",
+                row.level.as_deref()?,
+                template(row.message.as_deref()?, site)
+            ))
+        })
+        .collect()
+}
+
+/// One run with every kind of start that there is.
+async fn every_message() -> BTreeSet<String> {
+    let wrong = "labrat serve --bind=0.0.0.0:8000 wrong_module:app";
+    let stand = Stand::warm(SERVE, |settings| {
+        settings.pace = 0.005;
+        settings.failed_starts_until_block = 2;
+        let production = &mut settings.production.configuration;
+        *production = production.clone().with([Setting::app("PORT", "9000")]);
+    })
+    .await;
+    let host = &stand.host;
+    let settle = async || {
+        let _ = host.wait_until_warm(PRODUCTION, PATIENCE).await;
+    };
+    // A start is overtaken, with a container that serves and without one.
+    host.set_startup_command(PRODUCTION, "sleep 600").unwrap();
+    let starting = || {
+        let rows = stand.platform();
+        let waits = rows.iter().filter(|row| {
+            row.message
+                .as_deref()
+                .is_some_and(|text| text.contains("Action: WaitingForSite"))
+        });
+        waits.count()
+    };
+    until("the second start waits", || (starting() == 2).then_some(())).await;
+    host.set_startup_command(PRODUCTION, SERVE).unwrap();
+    settle().await;
+    host.stop_site(PRODUCTION).unwrap();
+    until("it is stopped", || {
+        (host.status(PRODUCTION).unwrap().container.is_none()).then_some(())
+    })
+    .await;
+    host.restart(PRODUCTION).unwrap();
+    settle().await;
+    // Too slow, then wrong, then blocked.
+    host.set_startup_command(PRODUCTION, "sleep 600").unwrap();
+    settle().await;
+    host.set_startup_command(PRODUCTION, wrong).unwrap();
+    settle().await;
+    assert_eq!(stand.get("/").await.status, 503);
+    host.set_startup_command(PRODUCTION, SERVE).unwrap();
+    settle().await;
+    let folder = stand.host.tables_folder().to_owned();
+    let _kept = stand.stop().await;
+    templates(&super::rows(&folder, "platform.jsonl"), "app-labrat")
+}
+
+#[tokio::test]
+async fn every_message_of_the_list_is_written_and_none_that_is_not_in_it() {
+    let written = every_message().await;
+    let list: BTreeSet<String> = TEMPLATES.iter().map(|&line| line.to_owned()).collect();
+    let unlisted: Vec<_> = written.difference(&list).collect();
+    let unwritten: Vec<_> = list.difference(&written).collect();
+    assert!(
+        unlisted.is_empty() && unwritten.is_empty(),
+        "not in the list: {unlisted:#?}\nnever written: {unwritten:#?}"
+    );
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_no_part_of_a_template() {
+    for (message, expected) in [
+        (
+            "Starting container: 0123456789ab_app-x.",
+            "Starting container: {id}_{site}.",
+        ),
+        (
+            "Site startup probe failed after 33.5553842 seconds.",
+            "Site startup probe failed after {n} seconds.",
+        ),
+        ("limit of 230s. Please", "limit of {n}s. Please"),
+        (
+            "Site started at 04/04/2026 05:46:15 (UTC)",
+            "Site started at {time} (UTC)",
+        ),
+        (
+            "Pulling image 10.1.0.4:13209/appsvc/python:3.11_2026.tuxprod for app-x.",
+            "Pulling image {image} for {site}.",
+        ),
+        (
+            "Container has finished running with exit code: 3.",
+            "Container has finished running with exit code: {n}.",
+        ),
+    ] {
+        assert_eq!(template(message, "app-x"), expected);
+    }
+}
+
+/// Messages that the two recorded runs at hand do not contain, and other recordings do.
+const ELSEWHERE: [&str; 6] = [
+    "blocked",
+    "Blocked",
+    "PORT",
+    "Site stopped at",
+    "DetailsLevel: WARN",
+    "Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: ERR",
+];
+
+fn exports(folder: &Path, kind: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for lab in std::fs::read_dir(folder).unwrap().flatten() {
+        let Ok(files) = std::fs::read_dir(lab.path().join("trigger")) else {
+            continue;
+        };
+        for file in files.flatten() {
+            let name = file.file_name().into_string().unwrap();
+            if name.starts_with(kind) {
+                found.push((file.path(), std::fs::read(file.path()).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether every column that the exports of a table have exists here.
+fn columns_exist<R: TableRow>(folder: &Path, kind: &str) -> usize {
+    let mut seen = 0;
+    for (path, text) in exports(folder, kind) {
+        let Ok(value) = serde_json::from_slice::<Value>(&text) else {
+            continue; // Some exports hold an error's text.
+        };
+        let flat = value.get(0).and_then(Value::as_object);
+        let flat = flat
+            .into_iter()
+            .flat_map(|row| row.keys().map(String::as_str));
+        let answer = value["tables"][0]["columns"].as_array();
+        let answer = answer
+            .into_iter()
+            .flatten()
+            .filter_map(|column| column["name"].as_str());
+        for column in flat.chain(answer).filter(|name| *name != "TableName") {
+            let known = R::COLUMNS.iter().any(|(name, _)| *name == column);
+            assert!(known, "{}: {column}", path.display());
+            seen += 1;
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn what_is_written_of_a_start_and_a_failed_start_was_recorded_on_the_platform() {
+    let Some(folder) = std::env::var_os("LABRAT_AZURE_RUNS").map(PathBuf::from) else {
+        return;
+    };
+    let seen = columns_exist::<HttpRow>(&folder, "kql-http")
+        + columns_exist::<ConsoleRow>(&folder, "kql-console")
+        + columns_exist::<PlatformRow>(&folder, "kql-platform");
+    assert!(seen >= 10, "only {seen} columns were found");
+    let mut recorded = BTreeSet::new();
+    for (_, text) in exports(&folder, "kql-platform") {
+        let Ok(table) = read::<PlatformRow>(&text) else {
+            continue;
+        };
+        let site = table
+            .rows
+            .iter()
+            .filter_map(|row| row.message.as_deref())
+            .find_map(|message| {
+                let (_, rest) = message.split_once("Details: Container ")?;
+                let (site, _) = rest.split_once(" successfully created")?;
+                Some(site.to_owned())
+            });
+        let site = site.unwrap_or_else(|| "app-".to_owned());
+        recorded.extend(templates(&table.rows, &site));
+    }
+    assert!(recorded.len() > 30, "{recorded:#?}");
+    let missing: Vec<_> = TEMPLATES
+        .iter()
+        .filter(|line| !recorded.contains(**line))
+        .filter(|line| !ELSEWHERE.iter().any(|words| line.contains(words)))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}

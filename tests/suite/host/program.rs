@@ -1,0 +1,269 @@
+//! `labrat host` as it is typed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::{SERVE, executable};
+use crate::harness::{PATIENCE, poll};
+
+/// A running `labrat host`.
+struct Program {
+    child: Child,
+    control: String,
+    started: Value,
+    _folder: tempfile::TempDir,
+}
+
+impl Program {
+    fn start(words: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(executable())
+            .args([
+                "host",
+                "--port",
+                "0",
+                "--control",
+                "127.0.0.1:0",
+                "--pace",
+                "0.05",
+                "--folder",
+            ])
+            .arg(folder.path())
+            .args(["--startup-command", SERVE])
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap();
+        Self {
+            child,
+            control: started["control"].as_str().unwrap().to_owned(),
+            started,
+            _folder: folder,
+        }
+    }
+
+    fn ask(&self, words: &[&str]) -> Output {
+        Command::new(executable())
+            .arg("host")
+            .args(words)
+            .args(["--control", &self.control])
+            .output()
+            .unwrap()
+    }
+
+    fn json(&self, words: &[&str]) -> Value {
+        let mut words = words.to_vec();
+        words.push("--json");
+        let output = self.ask(&words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        kill(
+            Pid::from_raw(i32::try_from(self.child.id()).unwrap()),
+            Signal::SIGINT,
+        )
+        .unwrap();
+        let status = poll(PATIENCE, || self.child.try_wait().unwrap());
+        let mut said = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        (status.expect("it ends").code(), said)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
+    let program = Program::start(&[
+        "--staging-port",
+        "0",
+        "--setting",
+        "DB=one",
+        "--staging-setting",
+        "DB=two",
+    ]);
+    let waited = program.ask(&["restart", "--slot", "staging", "--wait", "60"]);
+    assert!(waited.status.success(), "{waited:?}");
+    let status = program.json(&["status"]);
+    assert_eq!(status["slots"][0]["slot"], "production");
+    assert_eq!(status["slots"][1]["state"], "started", "{status}");
+    assert_eq!(
+        status["slots"][0]["url"],
+        program.started["slots"]["production"]
+    );
+
+    // The gate: a difference without intent fails, one that is meant does not.
+    let gate = program.ask(&["settings", "diff"]);
+    assert_eq!(gate.status.code(), Some(1), "{gate:?}");
+    assert!(
+        text(&gate.stdout).contains("differs-without-intent"),
+        "{gate:?}"
+    );
+    assert!(text(&gate.stderr).contains("without intent"));
+    assert!(
+        program
+            .ask(&["settings", "diff", "--intended", "DB"])
+            .status
+            .success()
+    );
+    for (slot, value) in [("production", "DB=one"), ("staging", "DB=two")] {
+        let set = program.ask(&[
+            "settings",
+            "set",
+            "--slot",
+            slot,
+            "--sticky",
+            "--wait",
+            "60",
+            value,
+            "API_KEY=secret",
+        ]);
+        assert!(set.status.success(), "{set:?}");
+    }
+    assert!(program.ask(&["settings", "diff"]).status.success());
+    let list = program.json(&["settings", "list"]);
+    assert_eq!(
+        (&list[0]["name"], &list[0]["value"]),
+        (&Value::from("API_KEY"), &Value::from("***"))
+    );
+    assert_eq!(list[1]["sticky"], true);
+
+    let swap = program.ask(&["swap"]);
+    assert!(swap.status.success(), "{swap:?}");
+    let deployed = program.ask(&[
+        "deploy",
+        "--wait",
+        "60",
+        "labrat serve --bind=0.0.0.0:8000 wrong_module:app",
+    ]);
+    assert_eq!(deployed.status.code(), Some(1));
+    assert!(
+        text(&deployed.stderr).contains("exit code 3"),
+        "{deployed:?}"
+    );
+    let lifecycle = program.json(&["query", "lifecycle"]);
+    assert!(lifecycle.as_array().unwrap().len() >= 5, "{lifecycle}");
+    let console = program.ask(&["logs", "--table", "console"]);
+    let rows = text(&console.stdout);
+    assert!(
+        rows.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
+    assert!(rows.contains("No module named 'wrong_module'"));
+    let (code, said) = program.interrupt();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("production at http://127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn logs_are_followed_as_they_come() {
+    let program = Program::start(&[]);
+    let mut follower = Command::new(executable())
+        .args(["host", "logs", "--follow", "--control", &program.control])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let url = program.started["slots"]["production"].as_str().unwrap();
+    let probe = Command::new(executable())
+        .args(["probe", &format!("{url}/health"), "--timeout", "60"])
+        .output()
+        .unwrap();
+    assert!(probe.status.success(), "{probe:?}");
+    let mut line = String::new();
+    BufReader::new(follower.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    let row: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&row["CsUriStem"], &row["ScStatus"]),
+        (&Value::from("/health"), &Value::from(200))
+    );
+}
+
+#[test]
+fn a_token_is_asked_for_and_is_needed_beyond_loopback() {
+    let program = Program::start(&["--token", "right"]);
+    let refused = program.ask(&["status"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("the token is missing or wrong"),
+        "{refused:?}"
+    );
+    assert!(
+        !program
+            .ask(&["status", "--token", "wrong"])
+            .status
+            .success()
+    );
+    assert!(
+        program
+            .ask(&["status", "--token", "right"])
+            .status
+            .success()
+    );
+    let open = Command::new(executable())
+        .args(["host", "--port", "0", "--control", "0.0.0.0:0", "--folder"])
+        .arg(tempfile::tempdir().unwrap().path())
+        .output()
+        .unwrap();
+    assert_eq!(open.status.code(), Some(1));
+    assert!(
+        text(&open.stderr).contains("hint: give --token"),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn a_verb_without_a_stand_in_and_unknown_names_are_errors_with_a_hint() {
+    let nobody = Command::new(executable())
+        .args(["host", "status", "--control", "127.0.0.1:1"])
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(
+        text(&nobody.stderr).contains("hint: start one with labrat host"),
+        "{nobody:?}"
+    );
+    let program = Program::start(&[]);
+    let table = program.ask(&["logs", "--table", "nope"]);
+    assert!(
+        text(&table.stderr).contains("hint: one of http, console, platform"),
+        "{table:?}"
+    );
+    let query = program.ask(&["query", "nope"]);
+    assert!(text(&query.stderr).contains("status-mix"), "{query:?}");
+    let slot = program.ask(&["restart", "--slot", "staging"]);
+    assert!(
+        text(&slot.stderr).contains("there is no slot staging"),
+        "{slot:?}"
+    );
+}
