@@ -31,10 +31,11 @@ fn word(word: &str) -> String {
     if inner.contains("appsvc/python:") {
         return format!("{{image}}{ending}");
     }
-    if let Some(rest) = inner.strip_suffix("_{site}") {
-        if rest.len() == 12 {
-            return format!("{{id}}_{{site}}{ending}");
-        }
+    if inner
+        .strip_suffix("_{site}")
+        .is_some_and(|id| id.len() == 12)
+    {
+        return format!("{{id}}_{{site}}{ending}");
     }
     if inner.len() == 36 && inner.matches('-').count() == 4 {
         return format!("{{version}}{ending}");

@@ -109,7 +109,6 @@ fn rows<R: TableRow>(folder: &Path, file: &str) -> Vec<R> {
 #[derive(Debug)]
 struct Reply {
     status: u16,
-    head: String,
     body: String,
 }
 
@@ -121,7 +120,6 @@ impl Reply {
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
         Self {
             status: status.unwrap_or(0),
-            head: head.to_owned(),
             body: body.to_owned(),
         }
     }

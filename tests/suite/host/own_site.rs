@@ -75,6 +75,13 @@ impl Front {
         self.front_end.address()
     }
 
+    /// Wait until exactly so many requests wait for the site.
+    pub(super) async fn held(&self, requests: usize) {
+        // The front end watches the routing twice, and once for each request that waits.
+        let watched = || self.routing.receiver_count() == requests + 2;
+        until("so many requests wait", || watched().then_some(())).await;
+    }
+
     pub(super) fn rows(&self) -> Vec<HttpRow> {
         rows(self.folder.path(), "http.jsonl")
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use labrat::host::{Setting, SlotName};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{SERVE, Stand, head, until};
@@ -21,10 +21,11 @@ async fn a_client_that_gives_up_is_a_499_and_the_worker_runs_to_its_end() {
         .write_all(head("GET", "/slow?seconds=1").as_bytes())
         .await
         .unwrap();
-    // The only worker has it when the accept queue is empty and it does not answer.
-    let lines = || stand.http().len();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(lines(), 0);
+    // The client's time limit.
+    let mut byte = [0_u8; 1];
+    let answered = tokio::time::timeout(Duration::from_millis(300), client.read(&mut byte)).await;
+    assert!(answered.is_err(), "no answer within the limit");
+    assert_eq!(stand.http().len(), 0);
     drop(client);
     let row = until("the row of the client that left", || stand.http().pop()).await;
     assert_eq!(row.sc_status, Some(499));
@@ -47,8 +48,14 @@ async fn a_worker_killed_in_flight_is_a_502_and_its_replacement_answers() {
         .as_i64()
         .unwrap();
     let address = stand.host.address(PRODUCTION).unwrap();
+    let worker = u32::try_from(pid).unwrap();
+    // The worker has the connection when it has a descriptor for it.
+    let idle = crate::harness::descriptors(worker);
     let asked = tokio::spawn(async move { super::get(address, "/slow?seconds=30").await.status });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    until("the worker has the request", || {
+        (crate::harness::descriptors(worker) > idle).then_some(())
+    })
+    .await;
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
     assert_eq!(asked.await.unwrap(), 502);
     let stats = stand.get("/diag/stats").await.json();
