@@ -43,29 +43,45 @@ async fn a_client_that_gives_up_is_a_499_and_the_worker_runs_to_its_end() {
 
 #[tokio::test]
 async fn a_worker_killed_in_flight_is_a_502_and_its_replacement_answers() {
-    let stand = Stand::warm(SERVE, |_| {}).await;
-    let pid = stand.get("/diag/stats").await.json()["pid"]
-        .as_i64()
-        .unwrap();
+    let command = "labrat serve --bind=0.0.0.0:8000 --workers=2 app:app";
+    let stand = Stand::warm(command, |_| {}).await;
     let address = stand.host.address(PRODUCTION).unwrap();
-    let worker = u32::try_from(pid).unwrap();
-    // The worker has the connection when it has a descriptor for it.
-    let idle = crate::harness::descriptors(worker);
     let asked = tokio::spawn(async move { super::get(address, "/slow?seconds=30").await.status });
-    until("the worker has the request", || {
-        (crate::harness::descriptors(worker) > idle).then_some(())
-    })
-    .await;
+    let pid = loop {
+        let pool = stand.get("/diag/workers").await.json();
+        let busy = pool["workers"].as_array().unwrap().iter().find(|worker| {
+            let request = worker["busy_with"]["request"].as_str();
+            request.is_some_and(|request| request.contains("/slow"))
+        });
+        if let Some(worker) = busy {
+            break worker["pid"].as_i64().unwrap();
+        }
+        assert!(!asked.is_finished());
+    };
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
     assert_eq!(asked.await.unwrap(), 502);
-    let stats = stand.get("/diag/stats").await.json();
-    assert_ne!(stats["pid"].as_i64(), Some(pid));
-    let console = stand.console();
-    let words = format!("Worker (pid:{pid}) was sent SIGKILL!");
-    assert!(
-        console.iter().any(|line| line.contains(&words)),
-        "{console:?}"
-    );
+    let console = until("the arbiter says so", || {
+        let words = format!("Worker (pid:{pid}) was sent SIGKILL!");
+        stand
+            .console()
+            .into_iter()
+            .find(|line| line.contains(&words))
+    });
+    console.await;
+    until("a third worker", || {
+        let booted = stand
+            .console()
+            .into_iter()
+            .filter(|line| line.contains("Booting worker"));
+        (booted.count() == 3).then_some(())
+    })
+    .await;
+    assert_eq!(stand.get("/health").await.status, 200);
+    let lost = stand
+        .http()
+        .into_iter()
+        .filter(|row| row.sc_status == Some(502));
+    assert_eq!(lost.count(), 1);
     stand.stop().await;
 }
 
