@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use super::program::labrat;
-use crate::harness::{Address, Kind, Launch, Server, busy, quiet};
+use crate::harness::{Address, Kind, Launch, Server, busy, oracle, quiet, skip_unless};
 
 const PACE: &str = "0.05";
 const SHORTEST_SECONDS: &str = "0.25";
@@ -30,7 +30,11 @@ fn block_on(case: impl Future<Output = ()>) {
 }
 
 fn pool(arguments: &str) -> Server {
-    Launch::new(Kind::Labrat, arguments)
+    pool_of(Kind::Labrat, arguments)
+}
+
+fn pool_of(kind: Kind, arguments: &str) -> Server {
+    Launch::new(kind, arguments)
         .env("LAB_SLOW_MIN_SECONDS", SHORTEST_SECONDS)
         .env("LAB_SLOW_MAX_SECONDS", LONGEST_SECONDS)
         .start()
@@ -114,12 +118,12 @@ async fn saturated() {
     let paths = &summary["found"]["paths"];
     assert_eq!(paths["/slow"]["requests"], 20);
     assert_eq!(paths["/fast"]["requests"], 10);
-    // Reckoned: 8 of 20 answered, 6 of 10 quick clients give up. Random delays and a busy machine
-    // move that by a few.
+    // Reckoned: 8 of 20 answered, 6 of 10 quick clients give up. Random delays move that by one or
+    // two, a machine that does much else by more.
     let slow_answered = paths["/slow"]["statuses"]["200"].as_u64().unwrap();
-    assert!((6..=11).contains(&slow_answered), "{summary}");
+    assert!((3..=12).contains(&slow_answered), "{summary}");
     let fast = give_ups(&summary, "/fast");
-    assert!((5..=8).contains(&fast), "{summary}");
+    assert!((5..=9).contains(&fast), "{summary}");
 
     assert_eq!(verdict.outcome, Outcome::Reproduced, "{}", verdict.headline);
     let workers = summary["expected_and_found"]
@@ -151,6 +155,29 @@ fn the_lane_waited_and_every_worker_was_seen(bundle: &Bundle) {
         assert_eq!((seen.seen, seen.of), (2, Some(2)), "{moment:?}");
         assert_eq!(bundle.snapshots_of(SnapshotKind::Stats, moment).count(), 2);
     }
+}
+
+/// The trigger and the judge know no labrat: a Flask application under the real Gunicorn is a
+/// target like any other.
+#[test]
+fn the_real_gunicorn_is_saturated_and_judged_alike() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    block_on(saturated_gunicorn());
+}
+
+async fn saturated_gunicorn() {
+    let server = pool_of(Kind::Gunicorn, "--workers 2 --timeout 30");
+    let folder = tempdir().unwrap();
+    let (summary, verdict, _) = burst(&server, &folder.path().join("run"), &[]).await;
+    let paths = &summary["found"]["paths"];
+    assert_eq!(paths["/slow"]["requests"], 20);
+    let slow_answered = paths["/slow"]["statuses"]["200"].as_u64().unwrap();
+    assert!((3..=12).contains(&slow_answered), "{summary}");
+    assert!((5..=9).contains(&give_ups(&summary, "/fast")), "{summary}");
+    assert_eq!(verdict.outcome, Outcome::Reproduced, "{}", verdict.headline);
 }
 
 #[test]
