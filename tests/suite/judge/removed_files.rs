@@ -77,6 +77,19 @@ fn a_file_that_was_never_captured_is_no_evidence() {
 }
 
 #[test]
+fn a_number_that_can_be_had_without_the_evidence_it_needs_is_no_evidence() {
+    let verdict = incidents::memory_pressure()
+        .without("trigger/samples-heavy.csv")
+        .judge();
+    let answers = criterion(&verdict, "answers-dominate");
+    assert_eq!(answers.finding, Finding::NoEvidence);
+    assert_eq!(
+        answers.observed,
+        "raw samples of /heavy not captured (otherwise: 100 of 100 requests: 100 %)"
+    );
+}
+
+#[test]
 fn a_recovery_that_neither_probes_nor_a_last_health_show_is_no_evidence() {
     let bundle = incidents::startup_failed()
         .without("trigger/samples-recovery.csv")
