@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -48,11 +49,19 @@ pub(super) async fn pass_on(
     // A connection whose request has a body is not used again: an answer that comes before the
     // body has been taken would leave the rest of it on the connection.
     let reusable = body.is_end_stream() && client_side.is_none();
-    let body = RequestBody::new(body, record.received());
+    let broken = Arc::new(AtomicBool::new(false));
+    let body = RequestBody::new(body, record.received(), Arc::clone(&broken));
     let sent = upstream.send(Request::from_parts(head, body));
     let (mut answer, connection) = match tokio::time::timeout_at(deadline, sent).await {
         Ok(Ok(answered)) => answered,
-        Ok(Err(end)) => return own_answer(&shared, end, record),
+        Ok(Err(end)) => {
+            // A client that leaves in the middle of its body ends the request to the site as well.
+            let end = match broken.load(Ordering::Relaxed) {
+                true => RequestEnd::ClientLeft,
+                false => end,
+            };
+            return own_answer(&shared, end, record);
+        }
         Err(_) => return own_answer(&shared, RequestEnd::LimitReached, record),
     };
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {

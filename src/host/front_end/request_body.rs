@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,11 +13,17 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 pub(super) struct RequestBody {
     inner: Incoming,
     counted: Arc<AtomicU64>,
+    broken: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: Incoming, counted: Arc<AtomicU64>) -> Self {
-        Self { inner, counted }
+    /// `counted` grows with what passes; `broken` becomes true when the client breaks off.
+    pub(super) fn new(inner: Incoming, counted: Arc<AtomicU64>, broken: Arc<AtomicBool>) -> Self {
+        Self {
+            inner,
+            counted,
+            broken,
+        }
     }
 }
 
@@ -30,9 +36,13 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        if let Some(Ok(frame)) = &frame {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            self.counted.fetch_add(length as u64, Ordering::Relaxed);
+        match &frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.counted.fetch_add(length as u64, Ordering::Relaxed);
+            }
+            Some(Err(_)) => self.broken.store(true, Ordering::Relaxed),
+            None => {}
         }
         Poll::Ready(frame)
     }

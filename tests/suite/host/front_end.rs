@@ -234,6 +234,28 @@ async fn a_client_that_leaves_is_a_499_and_its_connection_to_the_site_is_closed(
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_its_body_is_a_499() {
+    let site = OwnSite::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        let mut rest = Vec::new();
+        // Ends with the connection, in order or by a reset.
+        let _ = stream.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"first");
+    })
+    .await;
+    let front = Front::start(site.routing(), LIMIT).await;
+    let mut client = TcpStream::connect(front.address()).await.unwrap();
+    let request = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfirst";
+    client.write_all(request.as_bytes()).await.unwrap();
+    until("the site has the request", || {
+        (site.connections() == 1).then_some(())
+    })
+    .await;
+    drop(client);
+    assert_eq!(front.row().await.sc_status, Some(499));
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_a_502() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr();
     let closed = Routing::Up(Arc::new(Upstream::new(address.unwrap())));
