@@ -12,6 +12,7 @@ mod host;
 mod options;
 mod output;
 mod probe;
+mod rehearse;
 mod scenarios;
 mod serve;
 mod trigger;
@@ -56,6 +57,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Ctl(options) => ctl::run(&options)?,
         Command::Probe(options) => probe::run(&options)?,
         Command::Scenarios(options) => scenarios::run(&options)?,
+        Command::Rehearse(options) => rehearse::run(&options)?,
         Command::Trigger(options) => trigger::run(&options)?,
         Command::Host(options) => host::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,

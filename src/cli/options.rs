@@ -7,6 +7,7 @@ use super::ctl::CtlOptions;
 use super::exit;
 use super::host::HostOptions;
 use super::probe::ProbeOptions;
+use super::rehearse::RehearseOptions;
 use super::scenarios::ScenariosOptions;
 use super::trigger::TriggerOptions;
 use super::verdict::VerdictOptions;
@@ -34,6 +35,9 @@ pub(super) enum Command {
     /// List the incidents that can be played, or show one in full
     #[command(after_help = "Example: labrat scenarios intermittent-5xx")]
     Scenarios(ScenariosOptions),
+    /// Play a whole incident on this machine: stand-in, load, evidence, verdict, report
+    #[command(after_help = "Example: labrat rehearse startup-failed --pace 0.1")]
+    Rehearse(RehearseOptions),
     /// Play the client side of a scenario against a target and keep the evidence
     #[command(
         after_help = "Example: labrat trigger intermittent-5xx --url http://127.0.0.1:8000 --out run"

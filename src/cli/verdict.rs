@@ -69,6 +69,34 @@ fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Judge the runs that this program has just made, print the verdict, and leave each run's report
+/// beside its evidence.
+///
+/// # Errors
+/// When a bundle cannot be read or a report not be written.
+pub(super) fn judge_and_report(
+    folders: &[PathBuf],
+    scenario: &str,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    for folder in folders {
+        let run = judge(folder, Some(scenario))?;
+        write_report(&report_of(folder), &run)?;
+    }
+    let options = VerdictOptions {
+        folders: folders.to_vec(),
+        scenario: Some(scenario.to_owned()),
+        json,
+        report: None,
+    };
+    self::run(&options)
+}
+
+/// Where the report of a run goes that this program has made.
+pub(super) fn report_of(folder: &Path) -> PathBuf {
+    folder.join("report")
+}
+
 fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
     let bundle = evidence::read(folder)?;
     let rules = rules_for(&bundle, scenario)

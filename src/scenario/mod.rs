@@ -1,7 +1,8 @@
 //! Scenarios: incidents as data, and the run that plays them.
 //!
 //! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
-//! against a target and writes a bundle, [`page`] puts a scenario into words.
+//! against a target and writes a bundle, [`rehearsal`] puts the stand-in for App Service under it,
+//! [`page`] puts a scenario into words.
 //!
 //! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
 //! HTTP only.
@@ -10,6 +11,7 @@ pub mod apply;
 pub mod catalogue;
 pub mod estimate;
 pub mod page;
+pub mod rehearsal;
 pub mod rules;
 pub mod shape;
 pub mod trigger;

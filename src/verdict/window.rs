@@ -32,6 +32,12 @@ impl Window {
                 .is_none_or(|end| time <= end.plus_seconds(SLACK_SECONDS))
     }
 
+    /// True if the moment lies between both ends, as far as they are known, without any slack: a
+    /// start just before the load, or a stop just after it, is not within.
+    pub fn holds(&self, time: LogTime) -> bool {
+        self.start.is_none_or(|start| time >= start) && self.end.is_none_or(|end| time <= end)
+    }
+
     /// True if both ends are known.
     pub fn is_known(&self) -> bool {
         self.start.is_some() && self.end.is_some()

@@ -16,6 +16,7 @@ mod memory_box;
 mod play;
 mod pool;
 mod redaction;
+mod rehearsal;
 mod scripts;
 mod settings;
 mod tidy;

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(super) use options::TriggerOptions;
+pub(super) use options::{TriggerOptions, course, pace};
 use person::Person;
-use progress::Display;
+pub(super) use progress::Display;
 
 use super::exit::Exit;
 use super::output;
@@ -91,7 +91,7 @@ fn default_folder(name: &str) -> PathBuf {
 }
 
 /// The first interrupt or termination stops the run; what is in flight is dropped.
-fn stop_on_signals(handle: StopHandle) -> anyhow::Result<()> {
+pub(super) fn stop_on_signals(handle: StopHandle) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     tokio::spawn(async move {
@@ -116,12 +116,16 @@ fn summary(played: &Played, out: &std::path::Path, json: bool) -> anyhow::Result
         });
         return Ok(format!("{}\n", serde_json::to_string_pretty(&summary)?));
     }
+    Ok(format!("{}bundle: {}\n", counts(played), out.display()))
+}
+
+/// What was counted, and expected beside found.
+pub(super) fn counts(played: &Played) -> String {
     let mut text = format!("{}\n", tallies(played));
     if !played.comparisons.is_empty() {
         text.push_str(&format!("{}\n", beside(&played.comparisons)));
     }
-    text.push_str(&format!("bundle: {}\n", out.display()));
-    Ok(text)
+    text
 }
 
 fn tallies(played: &Played) -> Table {

@@ -60,7 +60,8 @@ pub(in crate::cli) struct TriggerOptions {
     pub(super) json: bool,
 }
 
-fn pace(text: &str) -> Result<f64, String> {
+/// A factor of durations.
+pub(in crate::cli) fn pace(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(pace) if (0.001..=100.0).contains(&pace) => Ok(pace),
         _ => Err("a number from 0.001 to 100 is needed".to_owned()),
@@ -92,7 +93,7 @@ impl TriggerOptions {
         declared.extend(sticky(&self.not_sticky, false));
         Ok(Order {
             scenario,
-            course: self.course(scenario)?,
+            course: course(scenario, self.control, self.fix.as_deref())?,
             command_line: Some(self.command_line(scenario, &slots)),
             slots,
             pace: self.pace,
@@ -103,24 +104,6 @@ impl TriggerOptions {
                 sticky: declared,
             },
             mine: self.yes_this_is_mine,
-        })
-    }
-
-    fn course(&self, scenario: &'static Scenario) -> anyhow::Result<Course> {
-        let Some(name) = &self.fix else {
-            return Ok(match self.control {
-                true => Course::Control,
-                false => Course::Symptom,
-            });
-        };
-        scenario.variation(name).map(Course::Varied).ok_or_else(|| {
-            let variations = scenario.fixes.iter().chain(scenario.variants);
-            let names: Vec<&str> = variations.map(|variation| variation.name).collect();
-            anyhow!(
-                "{} has no fix or variant called {name:?}\n\nhint: there are {}",
-                scenario.name(),
-                names.join(", ")
-            )
         })
     }
 
@@ -144,4 +127,30 @@ impl TriggerOptions {
         }
         words.join(" ")
     }
+}
+
+/// The course of a scenario that the words ask for.
+///
+/// # Errors
+/// When there is no such fix or variant, with the names that there are.
+pub(in crate::cli) fn course(
+    scenario: &'static Scenario,
+    control: bool,
+    fix: Option<&str>,
+) -> anyhow::Result<Course> {
+    let Some(name) = fix else {
+        return Ok(match control {
+            true => Course::Control,
+            false => Course::Symptom,
+        });
+    };
+    scenario.variation(name).map(Course::Varied).ok_or_else(|| {
+        let variations = scenario.fixes.iter().chain(scenario.variants);
+        let names: Vec<&str> = variations.map(|variation| variation.name).collect();
+        anyhow!(
+            "{} has no fix or variant called {name:?}\n\nhint: there are {}",
+            scenario.name(),
+            names.join(", ")
+        )
+    })
 }

@@ -19,7 +19,7 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
-pub(super) struct Display {
+pub(in crate::cli) struct Display {
     state: Arc<Mutex<State>>,
     telling: JoinHandle<()>,
 }
@@ -43,7 +43,7 @@ struct Phase {
 
 impl Display {
     /// Begin, on the runtime that this is called in.
-    pub(super) fn start() -> Self {
+    pub(in crate::cli) fn start() -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let interval = match on_terminal {
             true => BAR_INTERVAL,
@@ -67,7 +67,7 @@ impl Display {
     }
 
     /// Take note of what happened.
-    pub(super) fn show(&self, progress: &Progress<'_>) {
+    pub(in crate::cli) fn show(&self, progress: &Progress<'_>) {
         let mut state = self.state.lock();
         match progress {
             Progress::Phase { name, total } => state.begin(name, *total),
@@ -88,7 +88,7 @@ impl Display {
     }
 
     /// Clear the bar.
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         self.telling.abort();
         if let Some(bar) = self.state.lock().bar.take() {
             bar.finish_and_clear();

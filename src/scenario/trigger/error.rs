@@ -64,6 +64,9 @@ pub enum TriggerError {
         /// Why it was not done.
         why: String,
     },
+    /// The log tables could not be collected.
+    #[error("the log tables were not collected: {0}")]
+    Tables(String),
 }
 
 fn unreachable(url: &str, failure: &Failure) -> String {

@@ -21,7 +21,7 @@ pub use capture::{Captured, capture, pool_pids};
 pub use error::TriggerError;
 pub use found::{Comparison, Expectation, Found, Tally};
 pub use lane::Lag;
-pub use operator::{Operator, Performed, Performing};
+pub use operator::{Collecting, Operator, Performed, Performing, TableFile};
 pub use play::{Played, Progress};
 pub use preflight::{State, check_host, look, worker_of};
 pub use prepare::{Declared, Order, Run, prepare};

@@ -19,9 +19,22 @@ pub struct Performed {
 /// A future that an operator works in.
 pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Performed, String>> + Send + 'a>>;
 
+/// A file of the bundle and its text.
+pub type TableFile = (String, String);
+
+/// A future that collects log tables.
+pub type Collecting<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<TableFile>, String>> + Send + 'a>>;
+
 /// Does what a scenario asks of the platform.
 pub trait Operator: Send {
     /// Do it, or see to it that it is done; the error says why it was not. The future may be
     /// dropped when the run is stopped.
     fn perform<'a>(&'a mut self, action: &'a Action) -> Performing<'a>;
+
+    /// The log tables of the run, when everything is over; none where they come later, by an
+    /// export.
+    fn collect(&mut self) -> Collecting<'_> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }

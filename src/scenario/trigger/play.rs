@@ -97,7 +97,10 @@ impl Run {
             next_look: 1,
             lag: Lag::measure(),
         };
-        let outcome = stage.every_step().await;
+        let outcome = match stage.every_step().await {
+            Ok(()) => stage.collect().await,
+            Err(error) => Err(error),
+        };
         let found = std::mem::take(&mut stage.found);
         if let Err(error) = outcome {
             let reason = error.to_string();
@@ -155,6 +158,15 @@ impl Stage<'_> {
             }
         }
         self.tell_lag()
+    }
+
+    /// Put the operator's log tables into the bundle.
+    async fn collect(&mut self) -> Result<(), TriggerError> {
+        let tables = self.operator.collect().await;
+        for (file, text) in tables.map_err(TriggerError::Tables)? {
+            self.recorder.text(&file, &text)?;
+        }
+        Ok(())
     }
 
     pub(super) fn note(&mut self, sentence: &str) -> Result<(), TriggerError> {

@@ -52,7 +52,7 @@ pub(in crate::verdict) fn restarts<'b>(
         .platform
         .rows
         .iter()
-        .filter(|event| window.contains(event.time))
+        .filter(|event| window.holds(event.time))
         .filter_map(|event| lifecycle(&event.text).map(|what| (event, what)))
         .collect()
 }

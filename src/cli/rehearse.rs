@@ -1,0 +1,165 @@
+//! `labrat rehearse`: a whole incident on this machine, from the stand-in to the verdict.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::scenarios::find;
+use super::trigger::{self, Display};
+use super::{output, verdict};
+use crate::evidence::record::Recorder;
+use crate::host::Notify;
+use crate::load::{StopSignal, stop_pair};
+use crate::scenario::apply::Course;
+use crate::scenario::rehearsal::{Rehearsal, RehearsalPlan};
+use crate::scenario::shape::Scenario;
+use crate::scenario::trigger::{Played, prepare};
+
+/// The incident of a bare `labrat rehearse`.
+const FIRST_SCENARIO: &str = "intermittent-5xx";
+
+/// Words of `labrat rehearse`.
+#[derive(Debug, Args)]
+pub(super) struct RehearseOptions {
+    /// The scenario, see `labrat scenarios`
+    #[arg(default_value = FIRST_SCENARIO)]
+    scenario: String,
+    /// Rehearse with this fix or variant
+    #[arg(long, value_name = "NAME", conflicts_with = "control")]
+    fix: Option<String>,
+    /// Rehearse the negative control
+    #[arg(long)]
+    control: bool,
+    /// Multiply every duration: the clients', the platform's, and those of /slow
+    #[arg(long, default_value_t = 0.2, value_name = "FACTOR", value_parser = trigger::pace)]
+    pace: f64,
+    /// Rehearse so many times in a row; three or more can say "repeated"
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Where evidence and report go: a new or an empty folder [default: runs/SCENARIO-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Rehearse and judge.
+///
+/// # Errors
+/// When there is no such scenario or course, the stand-in does not start, or the evidence cannot
+/// be written or read.
+pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
+    let scenario = find(&options.scenario)?;
+    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
+    let out = options
+        .out
+        .clone()
+        .unwrap_or_else(|| default_folder(scenario.name(), course));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the stand-in")?;
+    let bundles: Vec<PathBuf> = match options.runs {
+        1 => vec![out.clone()],
+        runs => (1..=runs).map(|run| out.join(format!("run-{run}"))).collect(),
+    };
+    let complete = runtime.block_on(async {
+        let (handle, stop) = stop_pair();
+        trigger::stop_on_signals(handle)?;
+        for bundle in &bundles {
+            if !rehearse(options, scenario, course, bundle, &stop).await? {
+                return Ok(false);
+            }
+        }
+        Ok::<_, anyhow::Error>(true)
+    });
+    runtime.shutdown_background();
+    if !complete? {
+        output::message(&format!("cut short; what was captured is in {}\n", out.display()));
+        return Ok(Exit::CutShort);
+    }
+    let exit = verdict::judge_and_report(&bundles, scenario.name(), options.json)?;
+    for bundle in &bundles {
+        output::message(&format!("report: {}\n", verdict::report_of(bundle).display()));
+    }
+    Ok(exit)
+}
+
+/// One rehearsal; false when it was cut short.
+async fn rehearse(
+    options: &RehearseOptions,
+    scenario: &'static Scenario,
+    course: Course,
+    bundle: &Path,
+    stop: &StopSignal,
+) -> anyhow::Result<bool> {
+    output::message(&format!(
+        "rehearsing {} ({}) at pace {}: starting the stand-in\n",
+        scenario.name(),
+        course.name(),
+        options.pace
+    ));
+    let plan = RehearsalPlan {
+        scenario,
+        course,
+        pace: options.pace,
+        executable: std::env::current_exe().context("finding the program itself")?,
+        command_line: command_line(options, scenario),
+        notify: Notify::new(|message| output::message(&format!("stand-in: {message}\n"))),
+    };
+    let rehearsal = Rehearsal::open(&plan).await?;
+    let played = play(&rehearsal, bundle, stop).await;
+    rehearsal.close().await;
+    let played = played.with_context(|| format!("rehearsing {}", scenario.name()))?;
+    if !played.cut_short {
+        output::message(&trigger::counts(&played));
+    }
+    Ok(!played.cut_short)
+}
+
+async fn play(
+    rehearsal: &Rehearsal,
+    bundle: &Path,
+    stop: &StopSignal,
+) -> anyhow::Result<Played> {
+    let run = prepare(rehearsal.order()).await?;
+    for sentence in run.expectation() {
+        output::message(&format!("estimate: {sentence}\n"));
+    }
+    let recorder = Recorder::create(bundle, run.manifest())?;
+    let mut operator = rehearsal.operator();
+    let display = Display::start();
+    let played = run
+        .play(
+            recorder,
+            &mut operator,
+            &mut |progress| display.show(&progress),
+            stop.clone(),
+        )
+        .await;
+    display.finish();
+    Ok(played?)
+}
+
+fn default_folder(name: &str, course: Course) -> PathBuf {
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    PathBuf::from(format!("runs/{name}-{}-{now}", course.name()))
+}
+
+/// The command that rehearses it again.
+fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
+    let mut words = vec!["labrat rehearse".to_owned(), scenario.name().to_owned()];
+    if options.control {
+        words.push("--control".to_owned());
+    }
+    if let Some(fix) = &options.fix {
+        words.push(format!("--fix {fix}"));
+    }
+    words.push(format!("--pace {}", options.pace));
+    words.join(" ")
+}
