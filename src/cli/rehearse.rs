@@ -66,7 +66,9 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
         .context("starting the stand-in")?;
     let bundles: Vec<PathBuf> = match options.runs {
         1 => vec![out.clone()],
-        runs => (1..=runs).map(|run| out.join(format!("run-{run}"))).collect(),
+        runs => (1..=runs)
+            .map(|run| out.join(format!("run-{run}")))
+            .collect(),
     };
     let complete = runtime.block_on(async {
         let (handle, stop) = stop_pair();
@@ -80,12 +82,18 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
     });
     runtime.shutdown_background();
     if !complete? {
-        output::message(&format!("cut short; what was captured is in {}\n", out.display()));
+        output::message(&format!(
+            "cut short; what was captured is in {}\n",
+            out.display()
+        ));
         return Ok(Exit::CutShort);
     }
     let exit = verdict::judge_and_report(&bundles, scenario.name(), options.json)?;
     for bundle in &bundles {
-        output::message(&format!("report: {}\n", verdict::report_of(bundle).display()));
+        output::message(&format!(
+            "report: {}\n",
+            verdict::report_of(bundle).display()
+        ));
     }
     Ok(exit)
 }
@@ -122,11 +130,7 @@ async fn rehearse(
     Ok(!played.cut_short)
 }
 
-async fn play(
-    rehearsal: &Rehearsal,
-    bundle: &Path,
-    stop: &StopSignal,
-) -> anyhow::Result<Played> {
+async fn play(rehearsal: &Rehearsal, bundle: &Path, stop: &StopSignal) -> anyhow::Result<Played> {
     let run = prepare(rehearsal.order()).await?;
     for sentence in run.expectation() {
         output::message(&format!("estimate: {sentence}\n"));

@@ -97,11 +97,8 @@ impl Rehearsal {
             configuration: SlotConfiguration::new(topology.startup_command)
                 .with(slot_settings(plan, name, &settings)),
         };
-        let mut host_settings = HostSettings::new(
-            folder.path(),
-            &plan.executable,
-            topology.startup_command,
-        );
+        let mut host_settings =
+            HostSettings::new(folder.path(), &plan.executable, topology.startup_command);
         host_settings.pace = plan.pace;
         host_settings.notify = plan.notify.clone();
         host_settings.production = slot(SlotName::Production);
@@ -186,11 +183,7 @@ fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), RehearsalError> {
 }
 
 /// The settings of one slot: the scenario's, and the knobs that put `/slow` on the same pace.
-fn slot_settings(
-    plan: &RehearsalPlan,
-    name: SlotName,
-    settings: &[Setting],
-) -> Vec<host::Setting> {
+fn slot_settings(plan: &RehearsalPlan, name: SlotName, settings: &[Setting]) -> Vec<host::Setting> {
     let mut own: Vec<host::Setting> = settings
         .iter()
         .filter(|setting| slot_of(setting) == name)

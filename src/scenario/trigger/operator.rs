@@ -23,8 +23,7 @@ pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Performed, String>>
 pub type TableFile = (String, String);
 
 /// A future that collects log tables.
-pub type Collecting<'a> =
-    Pin<Box<dyn Future<Output = Result<Vec<TableFile>, String>> + Send + 'a>>;
+pub type Collecting<'a> = Pin<Box<dyn Future<Output = Result<Vec<TableFile>, String>> + Send + 'a>>;
 
 /// Does what a scenario asks of the platform.
 pub trait Operator: Send {

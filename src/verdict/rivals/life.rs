@@ -4,6 +4,7 @@ use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::criteria::{Metric, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::SnapshotBody;
+use crate::tables::LogTime;
 use crate::verdict::kills::KillCause;
 use crate::verdict::measure::{metric_growth, restarts};
 use crate::verdict::outcome::Quote;
@@ -116,21 +117,29 @@ impl Scene<'_> {
     pub(super) fn cold_start(&self) -> Decision {
         let bundle = self.bundle;
         let young = bundle.platform.rows.iter().find(|event| {
+            let before = |start: LogTime| start.seconds_since(event.time);
             event.text.starts_with("Site started.")
-                && self.window.start.is_some_and(|start| {
-                    let before = start.seconds_since(event.time);
-                    before < WARM_SECONDS
-                        && self
-                            .window
-                            .contains(event.time.plus_seconds(before.max(0.0)))
-                })
+                && self
+                    .window
+                    .start
+                    .is_some_and(|start| before(start) < WARM_SECONDS)
+                && self.window.end.is_none_or(|end| event.time <= end)
         });
         if let Some(event) = young {
             let quote = quote_text(bundle.platform.file.as_deref(), event);
-            return ruled_in(
-                "the site started just before the trigger or within it",
-                vec![quote],
-            );
+            if self.window.holds(event.time) {
+                return ruled_in("the site started within the trigger", vec![quote]);
+            }
+            return match self.baseline_answer() {
+                Some(answer) => ruled_out(
+                    "the site started just before the trigger and answered its baseline",
+                    vec![quote, answer],
+                ),
+                None => ruled_in(
+                    "the site started just before the trigger, and nothing shows that it was warm",
+                    vec![quote],
+                ),
+            };
         }
         let oldest = bundle
             .snapshots_of(SnapshotKind::Stats, PhaseKind::Baseline)
@@ -153,19 +162,24 @@ impl Scene<'_> {
         }
     }
 
-    pub(super) fn warm_by_answers(&self, age: f64) -> Decision {
-        let health = self
-            .bundle
-            .snapshots_of(SnapshotKind::Health, PhaseKind::Baseline)
-            .next();
-        match health {
-            Some(snapshot) => ruled_out(
+    /// A young process is warm all the same if it answered its baseline.
+    fn warm_by_answers(&self, age: f64) -> Decision {
+        match self.baseline_answer() {
+            Some(answer) => ruled_out(
                 format!("the process was {age:.0} s old and answered its baseline"),
-                vec![quote_file(&snapshot.file, "answered")],
+                vec![answer],
             ),
             None => open(format!(
                 "the process of the baseline was only {age:.0} s old"
             )),
         }
+    }
+
+    fn baseline_answer(&self) -> Option<Quote> {
+        let mut health = self
+            .bundle
+            .snapshots_of(SnapshotKind::Health, PhaseKind::Baseline);
+        let snapshot = health.next()?;
+        Some(quote_file(&snapshot.file, "answered"))
     }
 }

@@ -62,14 +62,25 @@ fn met(verdict: &Value, criterion: &str) -> bool {
 fn a_saturated_pool_is_reproduced_with_clients_that_give_up_and_no_5xx() {
     let verdict = expect("intermittent-5xx", REPRODUCED);
     assert!(met(&verdict, "fast-gives-up"));
-    assert!(met(&verdict, "busy-with-queue"), "seen in the accept queue itself");
+    assert!(
+        met(&verdict, "busy-with-queue"),
+        "seen in the accept queue itself"
+    );
     let promises = verdict["promises"].to_string();
-    assert!(promises.contains("0 in 30 samples"), "the name promises 5xx: {promises}");
+    assert!(
+        promises.contains("0 in 30 samples"),
+        "the name promises 5xx: {promises}"
+    );
 }
 
 #[test]
 fn every_fix_of_a_saturated_pool_and_its_control_make_it_go_away() {
-    for course in ["--fix more-workers", "--fix gthread", "--fix async", "--control"] {
+    for course in [
+        "--fix more-workers",
+        "--fix gthread",
+        "--fix async",
+        "--control",
+    ] {
         expect(&format!("intermittent-5xx {course}"), NOT_REPRODUCED);
     }
 }
@@ -77,7 +88,12 @@ fn every_fix_of_a_saturated_pool_and_its_control_make_it_go_away() {
 #[test]
 fn a_wrong_startup_command_is_reproduced_until_it_is_mended() {
     let verdict = expect("startup-failed", REPRODUCED);
-    for criterion in ["import-failure", "not-200-before", "health-200-after", "exit-code-3"] {
+    for criterion in [
+        "import-failure",
+        "not-200-before",
+        "health-200-after",
+        "exit-code-3",
+    ] {
         assert!(met(&verdict, criterion), "{criterion}: {verdict:#}");
     }
 }
@@ -129,7 +145,11 @@ fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_hinders_no_next_one() 
     let folder = tempfile::tempdir().unwrap();
     // Where the children's temporary folders go: gone with the test.
     let marker = folder.path().display().to_string();
-    for moment in [Duration::from_millis(50), Duration::from_millis(700), Duration::from_secs(2)] {
+    for moment in [
+        Duration::from_millis(50),
+        Duration::from_millis(700),
+        Duration::from_secs(2),
+    ] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
             .args(["rehearse", "--pace", "0.1", "--out"])
             .arg(folder.path().join(format!("killed-{}", moment.as_millis())))
@@ -141,9 +161,15 @@ fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_hinders_no_next_one() 
             .unwrap();
         // Not synchronisation: the moment of the kill is what is varied.
         std::thread::sleep(moment);
-        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGKILL).unwrap();
+        kill(
+            Pid::from_raw(i32::try_from(child.id()).unwrap()),
+            Signal::SIGKILL,
+        )
+        .unwrap();
         child.wait().unwrap();
-        let gone = poll(PATIENCE, || processes_with(&marker).is_empty().then_some(()));
+        let gone = poll(PATIENCE, || {
+            processes_with(&marker).is_empty().then_some(())
+        });
         assert!(gone.is_some(), "left behind: {:?}", processes_with(&marker));
     }
     let next = rehearse("startup-failed --control", &folder.path().join("next"));
