@@ -66,9 +66,46 @@ fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page, "## Play it\n")?;
     writeln!(
         page,
-        "```sh\nlabrat trigger {} --url http://127.0.0.1:8000 --out run\nlabrat verdict run\n```",
-        scenario.name()
+        "```sh\n{}\nlabrat verdict run\n```",
+        trigger_command(scenario)
     )
+}
+
+/// The command line that plays the scenario's client side, with what nobody can see from outside
+/// told by flags.
+fn trigger_command(scenario: &Scenario) -> String {
+    let mut words = vec![format!(
+        "labrat trigger {} --url http://127.0.0.1:8000",
+        scenario.name()
+    )];
+    if scenario.topology.slots.len() > 1 {
+        words.push("--slot-url http://127.0.0.1:8001".to_owned());
+    }
+    for step in scenario.steps {
+        if let Step::Act {
+            action: Action::SetStartupCommand { command },
+            ..
+        } = step
+        {
+            let before = scenario.topology.startup_command;
+            words.push(format!("--command-before '{before}'"));
+            words.push(format!("--command-after '{command}'"));
+        }
+    }
+    let mut told: Vec<&str> = Vec::new();
+    for setting in scenario.topology.settings {
+        if !told.contains(&setting.name) {
+            told.push(setting.name);
+            let flag = if setting.sticky {
+                "--sticky"
+            } else {
+                "--not-sticky"
+            };
+            words.push(format!("{flag} {}", setting.name));
+        }
+    }
+    words.push("--out run".to_owned());
+    words.join(" \\\n    ")
 }
 
 fn aliases(scenario: &Scenario) -> String {

@@ -29,7 +29,7 @@ async fn startup_failed_begins_with_a_target_that_is_down_and_ends_with_its_reco
         "--out",
         out.to_str().unwrap(),
         "--pace",
-        "0.02",
+        "0.1",
         "--assume-done",
         "--command-before",
         "labrat serve wrong_module:app",
@@ -116,7 +116,7 @@ async fn a_swap_is_seen_by_the_process_that_answers() {
         "--out",
         out.to_str().unwrap(),
         "--pace",
-        "0.02",
+        "0.1",
         "--not-sticky",
         "DB_CONNECTION_STRING",
     ])

@@ -2,6 +2,7 @@
 
 use labrat::scenario::catalogue;
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::program::labrat;
 
@@ -56,4 +57,28 @@ async fn an_unknown_name_is_an_error_with_the_names_that_there_are() {
         "{}",
         run.err
     );
+}
+
+#[tokio::test]
+async fn the_command_that_a_page_shows_is_one_that_the_program_reads() {
+    for scenario in catalogue::ALL {
+        let page = labrat(&["scenarios", scenario.name()]).await.out;
+        let from = page.find("labrat trigger").unwrap();
+        let to = page.find("\nlabrat verdict").unwrap();
+        // A name that never resolves: everything before the first connection is tried.
+        let shown = page[from..to]
+            .replace(
+                "labrat trigger",
+                &format!("{} trigger", env!("CARGO_BIN_EXE_labrat")),
+            )
+            .replace("127.0.0.1", "labrat.invalid");
+        let output = Command::new("bash")
+            .args(["-c", &shown])
+            .output()
+            .await
+            .unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{shown}: {err}");
+        assert!(err.contains("host name not found"), "{shown}: {err}");
+    }
 }

@@ -76,7 +76,7 @@ async fn every_request_has_a_connection_of_its_own() {
 #[tokio::test]
 async fn two_groups_run_at_the_same_time() {
     let server = Server::start(|path, _| match path {
-        "/slow" => Reply::After(Duration::from_millis(400)),
+        "/slow" => Reply::After(Duration::from_secs(3)),
         _ => ok(),
     })
     .await;
@@ -136,7 +136,7 @@ async fn a_stalled_body_is_a_timeout_although_its_head_said_200() {
     let server = Server::start(|_, _| Reply::Stall).await;
     let attempts = play_group(
         &server.url(),
-        Group::get("slow", "/slow", 1, 1, Duration::from_millis(300)),
+        Group::get("slow", "/slow", 1, 1, Duration::from_millis(1500)),
     )
     .await;
     assert_eq!(

@@ -86,7 +86,7 @@ async fn expected_stands_beside_found_and_the_estimate_comes_before_the_load() {
         "--out",
         out.to_str().unwrap(),
         "--pace",
-        "0.02",
+        "0.2",
     ])
     .await;
     let estimate = run.err.find("estimate: 2 workers x 10 s").unwrap();
