@@ -1,5 +1,6 @@
 //! Symptom, control and fix of each scenario come out as what they are.
 
+use labrat::evidence::criteria::RivalId;
 use labrat::report;
 use labrat::verdict::{Finding, Outcome, Ruling};
 
@@ -153,4 +154,47 @@ fn a_5xx_of_another_day_does_not_keep_the_names_promise() {
     rows.push(incidents::http_row(60.0, "/fast", 502, 3));
     let verdict = incidents::intermittent_5xx().table("http", &rows).judge();
     assert_eq!(verdict.promises.first().unwrap().finding, Finding::Met);
+}
+
+/// The ruling on a cold start, for a saturation whose site started at that second of the run; the
+/// trigger begins at second 20.
+fn cold_start_of(started: f64, warm_baseline: bool) -> Ruling {
+    let mut bundle = incidents::intermittent_5xx().table(
+        "platform",
+        &[incidents::platform_row(started, "Site started.")],
+    );
+    if !warm_baseline {
+        bundle = bundle.without("baseline/health.json");
+    }
+    let verdict = bundle.judge();
+    let rival = verdict
+        .rivals
+        .iter()
+        .find(|rival| rival.id == RivalId::ColdStart);
+    rival.expect("the rival is weighed").ruling
+}
+
+#[test]
+fn a_start_within_the_load_is_a_cold_start_and_one_before_it_only_if_nothing_answered() {
+    assert_eq!(cold_start_of(25.0, true), Ruling::RuledIn);
+    assert_eq!(cold_start_of(15.0, true), Ruling::RuledOut);
+    assert_eq!(cold_start_of(15.0, false), Ruling::RuledIn);
+}
+
+#[test]
+fn a_stop_just_after_the_load_is_no_restart_and_one_within_it_is() {
+    let with_stop_at = |seconds: f64| {
+        incidents::intermittent_5xx()
+            .table(
+                "platform",
+                &[
+                    incidents::platform_row(-80.0, "Site started."),
+                    incidents::platform_row(seconds, "Site: app stopped."),
+                ],
+            )
+            .judge()
+    };
+    let aligned = |verdict| criterion(&verdict, "aligned-with-restarts").finding;
+    assert_eq!(aligned(with_stop_at(30.0)), Finding::Met);
+    assert_eq!(aligned(with_stop_at(100_000.0)), Finding::NotMet);
 }
