@@ -250,9 +250,11 @@ def cell(values):
 def markdown(results):
     """The table of the README: medians, and the range of the rounds in parentheses."""
     sync, concurrent = results["sync"], results["async"]
+    load = results["machine"]["load_before"]
     lines = [
         f"Measured on {results['machine']['name']}, the load generator on the same cores; medians of "
-        f"{results['rounds']} interleaved rounds, in parentheses the range.",
+        f"{results['rounds']} interleaved rounds, in parentheses the range."
+        + (f" **Other work ran on the machine (load {load:.0f}): the ratios are doubtful.**" if load > 1 else ""),
         "",
         "| | labrat | Gunicorn + Flask | yardstick | labrat / yardstick | labrat / Gunicorn |",
         "|---|---|---|---|---|---|",
