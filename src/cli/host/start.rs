@@ -18,11 +18,21 @@ use crate::host::{
 
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
     let settings = settings(options)?;
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
     runtime.block_on(stand(options, settings))
+}
+
+/// A request holds two descriptors here; the usual soft limit of 1024 would end at 500 of them.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // With the limit that there is, the front end says so when it is reached.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {

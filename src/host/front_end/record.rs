@@ -88,7 +88,7 @@ impl Record {
     fn write(&mut self, end: RequestEnd) {
         self.written = true;
         let status = end.status(self.shared.settings.limit_status);
-        let mut row = self.row.clone();
+        let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());
         row.sc_win32_status = Some("0".to_owned());

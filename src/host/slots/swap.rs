@@ -30,6 +30,8 @@ pub(in crate::host) struct PendingSwap {
     source_before: SlotConfiguration,
     /// What runs in the source slot now and will run in the target.
     coming: SlotConfiguration,
+    /// The container that was warmed up.
+    container: Option<String>,
 }
 
 /// Phases 1 to 3: restart the source with the target's sticky settings and warm it up.
@@ -45,17 +47,21 @@ pub(in crate::host) async fn apply_preview(
         configuration: coming.clone(),
         identity: target.identity().clone(),
     };
-    let pending = PendingSwap {
+    let mut pending = PendingSwap {
         source: name,
         source_before,
         coming,
+        container: None,
     };
     let warm = async {
         source.stage(staging).await?;
         warm_up(source, target, &pending.coming, pace).await
     };
     match warm.await {
-        Ok(()) => Ok(pending),
+        Ok(()) => {
+            pending.container = source.status().container;
+            Ok(pending)
+        }
         Err(error) => {
             revert_preview(source, pending).await;
             Err(HostError::SwapReverted {
@@ -106,23 +112,28 @@ pub(in crate::host) async fn complete(
     source: &Site,
     target: &Site,
 ) -> Result<(), HostError> {
+    // In a long preview the source may have been changed, or its container may have died.
+    if pending.container.is_none() || source.status().container != pending.container {
+        revert_preview(source, pending).await;
+        return Err(HostError::SwapReverted {
+            reason: "the container that was warmed up is gone".to_owned(),
+        });
+    }
     let target_before = target.configuration();
-    let coming = source.take().await;
-    let going = target.take().await;
-    let (Some(coming), going) = (coming, going) else {
+    let left = target_before.moved_into(&pending.source_before);
+    let Some(coming) = source.take().await else {
+        revert_preview(source, pending).await;
         return Err(HostError::SwapReverted {
             reason: "the container that was warmed up is gone".to_owned(),
         });
     };
-    let left = target_before.moved_into(&pending.source_before);
+    let going = target.take().await;
     target.put(coming, pending.coming).await;
     match going {
-        Some(going) => {
-            source.put(going, left).await;
-            source.restart();
-        }
+        Some(going) => source.put(going, left).await,
         None => source.configure(left),
     }
+    source.restart();
     Ok(())
 }
 

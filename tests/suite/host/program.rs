@@ -1,6 +1,7 @@
 //! `labrat host` as it is typed.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -33,7 +34,10 @@ impl Program {
                 "--folder",
             ])
             .arg(folder.path())
-            .args(["--startup-command", SERVE])
+            .args(match words.contains(&"--startup-command") {
+                true => &[][..],
+                false => &["--startup-command", SERVE][..],
+            })
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -207,6 +211,46 @@ fn logs_are_followed_as_they_come() {
         (&row["CsUriStem"], &row["ScStatus"]),
         (&Value::from("/health"), &Value::from(200))
     );
+}
+
+/// Connections that are held at the same time, and the memory that the stand-in may need for them.
+const HELD: usize = 2_000;
+const MOST_KILOBYTES: u64 = 100 * 1024;
+
+#[test]
+fn two_thousand_held_requests_cost_less_than_100_megabytes_and_each_has_its_row() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let command = "labrat serve --bind=0.0.0.0:8000 --worker-class async --backlog 4096 app:app";
+    // The pace of 0.05 makes it two minutes.
+    let program = Program::start(&["--startup-command", command, "--front-end-limit", "2400"]);
+    let waited = program.ask(&["restart", "--wait", "60"]);
+    assert!(waited.status.success(), "{waited:?}");
+    let url = program.started["slots"]["production"].as_str().unwrap();
+    let address = url.strip_prefix("http://").unwrap().to_owned();
+    let mut clients = Vec::new();
+    for _ in 0..HELD {
+        let mut client = TcpStream::connect(&address).unwrap();
+        let request = b"GET /slow?seconds=30 HTTP/1.1\r\nHost: h\r\n\r\n";
+        client.write_all(request).unwrap();
+        clients.push(client);
+    }
+    // Each has a descriptor to the client and one to the site.
+    let all = poll(PATIENCE, || {
+        let open = crate::harness::descriptors(program.child.id())?;
+        (open >= 2 * HELD).then_some(())
+    });
+    assert_eq!(all, Some(()), "all are held at the same time");
+    let kilobytes = crate::harness::resident_kilobytes(program.child.id()).unwrap();
+    assert!(kilobytes < MOST_KILOBYTES, "{kilobytes} kB");
+    drop(clients);
+    let rows = poll(PATIENCE, || {
+        let mix = program.json(&["query", "status-mix"]);
+        let left = mix.as_array()?.iter().find(|row| row["ScStatus"] == 499)?;
+        (left["Requests"] == HELD).then_some(())
+    });
+    assert_eq!(rows, Some(()));
 }
 
 #[test]

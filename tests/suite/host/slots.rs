@@ -204,6 +204,45 @@ async fn a_preview_pauses_before_routing_and_can_be_completed_or_cancelled() {
 }
 
 #[tokio::test]
+async fn a_preview_whose_source_was_changed_is_not_completed() {
+    let stand = start(vec![flag("off")], vec![flag("on")]).await;
+    let preview = SwapOptions {
+        preview: true,
+        ..SwapOptions::default()
+    };
+    stand.host.swap(preview).await.unwrap();
+    stand.host.restart(STAGING).unwrap();
+    stand.wait(STAGING).await;
+    let failed = stand.host.end_preview(true).await;
+    assert!(
+        matches!(failed, Err(HostError::SwapReverted { .. })),
+        "{failed:?}"
+    );
+    assert_eq!(stand.get("/config").await.json()["FEATURE_FLAG"], "off");
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_swap_into_a_slot_that_does_not_run_mends_it() {
+    let stand = start(vec![flag("off")], vec![flag("on")]).await;
+    let wrong = "labrat serve --bind=0.0.0.0:8000 wrong_module:app";
+    stand.host.set_startup_command(PRODUCTION, wrong).unwrap();
+    let failed = stand
+        .host
+        .wait_until_warm(PRODUCTION, super::PATIENCE)
+        .await;
+    assert!(failed.is_err());
+    stand.host.swap(SwapOptions::default()).await.unwrap();
+    assert_eq!(stand.get("/config").await.json()["FEATURE_FLAG"], "on");
+    // The wrong command is in staging now.
+    let failed = stand.host.wait_until_warm(STAGING, super::PATIENCE).await;
+    assert!(failed.is_err());
+    assert_eq!(stand.get_from(STAGING, "/config").await.status, 503);
+    assert_eq!(stand.get("/config").await.status, 200);
+    stand.stop().await;
+}
+
+#[tokio::test]
 async fn each_phase_of_a_swap_has_its_rows_under_the_names_of_both_slots() {
     let stand = start(vec![flag("off")], vec![flag("on")]).await;
     stand.host.swap(SwapOptions::default()).await.unwrap();
