@@ -11,6 +11,7 @@ use labrat::tables::write_json_line;
 
 use super::builder::Builder;
 use super::incidents::{self, http_row};
+use crate::harness::processor_seconds;
 
 const OPTIMISED: bool = !cfg!(debug_assertions);
 const ROWS: u32 = if OPTIMISED { 1_000_000 } else { 20_000 };
@@ -48,32 +49,51 @@ fn a_million_rows_take_under_three_seconds_and_300_megabytes() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let (code, megabytes) = wait(child);
-    let seconds = begun.elapsed().as_secs_f64();
+    let ended = wait(child);
+    let (seconds, megabytes) = (ended.processor_seconds, ended.megabytes);
     let bytes = std::fs::metadata(folder.path().join("tables/http.jsonl"))
         .unwrap()
         .len();
     eprintln!(
-        "{ROWS} rows, {} MB: {seconds:.2} s, {megabytes:.0} MB",
-        bytes >> 20
+        "{ROWS} rows, {} MB: {seconds:.2} s of processor, {:.2} s of wall clock, {megabytes:.0} MB",
+        bytes >> 20,
+        begun.elapsed().as_secs_f64()
     );
-    assert_eq!(code, Some(0));
+    assert_eq!(ended.code, Some(0));
+    // The main thread's own time: digests are made beside it, on the second processor, so that on a
+    // quiet machine this is how long it takes. Wall clock would measure the neighbours.
     assert!(seconds < MOST_SECONDS, "{seconds:.2} s");
-    assert!(megabytes < MOST_MEGABYTES, "{megabytes:.0} MB");
+    assert!(
+        megabytes > 1.0 && megabytes < MOST_MEGABYTES,
+        "{megabytes:.0} MB"
+    );
 }
 
-/// The exit code, and the largest resident set that was seen while it ran.
-fn wait(mut child: std::process::Child) -> (Option<i32>, f64) {
+/// What was seen of a process until it ended.
+struct Ended {
+    code: Option<i32>,
+    processor_seconds: f64,
+    megabytes: f64,
+}
+
+fn wait(mut child: std::process::Child) -> Ended {
     let status = format!("/proc/{}/status", child.id());
-    let mut most = 0.0_f64;
+    let mut ended = Ended {
+        code: None,
+        processor_seconds: 0.0,
+        megabytes: 0.0,
+    };
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            return (status.code(), most);
+            ended.code = status.code();
+            return ended;
         }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok());
-        most = most.max(kilobytes.unwrap_or(0.0) / 1024.0);
+        ended.megabytes = ended.megabytes.max(kilobytes.unwrap_or(0.0) / 1024.0);
+        let used = processor_seconds(child.id()).unwrap_or(0.0);
+        ended.processor_seconds = ended.processor_seconds.max(used);
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
