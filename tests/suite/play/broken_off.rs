@@ -142,6 +142,11 @@ async fn a_full_disk_ends_the_run_with_an_error_and_leaves_a_bundle_that_reads()
     let bundle = read(&out).unwrap();
     let rows = rows(&bundle, "/leak");
     assert!((100..400).contains(&rows), "{rows}");
+    let samples = std::fs::read_to_string(out.join("trigger/samples-leak.csv")).unwrap();
+    assert!(
+        samples.ends_with('\n'),
+        "a row that did not fit was taken back"
+    );
     let complete = bundle.manifest.as_ref().unwrap().completion == Completion::Complete;
     assert!(!complete);
     assert_eq!(server.seen("/heavy").requests, 0);

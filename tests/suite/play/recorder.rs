@@ -112,6 +112,22 @@ fn every_row_is_on_the_disk_as_soon_as_it_is_recorded() {
 }
 
 #[test]
+fn a_snapshot_is_in_the_manifest_as_soon_as_it_is_kept() {
+    let folder = tempdir().unwrap();
+    let mut recorder = Recorder::create(folder.path(), empty_manifest()).unwrap();
+    for count in 1..=3 {
+        let file = format!("baseline/diag-stats-{count}.json");
+        recorder.snapshot(&snapshot(&file, "{}")).unwrap();
+        let written = manifest(folder.path());
+        assert_eq!(
+            (written.captures.len(), written.files.len()),
+            (count, count)
+        );
+        assert_eq!(written.captures[count - 1].file, file);
+    }
+}
+
+#[test]
 fn a_sample_outside_a_phase_is_an_error() {
     let folder = tempdir().unwrap();
     let mut recorder = Recorder::create(folder.path(), empty_manifest()).unwrap();
