@@ -100,13 +100,20 @@ pub fn program(kind: Kind) -> (PathBuf, &'static [&'static str]) {
     }
 }
 
-/// labrat as it is released, built on demand: a debug build's speed and memory say nothing.
+/// labrat as it is released: a debug build's speed and memory say nothing. The program under test
+/// when that is a release build, or `LABRAT_RELEASE_PROGRAM`, or built now, which takes minutes.
 pub fn release_labrat() -> Result<PathBuf, String> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     BUILT.get_or_init(build_release).clone()
 }
 
 fn build_release() -> Result<PathBuf, String> {
+    if !cfg!(debug_assertions) {
+        return Ok(PathBuf::from(env!("CARGO_BIN_EXE_labrat")));
+    }
+    if let Some(built) = std::env::var_os("LABRAT_RELEASE_PROGRAM") {
+        return Ok(PathBuf::from(built));
+    }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     // The directory that holds `debug/labrat`.
     let target = Path::new(env!("CARGO_BIN_EXE_labrat"))
