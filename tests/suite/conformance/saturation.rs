@@ -135,7 +135,7 @@ fn a_full_accept_queue_delays_connects_and_refuses_none() {
     let _turn = quiet();
     let run = |kind: Kind| {
         let server = Launch::new(kind, "--workers 1 --backlog 8").start().ready();
-        let held = server.in_flight("/slow?seconds=1.5");
+        let held = server.in_flight("/slow?seconds=3");
         let clients = vec![server.address().clone(); 30];
         let within = Duration::from_millis(600);
         let connections: Vec<Result<Connection, Exchange>> =

@@ -1,7 +1,7 @@
 //! A worker that is silent for too long: who says what, when it dies, what its client sees.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -153,8 +153,8 @@ fn requests_in_the_queue_are_not_timed_and_are_executed_although_their_clients_h
     }
     let _turn = quiet();
     let run = |kind| {
-        let server = Launch::new(kind, "--workers 1 --timeout 2").start().ready();
-        let held = server.in_flight("/slow?seconds=1.5");
+        let server = Launch::new(kind, "--workers 1 --timeout 4").start().ready();
+        let held = server.in_flight("/slow?seconds=3");
         let queued = server.queued(3, "/slow?seconds=1");
         let patient = server.queued_more(queued.len(), "/diag/stats");
         drop(queued);
@@ -167,7 +167,7 @@ fn requests_in_the_queue_are_not_timed_and_are_executed_although_their_clients_h
             .unwrap_or_default();
         let took = patient.took.as_secs_f64();
         assert!(
-            (4.2..6.5).contains(&took),
+            (4.5..8.5).contains(&took),
             "{kind:?}: four requests took {took} s"
         );
         let timeouts = server
@@ -189,16 +189,14 @@ fn clients_that_reset_their_connection_in_flight_do_not_shorten_the_request() {
     let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
-        let gone = server.in_flight("/slow?seconds=1");
+        let began = Instant::now();
+        let gone = server.in_flight("/slow?seconds=2");
         let mut next = Connection::open(server.address());
         next.send(&request("GET", "/diag/stats"));
         gone.abort();
         let next = next.end(PATIENCE);
-        assert!(
-            next.took > Duration::from_millis(850),
-            "{kind:?}: only {:?}",
-            next.took
-        );
+        let after = next.ended.duration_since(began);
+        assert!(after >= Duration::from_secs(2), "{kind:?}: only {after:?}");
         let stats = next
             .response()
             .and_then(|response| response.json())
