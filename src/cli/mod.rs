@@ -9,6 +9,7 @@ mod container;
 mod ctl;
 mod exit;
 mod host;
+mod init;
 mod options;
 mod output;
 mod probe;
@@ -26,6 +27,8 @@ use clap::FromArgMatches as _;
 pub use exit::Exit;
 pub use options::command;
 use options::{Command, Options};
+
+use crate::machine::memory_box;
 
 /// Run the program with the arguments of this process and say how it ended.
 pub fn main() -> ExitCode {
@@ -47,6 +50,12 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         && name == "__container"
     {
         return container::run(rest);
+    }
+    // No command for a person: the kernel of the memory box runs it.
+    if let [_, name] = arguments
+        && name == memory_box::GUEST_COMMAND
+    {
+        return init::run().map(ExitCode::from);
     }
     let matches = command().try_get_matches_from(arguments);
     let options = match matches.and_then(|matches| Options::from_arg_matches(&matches)) {

@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::swap;
+use super::{emulator, swap};
 use crate::machine::Unavailable;
 
 /// Every folder and cgroup of a box is called this, then the owner's pid, then a number.
@@ -31,6 +31,8 @@ pub(super) enum Made {
     Cgroup(PathBuf),
     /// Swap space in this file, which is in the folder.
     Swap(PathBuf),
+    /// Virtual machines, whose drives are in this folder: their emulators are killed.
+    Machines(PathBuf),
 }
 
 impl Made {
@@ -38,6 +40,7 @@ impl Made {
         match self {
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Swap(path) => format!("swap {}\n", path.display()),
+            Self::Machines(path) => format!("machines {}\n", path.display()),
         }
     }
 
@@ -48,6 +51,7 @@ impl Made {
         match kind {
             "cgroup" if is_box(&path) => Some(Self::Cgroup(path)),
             "swap" if path.starts_with(folder) => Some(Self::Swap(path)),
+            "machines" if path == folder => Some(Self::Machines(path)),
             _ => None,
         }
     }
@@ -58,6 +62,7 @@ impl Made {
             Self::Swap(path) => swap::switch_off(path).map_err(|error| {
                 Unavailable::because(format!("{} stays switched on: {error}", path.display()))
             }),
+            Self::Machines(folder) => end_emulators(folder),
         }
     }
 }
@@ -234,6 +239,51 @@ fn remove_cgroup(path: &Path) -> Result<(), Unavailable> {
     Ok(())
 }
 
+/// Kill every emulator that was started with a drive in `folder`, and wait until it is gone.
+fn end_emulators(folder: &Path) -> Result<(), Unavailable> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let running = emulators(folder);
+        if running.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Unavailable::because(format!(
+                "the emulators {running:?} do not end"
+            )));
+        }
+        for pid in running {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // Somebody else's children: there is nothing to wait on.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Pids of the emulators that were started with a drive in `folder`. One that has ended and is
+/// not buried yet has no command line any more.
+fn emulators(folder: &Path) -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        is_emulator(&words, folder)
+    })
+    .collect()
+}
+
+/// Whether a process's command line, its words ended by NULs, is that of QEMU with a drive in
+/// `folder`.
+fn is_emulator(words: &[u8], folder: &Path) -> bool {
+    let mut words = words.split(|byte| *byte == 0);
+    let program = words.next().map(String::from_utf8_lossy);
+    let is_qemu = program.is_some_and(|program| program.contains(emulator::QEMU));
+    let drive = format!("{}/", folder.display());
+    is_qemu && words.any(|word| String::from_utf8_lossy(word).starts_with(&drive))
+}
+
 fn kill_all(cgroup: &Path) {
     let processes = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
     let pids = processes.lines().filter_map(|line| line.parse().ok());
@@ -284,13 +334,15 @@ mod tests {
         let folder = Path::new("/runs/labrat-box-7-0");
         let cgroup = Made::Cgroup("/sys/fs/cgroup/memory/a b/labrat-box-7-0".into());
         let swap = Made::Swap(folder.join("swap"));
-        for made in [cgroup, swap] {
+        let machines = Made::Machines(folder.to_owned());
+        for made in [cgroup, swap, machines] {
             assert_eq!(Made::parse(made.line().trim_end(), folder), Some(made));
         }
         for bad in [
             "cgroup /sys/fs/cgroup/memory",
             "cgroup /sys/fs/cgroup/memory/system.slice",
             "swap /swapfile",
+            "machines /runs",
             "swap",
             "folder /",
         ] {
@@ -303,6 +355,20 @@ mod tests {
         assert_eq!(owner(Path::new("/a/labrat-box-12-3")), Some("12"));
         for name in ["/a/labrat-box-12", "/a/labrat-box-x-1", "/a/system.slice"] {
             assert_eq!(owner(Path::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_an_emulator_with_a_drive_of_the_box_is_one_of_its_machines() {
+        let folder = Path::new("/runs/labrat-box-7-0");
+        let words = b"/usr/bin/qemu-system-x86_64\0-initrd\0/runs/labrat-box-7-0/0.initramfs\0";
+        assert!(is_emulator(words, folder));
+        for other in [
+            b"/usr/bin/qemu-system-x86_64\0-initrd\0/runs/labrat-box-7-01/0.initramfs\0".as_slice(),
+            b"/usr/bin/tail\0/runs/labrat-box-7-0/0.console\0",
+            b"",
+        ] {
+            assert!(!is_emulator(other, folder));
         }
     }
 

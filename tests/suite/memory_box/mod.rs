@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod leftovers;
+mod vm;
 
 use labrat::machine::Unavailable;
 use tempfile::TempDir;

@@ -1,0 +1,189 @@
+//! The first process of the guest.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::mount::{MsFlags, mount};
+use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::termios::{OutputFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::wait::{WaitStatus, wait};
+use nix::unistd::Pid;
+
+use super::super::swap;
+use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, Startup, network};
+use crate::machine::sys;
+
+/// The drive that is swapped to.
+const SWAP_DRIVE: &str = "/dev/vda";
+/// How long a drive may take to appear after its driver was loaded.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why the guest could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// It is not the first process: it would mount over a running system.
+    #[error("this command is the first process of a virtual machine, and of nothing else")]
+    NotFirst,
+    /// A file of the guest.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A system call.
+    #[error("{call} {subject}: {errno}")]
+    System {
+        /// Which.
+        call: &'static str,
+        /// What it was about.
+        subject: String,
+        /// What it said.
+        errno: Errno,
+    },
+    /// What was packed as startup is none.
+    #[error("{STARTUP}: {0}")]
+    Startup(#[from] serde_json::Error),
+}
+
+/// Make the guest ready, run labrat to its end, and switch the machine off. `say` writes a line
+/// to the console.
+///
+/// # Errors
+/// When this is not the first process. In the guest it does not return.
+pub fn run(say: &dyn Fn(&str)) -> Result<(), InitError> {
+    if Pid::this().as_raw() != 1 {
+        return Err(InitError::NotFirst);
+    }
+    match start().and_then(bury_until) {
+        Ok(ending) => say(&format!("{ENDED}{ending}")),
+        Err(error) => say(&format!("labrat init: {error}")),
+    }
+    // Does not return unless it is refused, and then the kernel panics when this process ends.
+    reboot(RebootMode::RB_POWER_OFF)
+        .map(drop)
+        .map_err(|errno| InitError::System {
+            call: "reboot",
+            subject: "off".to_owned(),
+            errno,
+        })
+}
+
+fn start() -> Result<Pid, InitError> {
+    leave_lines_as_they_are();
+    for (kind, target) in [
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("devtmpfs", "/dev"),
+        ("tmpfs", "/tmp"),
+    ] {
+        let flags = MsFlags::empty();
+        mount(Some(kind), target, Some(kind), flags, None::<&str>)
+            .map_err(system("mount", target))?;
+    }
+    load_drivers()?;
+    begin_to_swap()?;
+    network::bring_up(ADDRESS).map_err(system("netlink", "address"))?;
+    let text = fs::read(STARTUP).map_err(file(STARTUP))?;
+    let startup: Startup = serde_json::from_slice(&text)?;
+    let child = Command::new(LABRAT)
+        .args(&startup.arguments)
+        .env_clear()
+        .envs([("PATH", "/bin"), ("HOME", "/home"), ("TZ", "UTC")])
+        .envs(startup.environment)
+        .current_dir("/home")
+        .spawn()
+        .map_err(file(LABRAT))?;
+    Ok(Pid::from_raw(child.id().cast_signed()))
+}
+
+/// The console turns every line feed into two characters, as for a teletype.
+fn leave_lines_as_they_are() {
+    let console = io::stdout();
+    if let Ok(mut settings) = tcgetattr(&console) {
+        settings.output_flags.remove(OutputFlags::OPOST);
+        // Without it there is a carriage return at the end of each line, and that is all.
+        let _ = tcsetattr(&console, SetArg::TCSANOW, &settings);
+    }
+}
+
+fn load_drivers() -> Result<(), InitError> {
+    let entries = fs::read_dir(DRIVERS).map_err(file(DRIVERS))?;
+    let mut drivers: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    drivers.sort();
+    for driver in drivers {
+        let opened = fs::File::open(&driver).map_err(file(&driver))?;
+        match finit_module(&opened, c"", ModuleInitFlags::empty()) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(system("finit_module", &driver)(errno)),
+        }
+    }
+    Ok(())
+}
+
+fn begin_to_swap() -> Result<(), InitError> {
+    let drive = Path::new(SWAP_DRIVE);
+    let deadline = Instant::now() + PATIENCE;
+    while !drive.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(drive)
+        .map_err(file(drive))?;
+    let bytes = io::Seek::seek(&mut &opened, io::SeekFrom::End(0)).map_err(file(drive))?;
+    swap::write_header(&opened, bytes).map_err(file(drive))?;
+    drop(opened);
+    sys::swap_on(drive).map_err(system("swapon", drive))
+}
+
+/// Wait for every child that dies, until it is `labrat`; how it ended.
+fn bury_until(labrat: Pid) -> Result<String, InitError> {
+    loop {
+        match wait() {
+            Ok(WaitStatus::Exited(pid, code)) if pid == labrat => {
+                return Ok(format!("exit code {code}"));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == labrat => {
+                return Ok(format!("signal {}", signal as i32));
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(system("wait", LABRAT)(errno)),
+        }
+    }
+}
+
+fn file(path: impl AsRef<Path>) -> impl Fn(io::Error) -> InitError {
+    move |source| InitError::File {
+        path: path.as_ref().to_owned(),
+        source,
+    }
+}
+
+fn system(call: &'static str, subject: impl AsRef<Path>) -> impl Fn(Errno) -> InitError {
+    move |errno| InitError::System {
+        call,
+        subject: subject.as_ref().display().to_string(),
+        errno,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anywhere_but_in_a_guest_it_refuses_to_touch_anything() {
+        let error = run(&|_| panic!("nothing to say")).unwrap_err();
+        assert!(matches!(error, InitError::NotFirst), "{error}");
+    }
+}
