@@ -16,6 +16,9 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another stand-in runs in the folder.
+    #[error("another stand-in runs in {}\n\nhint: give this one another --folder", .0.display())]
+    FolderInUse(PathBuf),
     /// A front end cannot listen.
     #[error("cannot listen on {address}: {source}")]
     Listen {

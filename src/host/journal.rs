@@ -91,6 +91,22 @@ struct FileState {
     failing: bool,
 }
 
+/// Whether a file has a last line that does not end.
+fn ends_within_a_line(path: &Path) -> bool {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut last = [0_u8; 1];
+    let read = File::open(path).and_then(|mut file| {
+        let empty = file.metadata()?.len() == 0;
+        if empty {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok(true)
+    });
+    matches!(read, Ok(true)) && last != *b"\n"
+}
+
 impl TableFile {
     fn open(path: PathBuf, notify: Notify) -> Result<Self, HostError> {
         let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -98,12 +114,17 @@ impl TableFile {
             path: path.clone(),
             source,
         })?;
+        // A run before this one may have been killed in the middle of a row.
+        let pending = match ends_within_a_line(&path) {
+            true => b"\n".to_vec(),
+            false => Vec::new(),
+        };
         Ok(Self {
             path,
             notify,
             state: Mutex::new(FileState {
                 file,
-                pending: Vec::new(),
+                pending,
                 dropped: 0,
                 failing: false,
             }),
@@ -157,5 +178,25 @@ impl TableFile {
             (self.notify)(&format!("{}: {lost} rows are lost", self.path.display()));
         }
         lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::read;
+
+    #[test]
+    fn a_row_cut_short_by_a_kill_costs_no_other_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let cut = b"{\"TimeGenerated\":\"2026-04-04T05:36:33Z\"}\n{\"TimeGen";
+        std::fs::write(folder.path().join("http.jsonl"), cut).unwrap();
+        for _ in 0..2 {
+            let journal = Journal::open(folder.path(), &Notify::silent()).unwrap();
+            journal.http(&HttpRow::at(jiff::Timestamp::now().into()));
+        }
+        let text = std::fs::read(folder.path().join("http.jsonl")).unwrap();
+        let table = read::<HttpRow>(&text).unwrap();
+        assert_eq!((table.rows.len(), table.fault_count), (3, 1));
     }
 }

@@ -1,11 +1,13 @@
 //! The stand-in as a whole: its slots, and what can be asked of it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
@@ -25,6 +27,8 @@ pub struct Host {
     staging: Option<Slot>,
     journal: Arc<Journal>,
     pace: Pace,
+    /// Held as long as the stand-in runs in its folder.
+    _lock: Flock<File>,
     /// One swap at a time; holds one that waits for the end of its preview.
     swap: Mutex<Option<PendingSwap>>,
 }
@@ -73,6 +77,7 @@ impl Host {
             production,
             staging,
             journal: prepared.journal,
+            _lock: prepared.lock,
             pace,
             swap: Mutex::new(None),
         })
@@ -281,6 +286,7 @@ impl Host {
 /// What all slots share, before there is any.
 struct Prepared {
     journal: Arc<Journal>,
+    lock: Flock<File>,
     home: PathBuf,
     path: String,
     computer: String,
@@ -299,6 +305,7 @@ impl Prepared {
             path: root.clone(),
             source,
         })?;
+        let lock = lock(&root)?;
         let journal = Journal::open(&root.join("tables"), &settings.notify)?;
         let programs = folder(root.join("bin"))?;
         let program = programs.join("labrat");
@@ -316,6 +323,7 @@ impl Prepared {
             .collect();
         Ok(Self {
             journal: Arc::new(journal),
+            lock,
             home: folder(root.join("home"))?,
             path: format!("{}:{inherited}", programs.display()),
             computer: computer_name(),
@@ -337,6 +345,8 @@ impl Prepared {
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let home = self.home.join(name.as_str());
+        // What the containers of a run that was killed have left there.
+        let _ = std::fs::remove_dir_all(home.join("run"));
         let wwwroot = home.join("site/wwwroot");
         std::fs::create_dir_all(&wwwroot).map_err(|source| HostError::Folder {
             path: wwwroot.clone(),
@@ -399,6 +409,14 @@ impl Prepared {
             },
         }
     }
+}
+
+/// Keep other stand-ins out of the folder.
+fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
+    let path = folder.join("host.lock");
+    let file = File::create(&path).map_err(|source| HostError::Folder { path, source })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| HostError::FolderInUse(folder.to_owned()))
 }
 
 fn computer_name() -> String {

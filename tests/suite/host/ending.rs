@@ -80,38 +80,46 @@ async fn a_supervisor_that_is_killed_takes_its_container_along() {
     let _kept = stand.stop().await;
 }
 
-#[tokio::test]
-async fn a_stand_in_that_is_killed_leaves_no_process() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut program = tokio::process::Command::new(executable())
+/// `labrat host` with two slots in a folder.
+fn stand_in(folder: &Path) -> tokio::process::Child {
+    tokio::process::Command::new(executable())
+        .args(["host", "--port", "0", "--staging-port", "0"])
         .args([
-            "host",
-            "--port",
-            "0",
-            "--staging-port",
-            "0",
             "--control",
             "127.0.0.1:0",
+            "--startup-command",
+            SERVE,
             "--folder",
         ])
-        .arg(folder.path())
-        .args(["--startup-command", SERVE])
+        .arg(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_stand_in_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
+    let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
-    until("both slots have a pool", || {
-        (processes_of(&home).len() >= 6).then_some(())
-    })
-    .await;
-    let pid = Pid::from_raw(i32::try_from(program.id().unwrap()).unwrap());
-    kill(pid, Signal::SIGKILL).unwrap();
-    program.wait().await.unwrap();
-    until("none is left", || {
-        processes_of(&home).is_empty().then_some(())
-    })
-    .await;
+    for _ in 0..3 {
+        let mut program = stand_in(folder.path());
+        until("both slots have a pool", || {
+            (processes_of(&home).len() >= 6).then_some(())
+        })
+        .await;
+        let second = stand_in(folder.path()).wait_with_output().await.unwrap();
+        assert_eq!(second.status.code(), Some(1));
+        let said = String::from_utf8(second.stderr).unwrap();
+        assert!(said.contains("another stand-in runs in"), "{said}");
+        let pid = Pid::from_raw(i32::try_from(program.id().unwrap()).unwrap());
+        kill(pid, Signal::SIGKILL).unwrap();
+        program.wait().await.unwrap();
+        until("no process is left", || {
+            processes_of(&home).is_empty().then_some(())
+        })
+        .await;
+    }
 }

@@ -414,3 +414,24 @@ async fn a_stopped_site_answers_503_until_it_is_started() {
     assert_eq!(stand.get("/").await.status, 200);
     stand.stop().await;
 }
+
+#[tokio::test]
+async fn always_on_requests_the_root_and_leaves_no_row() {
+    let stand = Stand::warm(SERVE, |settings| {
+        // Five minutes are 0.3 s.
+        settings.pace = 0.001;
+        settings.always_on = true;
+    })
+    .await;
+    let status = stand.host.status(PRODUCTION).unwrap();
+    let container: std::net::SocketAddr = status.address.unwrap().parse().unwrap();
+    loop {
+        let stats = super::get(container, "/diag/stats").await.json();
+        if stats["endpoint_counters"]["index"].as_i64() >= Some(2) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(stand.http().len(), 0);
+    stand.stop().await;
+}

@@ -162,3 +162,43 @@ async fn the_container_sees_its_settings_as_the_platform_gives_them() {
         assert!(!text.contains("hunter2"), "{file}");
     }
 }
+
+#[tokio::test]
+async fn the_real_gunicorn_works_as_the_startup_command_too() {
+    use crate::harness::{oracle, root, skip_unless};
+    if skip_unless(oracle()) {
+        return;
+    }
+    let gunicorn = root().join("target/oracle/bin/gunicorn");
+    let command = |module: &str| {
+        let folder = root().join("tests/oracle");
+        format!(
+            "{} --chdir {} --bind=0.0.0.0:8000 --workers=2 {module}:app",
+            gunicorn.display(),
+            folder.display()
+        )
+    };
+    let bytecode = root().join("target/oracle/bytecode");
+    let bytecode = Setting::app("PYTHONPYCACHEPREFIX", bytecode.display().to_string());
+    let stand = Stand::warm(&command("app"), |settings| {
+        settings.pace = 1.0;
+        let production = &mut settings.production.configuration;
+        *production = production.clone().with([bytecode]);
+    })
+    .await;
+    assert_eq!(stand.get("/health").await.json()["status"], "healthy");
+    let row = stand.http().pop().unwrap();
+    assert_eq!(row.sc_status, Some(200));
+    stand
+        .host
+        .set_startup_command(PRODUCTION, &command("wrong_module"))
+        .unwrap();
+    let failed = stand
+        .host
+        .wait_until_warm(PRODUCTION, super::PATIENCE)
+        .await;
+    assert!(failed.is_err());
+    let words = "No module named 'wrong_module'";
+    assert!(stand.console().iter().any(|line| line.contains(words)));
+    stand.stop().await;
+}
