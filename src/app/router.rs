@@ -5,7 +5,6 @@
 //! that a locked route does not have is therefore answered 405 and not 403: nothing would have
 //! happened anyway.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +13,7 @@ use axum::extract::Request;
 use axum::routing::any;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
-use tower::{Service, service_fn};
+use tower::Service;
 
 use super::lock::KEY_HEADER;
 use super::paths::{self, Seen};
@@ -40,19 +39,23 @@ pub fn router(state: Arc<AppState>) -> Router {
         by_path = by_path.route(route.path, service);
     }
     let unrouted = Arc::clone(&state);
-    by_path = by_path.fallback(move || {
+    let respelled = by_path.clone().fallback(move || {
         unrouted.count(UNKNOWN_ENDPOINT);
         std::future::ready(reply::not_found())
     });
-    Router::new().fallback_service(service_fn(move |request: Request| {
-        let (mut by_path, state) = (by_path.clone(), Arc::clone(&state));
+    // A path in its route's own spelling is found at once; only another one is looked at again.
+    by_path.fallback(move |request: Request| {
+        let (mut respelled, state) = (respelled.clone(), Arc::clone(&state));
         async move {
             match normalise(&state, request) {
-                Ok(request) => by_path.call(request).await,
-                Err(response) => Ok::<_, Infallible>(response),
+                Ok(request) => match respelled.call(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                },
+                Err(response) => response,
             }
         }
-    }))
+    })
 }
 
 /// Rewrite the path to the route's own spelling, or answer with Werkzeug's redirect.

@@ -103,6 +103,44 @@ pub fn die_of_memory_faults() {
     }
 }
 
+/// Unmap, for this process, the pages of its own program text that it has used so far
+/// (`madvise(2)` with `MADV_DONTNEED`); the few that are needed again come back from the page
+/// cache one by one.
+///
+/// An arbiter needs a hundredth of the code that parsed its command line and opened its sockets,
+/// and would hold all of it in its resident size for as long as it lives.
+pub fn forget_start_up_code() {
+    let Ok(program) = std::fs::read_link("/proc/self/exe") else {
+        return;
+    };
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
+        return;
+    };
+    let program = program.to_string_lossy();
+    for line in maps.lines().filter(|line| line.ends_with(&*program)) {
+        let mut fields = line.split_whitespace();
+        let (Some(range), Some("r-xp")) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        let ends = range.split_once('-').and_then(|(start, end)| {
+            let address = |text| usize::from_str_radix(text, 16).ok();
+            Some((address(start)?, address(end)?))
+        });
+        if let Some((start, end)) = ends {
+            // SAFETY: the range is, as the kernel has just told, a private mapping of this
+            // program's file that is readable and executable and never writable: its pages hold
+            // what the file holds, and are read from there again when they are next touched.
+            unsafe {
+                libc::madvise(
+                    std::ptr::with_exposed_provenance_mut(start),
+                    end.saturating_sub(start),
+                    libc::MADV_DONTNEED,
+                );
+            }
+        }
+    }
+}
+
 /// Take ownership of a descriptor that the starter of this process left open for it (`fd://N`).
 ///
 /// # Errors

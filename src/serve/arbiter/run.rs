@@ -16,6 +16,7 @@ use super::orders::{Ending, Order};
 use super::pidfile::Pidfile;
 use super::roster::Roster;
 use crate::machine::out_of_memory::OutOfMemoryKills;
+use crate::machine::sys;
 use crate::serve::access_log::AccessLog;
 use crate::serve::console::{ErrorLog, Phrase};
 use crate::serve::control::ControlServer;
@@ -127,6 +128,7 @@ impl Arbiter {
     pub fn run(mut self) -> u8 {
         self.pass();
         self.open_control();
+        sys::forget_start_up_code();
         while self.leave.is_none() {
             if let Err(error) = self.wait() {
                 self.log.say(&Phrase::SocketError {

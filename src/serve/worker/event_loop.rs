@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -16,7 +16,7 @@ use http::HeaderValue;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
@@ -28,6 +28,7 @@ use super::life::Life;
 use super::sync::request_limit;
 use super::{Inheritance, arbiter_is_alive};
 use crate::serve::access_log::Entry;
+use crate::serve::clock;
 use crate::serve::console::Phrase;
 use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
@@ -169,24 +170,26 @@ impl House {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let house = Arc::clone(self);
-        let service = service_fn(move |request| Arc::clone(&house).answer(request, peer));
+        let use_of = Arc::new(Use::begin());
+        let noted = Arc::clone(&use_of);
+        let service =
+            service_fn(move |request| Arc::clone(&house).answer(request, peer, Arc::clone(&noted)));
         let keep_alive = self.inheritance.settings.keep_alive;
         let mut builder = http1::Builder::new();
         builder
             .title_case_headers(true)
-            .timer(TokioTimer::new())
             .keep_alive(!keep_alive.is_zero());
-        if !keep_alive.is_zero() {
-            builder.header_read_timeout(keep_alive);
-        }
         let mut talk = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopping = self.stopping.subscribe();
+        let mut idle = std::pin::pin!(use_of.until_idle(keep_alive));
         let outcome = tokio::select! {
             outcome = talk.as_mut() => outcome,
             () = told_to_finish(&mut stopping) => {
                 talk.as_mut().graceful_shutdown();
                 talk.await
             }
+            // Nothing is in flight: dropping the connection closes it.
+            () = idle.as_mut() => return,
         };
         if let Err(error) = outcome {
             self.inheritance
@@ -199,12 +202,14 @@ impl House {
         self: Arc<Self>,
         request: http::Request<Incoming>,
         peer: Option<SocketAddr>,
+        use_of: Arc<Use>,
     ) -> Result<http::Response<Body>, Infallible> {
         let target = request
             .uri()
             .path_and_query()
             .map_or("/", |both| both.as_str());
-        let _busy = Busy::begin(&self.inheritance.seat, request.method().as_str(), target);
+        let method = request.method().as_str();
+        let _busy = Busy::begin(&self.inheritance.seat, &use_of, method, target);
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
         if served >= self.limit && self.life.is_alive() {
             self.inheritance.log.say(&Phrase::Autorestarting {});
@@ -234,20 +239,63 @@ impl House {
     }
 }
 
-/// Marks the seat busy for as long as it lives, also when the client leaves in the middle.
-struct Busy(Seat);
+/// How a connection is used, so that an idle one can be closed without a timer of its own for
+/// every request.
+struct Use {
+    in_flight: AtomicU32,
+    /// Monotonic nanoseconds at which the last request ended, or the connection began.
+    last: AtomicU64,
+}
 
-impl Busy {
-    fn begin(seat: &Seat, method: &str, target: &str) -> Self {
-        seat.begin();
-        seat.describe(method, target);
-        Self(seat.clone())
+impl Use {
+    fn begin() -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            last: AtomicU64::new(clock::now_nanoseconds()),
+        }
+    }
+
+    /// Return when nothing has been in flight for so long; never, where connections are not kept.
+    async fn until_idle(&self, at_most: Duration) {
+        if at_most.is_zero() {
+            return std::future::pending().await;
+        }
+        loop {
+            let idle_for = match self.in_flight.load(Ordering::Acquire) {
+                0 => clock::since(self.last.load(Ordering::Acquire)),
+                _ => Duration::ZERO,
+            };
+            match at_most.checked_sub(idle_for).filter(|left| !left.is_zero()) {
+                Some(left) => tokio::time::sleep(left).await,
+                None => return,
+            }
+        }
     }
 }
 
-impl Drop for Busy {
+/// Marks seat and connection busy for as long as it lives, also when the client leaves in the
+/// middle.
+struct Busy<'a> {
+    seat: &'a Seat,
+    use_of: &'a Use,
+}
+
+impl<'a> Busy<'a> {
+    fn begin(seat: &'a Seat, use_of: &'a Use, method: &str, target: &str) -> Self {
+        use_of.in_flight.fetch_add(1, Ordering::AcqRel);
+        seat.begin();
+        seat.describe(method, target);
+        Self { seat, use_of }
+    }
+}
+
+impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.seat.end();
+        self.use_of
+            .last
+            .store(clock::now_nanoseconds(), Ordering::Release);
+        self.use_of.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
