@@ -227,6 +227,10 @@ def judged(measured):
     return rows
 
 
+# Other work above this share of the cores makes the ratios doubtful.
+BUSY = 0.05
+
+
 def machine():
     text = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", text)
@@ -234,8 +238,22 @@ def machine():
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
     return {
         "name": f"{name}, {os.cpu_count()} cores, {memory / 1e6:.0f} GB, Linux {platform.release()}",
-        "load_before": os.getloadavg()[0],
+        "busy_before": busy_share(),
     }
+
+
+def busy_share(seconds=3):
+    """The share of all cores' time that was not idle while this program did nothing: other work.
+
+    The load average would not do: it still tells of the build that came before.
+    """
+    def times():
+        return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+
+    before = times()
+    time.sleep(seconds)
+    spent = [after - earlier for earlier, after in zip(before, times())]
+    return 1 - (spent[3] + spent[4]) / max(sum(spent), 1)
 
 
 def number(value):
@@ -250,11 +268,11 @@ def cell(values):
 def markdown(results):
     """The table of the README: medians, and the range of the rounds in parentheses."""
     sync, concurrent = results["sync"], results["async"]
-    load = results["machine"]["load_before"]
+    busy = results["machine"]["busy_before"]
     lines = [
         f"Measured on {results['machine']['name']}, the load generator on the same cores; medians of "
         f"{results['rounds']} interleaved rounds, in parentheses the range."
-        + (f" **Other work ran on the machine (load {load:.0f}): the ratios are doubtful.**" if load > 1 else ""),
+        + (f" **Other work took {busy:.0%} of the cores: the ratios are doubtful.**" if busy > BUSY else ""),
         "",
         "| | labrat | Gunicorn + Flask | yardstick | labrat / yardstick | labrat / Gunicorn |",
         "|---|---|---|---|---|---|",
@@ -308,8 +326,8 @@ def arguments():
 def main():
     options = arguments()
     about = machine()
-    if about["load_before"] > 0.5 * os.cpu_count():
-        say(f"warning: the load is {about['load_before']:.1f} before the first round; figures are doubtful")
+    if about["busy_before"] > BUSY:
+        say(f"warning: other work takes {about['busy_before']:.0%} of the cores; figures are doubtful")
     with tempfile.TemporaryDirectory() as folder:
         # Both programs keep their control socket here, and not in somebody's home.
         environment = {
@@ -325,7 +343,7 @@ def main():
         return {name: {str(c): summary(found) for c, found in by.items()} for name, by in rates.items()}
 
     results = {
-        "machine": about | {"load_after": os.getloadavg()[0]},
+        "machine": about,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "sync": table(sync),
