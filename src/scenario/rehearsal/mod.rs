@@ -1,0 +1,18 @@
+//! A scenario with everything around it: the stand-in for App Service is the target and the
+//! operator, and its log tables become part of the evidence.
+//!
+//! What it is for: [`Rehearsal::open`] builds the [`topology`] of one course and starts it; what it
+//! gives back is played by [`super::trigger`] like any other target. [`plan`] says what is
+//! rehearsed and what cannot be here, [`stage`] starts and stops it, and [`operator`] does what
+//! only the platform can.
+//!
+//! What it must not know: how the result is judged or shown.
+
+mod operator;
+mod plan;
+mod stage;
+mod topology;
+
+pub use operator::StandIn;
+pub use plan::{RehearsalError, RehearsalPlan};
+pub use stage::Rehearsal;

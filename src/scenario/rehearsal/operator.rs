@@ -1,0 +1,73 @@
+//! The stand-in as the one who does what only the platform can, and who hands over its tables.
+
+use std::sync::Arc;
+
+use super::topology::{slot_named, slot_of};
+use crate::host::{self, Host, SlotName, SwapOptions};
+use crate::scenario::shape::Action;
+use crate::scenario::trigger::{Collecting, Operator, Performed, Performing, TableFile};
+
+/// The tables, by the names that the stand-in and a bundle both give them.
+const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
+
+/// The stand-in as the one who does what only the platform can.
+#[derive(Debug)]
+pub struct StandIn {
+    host: Arc<Host>,
+}
+
+impl StandIn {
+    /// Of this stand-in.
+    pub(super) const fn of(host: Arc<Host>) -> Self {
+        Self { host }
+    }
+}
+
+impl Operator for StandIn {
+    fn perform<'a>(&'a mut self, action: &'a Action) -> Performing<'a> {
+        Box::pin(async move {
+            let done = match action {
+                Action::SetStartupCommand { command } => {
+                    self.host.set_startup_command(SlotName::Production, command)
+                }
+                Action::Swap { source, .. } => {
+                    let options = SwapOptions {
+                        source: slot_named(source),
+                        preview: false,
+                    };
+                    self.host.swap(options).await
+                }
+                Action::SetSetting { setting } => {
+                    let made = host::Setting::app(setting.name, setting.value);
+                    let made = if setting.sticky { made.sticky() } else { made };
+                    self.host.set_settings(slot_of(setting), [made])
+                }
+                Action::Restart { slot } => self.host.restart(slot_named(slot)),
+            };
+            done.map_err(|error| error.to_string())?;
+            Ok(Performed {
+                status: None,
+                succeeded: Some(true),
+                detail: "by the stand-in".to_owned(),
+            })
+        })
+    }
+
+    /// The tables are whole once nothing can write to them any more: the stand-in stops first.
+    fn collect(&mut self) -> Collecting<'_> {
+        Box::pin(async move {
+            self.host.shut_down().await;
+            let folder = self.host.tables_folder();
+            let mut files: Vec<TableFile> = Vec::new();
+            for table in TABLES {
+                let path = folder.join(table);
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => files.push((format!("tables/{table}"), text)),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(format!("{}: {error}", path.display())),
+                }
+            }
+            Ok(files)
+        })
+    }
+}

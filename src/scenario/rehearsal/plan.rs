@@ -1,0 +1,75 @@
+//! What is to be rehearsed, and what cannot be on this machine.
+
+use std::path::PathBuf;
+
+use crate::host::{HostError, Notify};
+use crate::load::TargetError;
+use crate::scenario::apply::Course;
+use crate::scenario::shape::{Change, Estimate, Scenario};
+
+/// What is to be rehearsed.
+#[derive(Debug, Clone)]
+pub struct RehearsalPlan {
+    /// The scenario.
+    pub scenario: &'static Scenario,
+    /// Which course of it.
+    pub course: Course,
+    /// The factor of every duration: the clients', the platform's, and those of `/slow`.
+    pub pace: f64,
+    /// The program `labrat`.
+    pub executable: PathBuf,
+    /// The command line that rehearses it again.
+    pub command_line: String,
+    /// Takes messages of the stand-in.
+    pub notify: Notify,
+}
+
+/// Why a rehearsal could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// The course changes what this machine cannot be made to have.
+    #[error(
+        "{scenario} with {course} cannot be rehearsed here: {why}\n\nhint: play it with `labrat trigger` against a target that has it"
+    )]
+    NotHere {
+        /// The scenario.
+        scenario: &'static str,
+        /// The course.
+        course: &'static str,
+        /// What is lacking.
+        why: &'static str,
+    },
+    /// No folder for the stand-in.
+    #[error("making a folder for the stand-in: {0}")]
+    Folder(std::io::Error),
+    /// The stand-in.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The stand-in's address.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+/// A course that changes what only another machine has would be played unchanged: refused.
+pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), RehearsalError> {
+    let not_here = |why| RehearsalError::NotHere {
+        scenario: plan.scenario.name(),
+        course: plan.course.name(),
+        why,
+    };
+    if matches!(plan.scenario.estimate, Estimate::Leak { .. }) {
+        return Err(not_here(
+            "this machine's memory is not that of a B1, and a rehearsal has no memory box yet",
+        ));
+    }
+    for change in plan.course.changes(plan.scenario) {
+        match change {
+            Change::Plan { .. } => return Err(not_here("it needs a larger plan")),
+            Change::Described { .. } => {
+                return Err(not_here("it is a change of the program's code"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What a course wants the stand-in to be: its slots, their settings, and what is declared of them.
+
+use std::path::Path;
+
+use super::plan::RehearsalPlan;
+use crate::host::{self, HostSettings, SlotConfiguration, SlotName, SlotSettings};
+use crate::scenario::apply;
+use crate::scenario::shape::{Action, Estimate, Scenario, Setting, Step};
+use crate::scenario::trigger::Declared;
+
+/// The stand-in of this plan, in `folder`.
+pub(super) fn host_settings(plan: &RehearsalPlan, folder: &Path) -> HostSettings {
+    let (topology, settings) = apply::topology(plan.scenario, plan.course);
+    let slot = |name: SlotName| SlotSettings {
+        port: 0,
+        configuration: SlotConfiguration::new(topology.startup_command)
+            .with(slot_settings(plan, name, &settings)),
+    };
+    let mut made = HostSettings::new(folder, &plan.executable, topology.startup_command);
+    made.pace = plan.pace;
+    made.notify = plan.notify.clone();
+    made.production = slot(SlotName::Production);
+    if topology.slots.len() > 1 {
+        made.staging = Some(slot(SlotName::Staging));
+    }
+    made
+}
+
+/// What only the person who configured the target knows: here, the scenario.
+pub(super) fn declared(plan: &RehearsalPlan) -> Declared {
+    let (topology, settings) = apply::topology(plan.scenario, plan.course);
+    Declared {
+        command_before: Some(topology.startup_command.to_owned()),
+        command_after: command_after(plan.scenario),
+        sticky: production_settings(&settings)
+            .map(|setting| (setting.name.to_owned(), setting.sticky))
+            .collect(),
+    }
+}
+
+/// The settings of one slot: the scenario's, and the knobs that put `/slow` on the same pace.
+fn slot_settings(plan: &RehearsalPlan, name: SlotName, settings: &[Setting]) -> Vec<host::Setting> {
+    let mut own: Vec<host::Setting> = settings
+        .iter()
+        .filter(|setting| slot_of(setting) == name)
+        .map(|setting| {
+            let made = host::Setting::app(setting.name, setting.value);
+            if setting.sticky { made.sticky() } else { made }
+        })
+        .collect();
+    if let Estimate::Saturation {
+        shortest_seconds,
+        longest_seconds,
+        ..
+    } = plan.scenario.estimate
+    {
+        for (knob, seconds) in [
+            ("LAB_SLOW_MIN_SECONDS", shortest_seconds),
+            ("LAB_SLOW_MAX_SECONDS", longest_seconds),
+        ] {
+            own.push(host::Setting::app(knob, (seconds * plan.pace).to_string()));
+        }
+    }
+    own
+}
+
+/// The slot that a setting belongs to before anything is done.
+pub(super) fn slot_of(setting: &Setting) -> SlotName {
+    slot_named(setting.slot)
+}
+
+/// The slot of that name.
+pub(super) fn slot_named(name: &str) -> SlotName {
+    match name {
+        "staging" => SlotName::Staging,
+        _ => SlotName::Production,
+    }
+}
+
+fn production_settings(settings: &[Setting]) -> impl Iterator<Item = &Setting> {
+    settings
+        .iter()
+        .filter(|setting| slot_of(setting) == SlotName::Production)
+}
+
+/// The startup command that the scenario's own steps end with, where they change it.
+fn command_after(scenario: &Scenario) -> Option<String> {
+    scenario.steps.iter().rev().find_map(|step| match step {
+        Step::Act {
+            action: Action::SetStartupCommand { command },
+            ..
+        } => Some((*command).to_owned()),
+        _ => None,
+    })
+}
