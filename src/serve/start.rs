@@ -68,12 +68,12 @@ pub fn run(settings: Settings) -> u8 {
                 StartError::Preload(BootFailure::Exception { exception, message })
                     if exception == "RuntimeError" =>
                 {
-                    write_standard_error(&format!("\nError: {message}\n"))
+                    write_standard_error(&format!("\nError: {message}\n\n"))
                 }
                 StartError::Preload(failure) => {
                     write_standard_error(&format!("{}\n", failure.traceback()))
                 }
-                error => write_standard_error(&format!("\nError: {error}\n")),
+                error => write_standard_error(&format!("\nError: {error}\n\n")),
             };
             1
         }

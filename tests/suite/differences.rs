@@ -100,6 +100,14 @@ differences! {
         reason: "what one wants to know of a configuration is what it will do",
         extra: &[],
     }
+    CHECKED_SETTINGS {
+        subject: "`--check-config`",
+        gunicorn: "looks only whether the application loads: a port that is no number passes",
+        labrat: "also refuses what a start would refuse (addresses, worker class, log files), with \
+                 the start's own words and exit code 1",
+        reason: "who checks a configuration wants to know whether it starts",
+        extra: &[],
+    }
     FORK_PACE {
         subject: "Pauses between forks",
         gunicorn: "sleeps up to 0.1 s after each worker that it forks",

@@ -14,6 +14,12 @@ pub enum PidfileError {
         /// The file.
         path: PathBuf,
     },
+    /// Its folder is not there; the words are Gunicorn's.
+    #[error("{} doesn't exist. Can't create pidfile.", folder.display())]
+    NoFolder {
+        /// The folder that is missing.
+        folder: PathBuf,
+    },
     /// The file could not be written.
     #[error("cannot write the pid file {}: {source}", path.display())]
     Write {
@@ -35,7 +41,8 @@ impl Pidfile {
     /// Write this process's pid.
     ///
     /// # Errors
-    /// When another living process is named in the file, or it cannot be written.
+    /// When another living process is named in the file, or its folder is missing, or it cannot be
+    /// written.
     pub fn write(path: &Path) -> Result<Self, PidfileError> {
         let pid = std::process::id();
         if let Some(other) = read(path)
@@ -45,6 +52,14 @@ impl Pidfile {
             return Err(PidfileError::Running {
                 pid: other,
                 path: path.to_owned(),
+            });
+        }
+        if let Some(folder) = path.parent()
+            && !folder.as_os_str().is_empty()
+            && !folder.is_dir()
+        {
+            return Err(PidfileError::NoFolder {
+                folder: folder.to_owned(),
             });
         }
         std::fs::write(path, format!("{pid}\n")).map_err(|source| PidfileError::Write {

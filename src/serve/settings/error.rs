@@ -140,7 +140,7 @@ impl SettingsError {
                 )
             }
             Self::PortRange(_) => format!("OverflowError: {self}\n"),
-            _ => format!("\nError: {self}\n"),
+            _ => format!("\nError: {self}\n\n"),
         }
     }
 }

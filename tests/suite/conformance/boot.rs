@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::differences;
 use crate::harness::{
-    Ended, Kind, Launch, Stream, both, busy, in_parallel, oracle, per_process, quiet, root,
+    Ended, Kind, Launch, Stream, both, busy, in_parallel, oracle, peer, per_process, quiet, root,
     skip_unless,
 };
 
@@ -233,6 +233,26 @@ fn flags_without_a_meaning_are_accepted_with_a_warning() {
     let (gunicorn, labrat) = both(run);
     assert_eq!((gunicorn.0, gunicorn.1), (labrat.0, labrat.1));
     differences::IGNORED_FLAGS.holds(labrat.2 == 3);
+}
+
+#[test]
+fn a_check_also_refuses_what_a_start_would_refuse() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = busy();
+    for wrong in [
+        "--bind=127.0.0.1:notaport",
+        "--worker-class=nope",
+        "--error-logfile=/nope/x.log",
+    ] {
+        let code = |kind, arguments: &str| Launch::new(kind, arguments).without_bind().run().code;
+        let checked = format!("--check-config {wrong}");
+        assert_eq!(code(Kind::Gunicorn, wrong), Some(1), "{wrong}");
+        assert_eq!(code(Kind::Gunicorn, &checked), Some(0), "{wrong}");
+        assert_eq!(code(peer(), wrong), Some(1), "{wrong}");
+        differences::CHECKED_SETTINGS.holds(code(peer(), &checked) == Some(1));
+    }
 }
 
 #[test]

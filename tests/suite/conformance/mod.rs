@@ -14,6 +14,7 @@ mod gthread;
 mod malformed;
 mod memory;
 mod phrases;
+mod pidfile;
 mod saturation;
 mod timeout;
 mod worker_signals;

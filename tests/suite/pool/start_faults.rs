@@ -56,7 +56,7 @@ fn a_preloaded_failure_stops_before_the_first_line() {
         .env("LAB_BOOT_FAIL", "cannot start")
         .run();
     assert_eq!(ended.code, Some(1));
-    assert_eq!(ended.text(Stream::Error), "\nError: cannot start\n");
+    assert_eq!(ended.text(Stream::Error), "\nError: cannot start\n\n");
 }
 
 #[test]

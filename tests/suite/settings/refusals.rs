@@ -123,7 +123,7 @@ fn values_that_cannot_be_honoured_end_with_1_and_gunicorns_line() {
         );
     }
     let text = resolve_line("--workers=-1").unwrap_err().text();
-    assert_eq!(text, "\nError: Value must be positive: -1\n");
+    assert_eq!(text, "\nError: Value must be positive: -1\n\n");
 }
 
 #[test]
