@@ -5,9 +5,10 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::Exit;
-use super::output;
+use super::{output, trigger};
 use crate::scenario::catalogue;
 use crate::scenario::page::markdown;
+use crate::scenario::parameters::deployment_parameters;
 use crate::scenario::shape::Scenario;
 
 /// Words of `labrat scenarios`.
@@ -18,14 +19,29 @@ pub(super) struct ScenariosOptions {
     /// Print the data as JSON
     #[arg(long)]
     json: bool,
+    /// Print the parameters of its deployment in Azure, see bicep/main.bicep
+    #[arg(long, requires = "name", conflicts_with = "json")]
+    parameters: bool,
+    /// The parameters with this fix or variant
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "parameters",
+        conflicts_with = "control"
+    )]
+    fix: Option<String>,
+    /// The parameters of the negative control
+    #[arg(long, requires = "parameters")]
+    control: bool,
 }
 
 /// List every scenario, or show one in full.
 ///
 /// # Errors
-/// When no scenario is called so, or standard output cannot be written.
+/// When no scenario, fix or variant is called so, or standard output cannot be written.
 pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
     let text = match (&options.name, options.json) {
+        (Some(name), _) if options.parameters => parameters(options, name)?,
         (Some(name), false) => markdown(find(name)?),
         (Some(name), true) => format!("{}\n", serde_json::to_string_pretty(find(name)?)?),
         (None, false) => format!("{}\n", table()),
@@ -33,6 +49,14 @@ pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
     };
     output::data(&text)?;
     Ok(Exit::Success)
+}
+
+fn parameters(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
+    let scenario = find(name)?;
+    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
+    let parameters = deployment_parameters(scenario, course)
+        .ok_or_else(|| anyhow!("{name} is played on this machine only"))?;
+    Ok(format!("{}\n", serde_json::to_string_pretty(&parameters)?))
 }
 
 /// The scenario that is called so.

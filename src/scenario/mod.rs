@@ -2,7 +2,7 @@
 //!
 //! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
 //! against a target and writes a bundle, [`rehearsal`] puts the stand-in for App Service under it,
-//! [`page`] puts a scenario into words.
+//! [`page`] puts a scenario into words, [`parameters`] into those of a deployment.
 //!
 //! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
 //! HTTP only.
@@ -11,6 +11,7 @@ pub mod apply;
 pub mod catalogue;
 pub mod estimate;
 pub mod page;
+pub mod parameters;
 pub mod rehearsal;
 pub mod rules;
 pub mod shape;

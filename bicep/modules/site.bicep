@@ -1,0 +1,118 @@
+// The site, production.
+
+@description('Name of the site, a part of its host name.')
+@minLength(2)
+@maxLength(60)
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Resource ID of the plan.')
+param planId string
+
+@description('What runs: a built-in image, or DOCKER| and the name of an image.')
+param runtime string
+
+@description('The startup command.')
+param startupCommand string
+
+@description('Application settings as an object of names and values; they hold the lab\'s key.')
+@secure()
+param settings object
+
+@description('Names of the settings that stay with their slot in a swap.')
+param stickySettings array
+
+@description('Path of the health check; empty for none.')
+param healthCheckPath string
+
+@description('Whether the platform keeps the site loaded.')
+param alwaysOn bool
+
+@description('The range of addresses that may reach the site.')
+param deployerAddress string
+
+@description('Resource ID of the identity that pulls the image; empty for none.')
+param identityId string = ''
+
+@description('Client ID of that identity.')
+param identityClientId string = ''
+
+resource site 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: startsWith(runtime, 'DOCKER|') ? 'app,linux,container' : 'app,linux'
+  identity: empty(identityId) ? null : {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: planId
+    reserved: true
+    httpsOnly: true
+    clientAffinityEnabled: false
+    siteConfig: {
+      linuxFxVersion: runtime
+      appCommandLine: startupCommand
+      alwaysOn: alwaysOn
+      healthCheckPath: empty(healthCheckPath) ? null : healthCheckPath
+      ftpsState: 'Disabled'
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      acrUseManagedIdentityCreds: !empty(identityId)
+      acrUserManagedIdentityID: empty(identityId) ? null : identityClientId
+      ipSecurityRestrictionsDefaultAction: 'Deny'
+      ipSecurityRestrictions: [
+        {
+          name: 'deployer'
+          description: 'Whoever deployed the lab, and nobody else'
+          ipAddress: deployerAddress
+          action: 'Allow'
+          priority: 100
+        }
+      ]
+      scmIpSecurityRestrictionsUseMain: true
+      appSettings: [for setting in items(settings): {
+        name: setting.key
+        value: setting.value
+      }]
+    }
+  }
+}
+
+// Deployments are made with the deployer's own token: no password opens the site.
+resource ftpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource scmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+resource slotConfigNames 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: site
+  name: 'slotConfigNames'
+  properties: {
+    appSettingNames: stickySettings
+    connectionStringNames: []
+  }
+}
+
+output id string = site.id
+output name string = site.name
+output defaultHostName string = site.properties.defaultHostName

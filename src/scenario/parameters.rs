@@ -1,0 +1,60 @@
+//! The parameters with which a scenario's target is deployed in Azure, as `bicep/main.bicep` names
+//! them.
+//!
+//! Only what the catalogue decides: the plan, the slots, their settings, the startup command. Who
+//! deploys says the rest (name, region, day of expiry, address, key).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::apply::{Course, topology};
+use super::shape::{Change, Scenario};
+
+/// The slot that every site has.
+const PRODUCTION: &str = "production";
+
+/// The file of parameters for a deployment of this scenario, or `None` where it is local only.
+#[must_use]
+pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Option<Value> {
+    scenario.needs.plan?;
+    let (topology, settings) = topology(scenario, course);
+    let plan = course
+        .changes(scenario)
+        .iter()
+        .find_map(|change| match change {
+            Change::Plan { name } => Some(*name),
+            _ => None,
+        });
+    let mut by_slot: BTreeMap<&str, BTreeMap<&str, &str>> = topology
+        .slots
+        .iter()
+        .map(|slot| (*slot, BTreeMap::new()))
+        .collect();
+    let mut sticky = BTreeSet::new();
+    for setting in &settings {
+        let slot = by_slot.entry(setting.slot).or_default();
+        slot.insert(setting.name, setting.value);
+        if setting.sticky {
+            sticky.insert(setting.name);
+        }
+    }
+    let beside_production: Vec<&str> = topology
+        .slots
+        .iter()
+        .copied()
+        .filter(|slot| *slot != PRODUCTION)
+        .collect();
+    Some(json!({
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+        "contentVersion": "1.0.0.0",
+        "parameters": {
+            "scenario": { "value": scenario.name() },
+            "planSku": { "value": plan.unwrap_or(topology.plan.as_str()) },
+            "startupCommand": { "value": topology.startup_command },
+            "slotNames": { "value": beside_production },
+            "appSettings": { "value": by_slot },
+            "stickySettings": { "value": sticky },
+        },
+    }))
+}
