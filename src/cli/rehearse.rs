@@ -36,6 +36,9 @@ pub(super) struct RehearseOptions {
     /// Multiply every duration: the clients', the platform's, and those of /slow
     #[arg(long, default_value_t = 0.2, value_name = "FACTOR", value_parser = trigger::pace)]
     pace: f64,
+    /// Start this instead of `labrat serve`, with the same words after it: the real Gunicorn, say
+    #[arg(long, value_name = "COMMAND")]
+    server: Option<String>,
     /// Rehearse so many times in a row; three or more can say "repeated"
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
@@ -117,6 +120,7 @@ async fn rehearse(
         course,
         pace: options.pace,
         executable: std::env::current_exe().context("finding the program itself")?,
+        server: options.server.clone(),
         command_line: command_line(options, scenario),
         notify: Notify::new(|message| output::message(&format!("stand-in: {message}\n"))),
     };
@@ -163,6 +167,9 @@ fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
     }
     if let Some(fix) = &options.fix {
         words.push(format!("--fix {fix}"));
+    }
+    if let Some(server) = &options.server {
+        words.push(format!("--server '{}'", server.replace('\'', r"'\''")));
     }
     words.push(format!("--pace {}", options.pace));
     words.join(" ")

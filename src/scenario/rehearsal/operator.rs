@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::plan::RehearsalPlan;
 use super::topology::{slot_named, slot_of};
 use crate::host::{self, Host, SlotName, SwapOptions};
 use crate::scenario::shape::Action;
@@ -14,12 +15,13 @@ const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
 #[derive(Debug)]
 pub struct StandIn {
     host: Arc<Host>,
+    plan: RehearsalPlan,
 }
 
 impl StandIn {
-    /// Of this stand-in.
-    pub(super) const fn of(host: Arc<Host>) -> Self {
-        Self { host }
+    /// Of this stand-in, which was started by this plan.
+    pub(super) const fn of(host: Arc<Host>, plan: RehearsalPlan) -> Self {
+        Self { host, plan }
     }
 }
 
@@ -28,7 +30,9 @@ impl Operator for StandIn {
         Box::pin(async move {
             let done = match action {
                 Action::SetStartupCommand { command } => {
-                    self.host.set_startup_command(SlotName::Production, command)
+                    let command = self.plan.startup_command(command);
+                    self.host
+                        .set_startup_command(SlotName::Production, &command)
                 }
                 Action::Swap { source, .. } => {
                     let options = SwapOptions {

@@ -18,10 +18,26 @@ pub struct RehearsalPlan {
     pub pace: f64,
     /// The program `labrat`.
     pub executable: PathBuf,
+    /// What is started instead of `labrat serve`, with the same words after it: the real Gunicorn,
+    /// for instance.
+    pub server: Option<String>,
     /// The command line that rehearses it again.
     pub command_line: String,
     /// Takes messages of the stand-in.
     pub notify: Notify,
+}
+
+/// How every startup command of the catalogue begins.
+const OWN_SERVER: &str = "labrat serve ";
+
+impl RehearsalPlan {
+    /// A startup command of the catalogue, with the server of this plan.
+    pub(super) fn startup_command(&self, command: &str) -> String {
+        match (&self.server, command.strip_prefix(OWN_SERVER)) {
+            (Some(server), Some(words)) => format!("{server} {words}"),
+            _ => command.to_owned(),
+        }
+    }
 }
 
 /// Why a rehearsal could not begin.

@@ -20,6 +20,7 @@ const LEAST_WARM_LIMIT: Duration = Duration::from_secs(20);
 /// A running stand-in with the scenario's target in it.
 #[derive(Debug)]
 pub struct Rehearsal {
+    plan: RehearsalPlan,
     host: Arc<Host>,
     order: Order,
     /// The stand-in's folder, gone with the rehearsal.
@@ -50,6 +51,7 @@ impl Rehearsal {
             command_line: Some(plan.command_line.clone()),
         };
         Ok(Self {
+            plan: plan.clone(),
             host,
             order,
             folder,
@@ -65,7 +67,7 @@ impl Rehearsal {
     /// Who does what only the platform can.
     #[must_use]
     pub fn operator(&self) -> StandIn {
-        StandIn::of(Arc::clone(&self.host))
+        StandIn::of(Arc::clone(&self.host), self.plan.clone())
     }
 
     /// Stop everything and leave nothing.

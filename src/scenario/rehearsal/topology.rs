@@ -11,12 +11,12 @@ use crate::scenario::trigger::Declared;
 /// The stand-in of this plan, in `folder`.
 pub(super) fn host_settings(plan: &RehearsalPlan, folder: &Path) -> HostSettings {
     let (topology, settings) = apply::topology(plan.scenario, plan.course);
+    let command = plan.startup_command(topology.startup_command);
     let slot = |name: SlotName| SlotSettings {
         port: 0,
-        configuration: SlotConfiguration::new(topology.startup_command)
-            .with(slot_settings(plan, name, &settings)),
+        configuration: SlotConfiguration::new(&command).with(slot_settings(plan, name, &settings)),
     };
-    let mut made = HostSettings::new(folder, &plan.executable, topology.startup_command);
+    let mut made = HostSettings::new(folder, &plan.executable, &command);
     made.pace = plan.pace;
     made.notify = plan.notify.clone();
     made.production = slot(SlotName::Production);
@@ -30,8 +30,8 @@ pub(super) fn host_settings(plan: &RehearsalPlan, folder: &Path) -> HostSettings
 pub(super) fn declared(plan: &RehearsalPlan) -> Declared {
     let (topology, settings) = apply::topology(plan.scenario, plan.course);
     Declared {
-        command_before: Some(topology.startup_command.to_owned()),
-        command_after: command_after(plan.scenario),
+        command_before: Some(plan.startup_command(topology.startup_command)),
+        command_after: command_after(plan.scenario).map(|command| plan.startup_command(command)),
         sticky: production_settings(&settings)
             .map(|setting| (setting.name.to_owned(), setting.sticky))
             .collect(),
@@ -84,12 +84,12 @@ fn production_settings(settings: &[Setting]) -> impl Iterator<Item = &Setting> {
 }
 
 /// The startup command that the scenario's own steps end with, where they change it.
-fn command_after(scenario: &Scenario) -> Option<String> {
+fn command_after(scenario: &Scenario) -> Option<&'static str> {
     scenario.steps.iter().rev().find_map(|step| match step {
         Step::Act {
             action: Action::SetStartupCommand { command },
             ..
-        } => Some((*command).to_owned()),
+        } => Some(*command),
         _ => None,
     })
 }

@@ -1,5 +1,7 @@
 //! `labrat rehearse`: whole incidents on this machine, each with its symptom, fix and control.
 
+mod yardstick;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;

@@ -1,0 +1,159 @@
+//! The same incidents with the real Gunicorn and Flask as the startup command: the stand-in, the
+//! load and the judge cannot tell them from labrat.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{NOT_REPRODUCED, REPRODUCED};
+use crate::harness::{Kind, both, oracle, quiet, root, skip_unless};
+
+/// Every `/slow` lasts as long as every other, so that both servers have the same work.
+const SAME_WORK: &str = "LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=1";
+
+/// What is started in place of `labrat serve`.
+fn server(kind: Kind) -> String {
+    match kind {
+        Kind::Labrat => format!("env {SAME_WORK} labrat serve"),
+        Kind::Gunicorn => {
+            let root = root().display();
+            format!(
+                "env {SAME_WORK} PYTHONPYCACHEPREFIX={root}/target/oracle/bytecode \
+                 {root}/target/oracle/bin/gunicorn --chdir {root}/tests/oracle"
+            )
+        }
+    }
+}
+
+/// What became of a rehearsal.
+struct Rehearsed {
+    code: Option<i32>,
+    verdict: Value,
+    folder: tempfile::TempDir,
+}
+
+fn rehearsed(words: &str, kind: Kind) -> Rehearsed {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .arg("rehearse")
+        .args(words.split(' '))
+        .args([
+            "--pace",
+            "0.1",
+            "--json",
+            "--server",
+            &server(kind),
+            "--out",
+        ])
+        .arg(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let verdict = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words} with {kind:?}: no verdict ({error})\n{said}"));
+    Rehearsed {
+        code: output.status.code(),
+        verdict,
+        folder,
+    }
+}
+
+/// What was found of each criterion that decides something.
+fn findings(verdict: &Value) -> BTreeMap<String, String> {
+    let criteria = verdict["criteria"].as_array().unwrap();
+    let deciding = criteria.iter().filter(|one| one["kind"] != "support");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    deciding
+        .map(|one| (text(&one["id"]), text(&one["finding"])))
+        .collect()
+}
+
+/// Rehearse with both servers at the same time; they have to agree in every criterion that
+/// decides, and to end with `code`.
+fn agree(words: &str, code: Option<i32>) -> (Rehearsed, Rehearsed) {
+    let (expected, actual) = both(|kind| rehearsed(words, kind));
+    let headline = expected.verdict["headline"].clone();
+    assert_eq!(expected.code, code, "Gunicorn, {words}: {headline}");
+    let headline = actual.verdict["headline"].clone();
+    assert_eq!(actual.code, code, "labrat, {words}: {headline}");
+    let found = findings(&expected.verdict);
+    assert!(found.len() >= 4, "{found:?}");
+    assert_eq!(found, findings(&actual.verdict), "{words}");
+    (expected, actual)
+}
+
+/// Outcome and seconds of every request of the burst, by path; seconds in ascending order.
+fn burst(folder: &Path) -> BTreeMap<String, (BTreeMap<String, usize>, Vec<f64>)> {
+    let text = std::fs::read_to_string(folder.join("trigger/samples-burst.csv")).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap();
+    let column = |name: &str| head.iter().position(|column| *column == name).unwrap();
+    let (path, status, seconds) = (column("route"), column("status"), column("total_seconds"));
+    let mut by_path = BTreeMap::<String, (BTreeMap<String, usize>, Vec<f64>)>::new();
+    for line in lines {
+        let (mix, taken) = by_path.entry(line[path].to_owned()).or_default();
+        *mix.entry(line[status].to_owned()).or_default() += 1;
+        taken.push(line[seconds].parse().unwrap());
+    }
+    for (_, taken) in by_path.values_mut() {
+        taken.sort_by(f64::total_cmp);
+    }
+    by_path
+}
+
+#[test]
+fn a_saturated_gunicorn_and_a_saturated_labrat_are_one_incident_with_the_same_latencies() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    let (expected, actual) = agree("intermittent-5xx", REPRODUCED);
+    let (expected, actual) = (burst(expected.folder.path()), burst(actual.folder.path()));
+    let figures = format!("Gunicorn {expected:.3?}\nlabrat   {actual:.3?}");
+    eprintln!("{figures}");
+    assert_eq!(expected.len(), 2, "{figures}");
+    for (path, (mix, taken)) in &expected {
+        assert_eq!(mix, &actual[path].0, "{path}: {figures}");
+        assert!(
+            mix.len() == 2,
+            "answers and clients that gave up: {figures}"
+        );
+        for (first, second) in taken.iter().zip(&actual[path].1) {
+            // Answers that waited for nothing take milliseconds, and no ratio holds for those.
+            let near = (first - second).abs() < 0.25 || (0.7..1.4).contains(&(second / first));
+            assert!(near, "{path}: {first:.3} and {second:.3} s\n{figures}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_command_of_gunicorn_and_of_labrat_is_one_incident() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    agree("startup-failed", REPRODUCED);
+}
+
+#[test]
+fn a_drifting_setting_of_gunicorn_and_of_labrat_is_one_incident() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    agree("slot-swap-drift", REPRODUCED);
+}
+
+#[test]
+fn a_fix_and_a_control_with_gunicorn_come_out_as_with_labrat() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    for course in ["intermittent-5xx --fix gthread", "slot-swap-drift --control"] {
+        agree(course, NOT_REPRODUCED);
+    }
+}
