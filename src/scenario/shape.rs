@@ -39,6 +39,8 @@ pub struct Scenario {
     pub needs: Needs,
     /// From what the run's outcome can be estimated beforehand.
     pub estimate: Estimate,
+    /// The smallest factor of its durations at which a rehearsal is still the incident.
+    pub quickest_pace: f64,
 }
 
 impl Scenario {
@@ -143,6 +145,26 @@ pub struct Setting {
     pub value: &'static str,
     /// Whether it stays with its slot in a swap.
     pub sticky: bool,
+}
+
+impl Setting {
+    /// A setting of production that goes along in a swap.
+    #[must_use]
+    pub const fn production(name: &'static str, value: &'static str) -> Self {
+        Self {
+            slot: "production",
+            name,
+            value,
+            sticky: false,
+        }
+    }
+
+    /// Whether the value is a duration of the application, in seconds, which a rehearsal
+    /// multiplies by its pace. The platform does so with its own.
+    #[must_use]
+    pub fn is_duration(&self) -> bool {
+        self.name.starts_with("LAB_") && self.name.ends_with("_SECONDS")
+    }
 }
 
 /// One step of a scenario.

@@ -4,6 +4,7 @@
 //! machine. Evidence that is missing is "no evidence", never "met". This room must not know the
 //! catalogue: whoever calls it hands the rules over.
 
+mod bind;
 mod doubts;
 mod judge;
 mod kills;

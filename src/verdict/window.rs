@@ -137,10 +137,12 @@ fn by_script(bundle: &Bundle) -> Option<Window> {
 /// When the fix was applied: by the manifest's events, else by the first probe after it.
 pub(super) fn fix_moment(bundle: &Bundle) -> Option<LogTime> {
     let by_event = bundle.manifest.as_ref().and_then(|manifest| {
-        let fixes = manifest
-            .events
-            .iter()
-            .filter(|event| matches!(event.kind, EventKind::CommandChanged | EventKind::Swap));
+        let fixes = manifest.events.iter().filter(|event| {
+            matches!(
+                event.kind,
+                EventKind::CommandChanged | EventKind::SettingChanged | EventKind::Swap
+            )
+        });
         fixes.map(|event| event.at).max()
     });
     let by_probe = || {

@@ -164,4 +164,5 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
         longest_seconds: 15.0,
         fast: "/fast",
     },
+    quickest_pace: 0.1,
 };

@@ -132,4 +132,5 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         heavy: "/heavy",
         heavy_kilobytes: 21_400,
     },
+    quickest_pace: 1.0,
 };

@@ -3,6 +3,7 @@
 mod intermittent_5xx;
 mod memory_pressure;
 mod slot_swap_drift;
+mod startup;
 mod startup_failed;
 
 use super::shape::Scenario;
@@ -10,14 +11,19 @@ use super::shape::Scenario;
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
+pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
 
 /// Every scenario, in the order in which lists show them.
-pub const ALL: [&Scenario; 4] = [
+pub const ALL: [&Scenario; 8] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
     &SLOT_SWAP_DRIFT,
+    &WRONG_PORT,
+    &SLOW_START,
+    &CRASH_AT_BOOT,
+    &MISSING_SETTING,
 ];
 
 /// The scenario that is called so, by its name or another name of it.

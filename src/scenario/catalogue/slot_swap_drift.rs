@@ -159,4 +159,5 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         also: "a second slot, and somebody, or a script, that swaps when told to",
     },
     estimate: Estimate::None,
+    quickest_pace: 0.1,
 };

@@ -109,4 +109,5 @@ pub const STARTUP_FAILED: Scenario = Scenario {
         also: "somebody, or a script, that changes the startup command when told to",
     },
     estimate: Estimate::None,
+    quickest_pace: 0.1,
 };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::plan::RehearsalPlan;
-use super::topology::{slot_named, slot_of};
-use crate::host::{self, Host, SlotName, SwapOptions};
+use super::topology::{made, slot_named, slot_of};
+use crate::host::{Host, SlotName, SwapOptions};
 use crate::scenario::shape::Action;
 use crate::scenario::trigger::{Collecting, Operator, Performed, Performing, TableFile};
 
@@ -42,8 +42,7 @@ impl Operator for StandIn {
                     self.host.swap(options).await
                 }
                 Action::SetSetting { setting } => {
-                    let made = host::Setting::app(setting.name, setting.value);
-                    let made = if setting.sticky { made.sticky() } else { made };
+                    let made = made(setting, self.plan.pace);
                     self.host.set_settings(slot_of(setting), [made])
                 }
                 Action::Restart { slot } => self.host.restart(slot_named(slot)),

@@ -43,10 +43,7 @@ fn slot_settings(plan: &RehearsalPlan, name: SlotName, settings: &[Setting]) -> 
     let mut own: Vec<host::Setting> = settings
         .iter()
         .filter(|setting| slot_of(setting) == name)
-        .map(|setting| {
-            let made = host::Setting::app(setting.name, setting.value);
-            if setting.sticky { made.sticky() } else { made }
-        })
+        .map(|setting| made(setting, plan.pace))
         .collect();
     if let Estimate::Saturation {
         shortest_seconds,
@@ -62,6 +59,19 @@ fn slot_settings(plan: &RehearsalPlan, name: SlotName, settings: &[Setting]) -> 
         }
     }
     own
+}
+
+/// A setting as the stand-in has it, on the pace of the rehearsal where it is a duration.
+pub(super) fn made(setting: &Setting, pace: f64) -> host::Setting {
+    let seconds: Option<f64> = match setting.is_duration() {
+        true => setting.value.parse().ok(),
+        false => None,
+    };
+    let made = match seconds {
+        Some(seconds) => host::Setting::app(setting.name, (seconds * pace).to_string()),
+        None => host::Setting::app(setting.name, setting.value),
+    };
+    if setting.sticky { made.sticky() } else { made }
 }
 
 /// The slot that a setting belongs to before anything is done.

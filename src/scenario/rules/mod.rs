@@ -7,21 +7,27 @@ mod intermittent_5xx;
 mod memory_pressure;
 mod rivals;
 mod slot_swap_drift;
+mod startup;
 mod startup_failed;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
+pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
 
 use crate::evidence::criteria::ScenarioRules;
 
 /// The rules of every scenario, in the order of the catalogue.
-pub const ALL: [&ScenarioRules; 4] = [
+pub const ALL: [&ScenarioRules; 8] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
     &SLOT_SWAP_DRIFT,
+    &WRONG_PORT,
+    &SLOW_START,
+    &CRASH_AT_BOOT,
+    &MISSING_SETTING,
 ];
 
 /// The rules of the scenario that is called so, by its name or another name of it.

@@ -103,6 +103,29 @@ pub(super) const fn wrong_command(bearing: Bearing) -> Rival {
     }
 }
 
+/// The application is still starting.
+pub(super) const fn slow_start(bearing: Bearing) -> Rival {
+    Rival {
+        id: RivalId::SlowStart,
+        bearing,
+        explains: "the application needs longer to start than the platform waits",
+        ruled_in_by: "the limit of a start in the platform table, and no exit of the container",
+        ruled_out_by: "the container ended by itself, or listens where the platform does not look",
+    }
+}
+
+/// The application gave up at boot.
+pub(super) const fn boot_failure(bearing: Bearing) -> Rival {
+    Rival {
+        id: RivalId::BootFailure,
+        bearing,
+        explains: "the application can be imported and gives up at boot by itself",
+        ruled_in_by: "`Exception in worker process` or `Worker failed to boot.` in the console, \
+                      and no import failure",
+        ruled_out_by: "console lines without either",
+    }
+}
+
 /// The application listens elsewhere.
 pub(super) const fn wrong_port(bearing: Bearing) -> Rival {
     Rival {

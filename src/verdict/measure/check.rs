@@ -106,6 +106,7 @@ pub(in crate::verdict) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         }
         Check::RestartDuringTrigger => texts::restart(bundle),
         Check::CommandContains { moment, text } => moments::command(bundle, moment, text),
+        Check::CommandBinds { moment, reachable } => moments::binds(bundle, moment, reachable),
         Check::RouteAnswers { route, moment, ok } => {
             moments::route_answers(bundle, route, moment, ok)
         }

@@ -6,6 +6,7 @@ use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
+use crate::verdict::bind::out_of_reach;
 use crate::verdict::outcome::Quote;
 use crate::verdict::text::{count, quote_file, quote_http, quote_sample};
 use crate::verdict::window::fix_moment;
@@ -13,9 +14,9 @@ use crate::verdict::window::fix_moment;
 /// The manifest's path, where it is quoted.
 const MANIFEST: &str = "manifest.json";
 
-pub(super) fn command(bundle: &Bundle, moment: Moment, text: &str) -> Measured {
-    let threshold = format!("names `{}`", text.trim());
-    let recorded = match bundle.command(moment) {
+/// The startup command of that moment, and the file that tells it.
+fn recorded_command(bundle: &Bundle, moment: Moment) -> Option<(&str, &str)> {
+    match bundle.command(moment) {
         Some(capture) => Some((capture.text.as_str(), capture.file.as_str())),
         None if moment == Moment::Before => bundle
             .manifest
@@ -23,8 +24,30 @@ pub(super) fn command(bundle: &Bundle, moment: Moment, text: &str) -> Measured {
             .and_then(|manifest| manifest.topology.startup_command.as_deref())
             .map(|command| (command, MANIFEST)),
         None => None,
+    }
+}
+
+/// True: the command binds where the platform looks. False: it does not.
+pub(super) fn binds(bundle: &Bundle, moment: Moment, reachable: bool) -> Measured {
+    let threshold = match reachable {
+        true => "binds where the platform looks",
+        false => "binds where the platform does not look",
     };
-    let Some((command, file)) = recorded else {
+    let Some((command, file)) = recorded_command(bundle, moment) else {
+        return Measured::nothing("the startup command was not captured", threshold);
+    };
+    let out_of_reach = out_of_reach(command);
+    let observed = match out_of_reach {
+        Some(address) => format!("`{command}` binds {address}"),
+        None => format!("`{command}`"),
+    };
+    Measured::of(out_of_reach.is_none() == reachable, observed, threshold)
+        .quotes([quote_file(file, command)])
+}
+
+pub(super) fn command(bundle: &Bundle, moment: Moment, text: &str) -> Measured {
+    let threshold = format!("names `{}`", text.trim());
+    let Some((command, file)) = recorded_command(bundle, moment) else {
         return Measured::nothing("the startup command was not captured", threshold);
     };
     // A command that is only the module has no space before it.

@@ -1,5 +1,6 @@
 //! Rivals that the application tells of: what it calls, how it was started, where it listens.
 
+use super::start::IMPORT_FAILURES;
 use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::SnapshotKind;
@@ -36,12 +37,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn wrong_command(&self) -> Decision {
-        let failure = [
-            "No module named",
-            "App failed to load.",
-            "Failed to find attribute",
-        ];
-        if let Some(line) = self.console_line(&failure) {
+        if let Some(line) = self.console_line(&IMPORT_FAILURES) {
             let quote = self.quote_console(line);
             return ruled_in("the application could not be imported", vec![quote]);
         }
@@ -69,13 +65,15 @@ impl Scene<'_> {
         let local = listening
             .iter()
             .find(|event| event.text.contains("127.0.0.1") || event.text.contains("[::1]"));
-        // A target on this machine is reached through its loopback address.
-        let remote = self.bundle.manifest.as_ref().is_none_or(|manifest| {
-            !manifest
-                .target
-                .as_deref()
-                .is_some_and(|target| target.contains("127.0.0.1") || target.contains("localhost"))
-        });
+        // A pool on this machine without a platform around it is reached through its loopback
+        // address; one behind a platform is not, wherever that platform runs.
+        let behind_a_platform = !self.bundle.platform.rows.is_empty();
+        let remote = behind_a_platform
+            || self.bundle.manifest.as_ref().is_none_or(|manifest| {
+                !manifest.target.as_deref().is_some_and(|target| {
+                    target.contains("127.0.0.1") || target.contains("localhost")
+                })
+            });
         if let Some(event) = local.filter(|_| remote) {
             let quote = self.quote_console(event);
             return ruled_in(

@@ -28,6 +28,8 @@ pub(in crate::verdict) fn rule(rival: &Rival, scene: &Scene<'_>) -> RivalResult 
         RivalId::Dependency => scene.dependency(),
         RivalId::WrongCommand => scene.wrong_command(),
         RivalId::WrongPort => scene.wrong_port(),
+        RivalId::SlowStart => scene.slow_start(),
+        RivalId::BootFailure => scene.boot_failure(),
     };
     RivalResult {
         id: rival.id,

@@ -34,13 +34,13 @@ fn every_name_and_alias_finds_its_scenario_and_no_two_are_alike() {
 }
 
 #[test]
-fn the_four_lab_scenarios_are_there() {
+fn the_four_lab_scenarios_come_first() {
     let names: Vec<&str> = catalogue::ALL
         .iter()
         .map(|scenario| scenario.name())
         .collect();
     assert_eq!(
-        names,
+        names[..4],
         [
             "memory-pressure",
             "intermittent-5xx",

@@ -1,5 +1,6 @@
 //! `labrat rehearse`: whole incidents on this machine, each with its symptom, fix and control.
 
+mod courses;
 mod yardstick;
 
 use std::path::Path;
@@ -17,10 +18,14 @@ const REPRODUCED: Option<i32> = Some(0);
 const NOT_REPRODUCED: Option<i32> = Some(10);
 
 fn rehearse(words: &str, out: &Path) -> Output {
+    rehearse_at("0.1", words, out)
+}
+
+fn rehearse_at(pace: &str, words: &str, out: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_labrat"))
         .arg("rehearse")
         .args(words.split(' '))
-        .args(["--pace", "0.1", "--json", "--out"])
+        .args(["--pace", pace, "--json", "--out"])
         .arg(out)
         .stdin(Stdio::null())
         .output()
@@ -28,10 +33,10 @@ fn rehearse(words: &str, out: &Path) -> Output {
 }
 
 /// Rehearse and give back the exit code, the verdict and everything that was said.
-fn judged(words: &str) -> (Option<i32>, Value, String) {
+fn judged(pace: &str, words: &str) -> (Option<i32>, Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    let output = rehearse(words, &out);
+    let output = rehearse_at(pace, words, &out);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let verdict = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{words}: no verdict ({error})\n{said}"));
@@ -48,8 +53,12 @@ fn judged(words: &str) -> (Option<i32>, Value, String) {
 }
 
 fn expect(words: &str, code: Option<i32>) -> Value {
+    expect_at("0.1", words, code)
+}
+
+fn expect_at(pace: &str, words: &str, code: Option<i32>) -> Value {
     let _turn = quiet();
-    let (got, verdict, said) = judged(words);
+    let (got, verdict, said) = judged(pace, words);
     assert_eq!(got, code, "{words}: {}\n{said}", verdict["headline"]);
     verdict
 }

@@ -1,0 +1,194 @@
+//! The words in which the catalogue says what proves and what disproves a scenario.
+//!
+//! These are data: statements, thresholds and the evidence that each needs. The catalogue writes
+//! them, the room `verdict` measures them; neither knows the other.
+
+mod check;
+mod rival;
+
+use serde::Serialize;
+
+pub use check::Check;
+pub use rival::{Bearing, Rival, RivalId};
+
+use super::manifest::PhaseKind;
+
+/// Everything that the judge must know about a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ScenarioRules {
+    /// The scenario's name.
+    pub name: &'static str,
+    /// Other names, such as the folder names of published runs.
+    pub aliases: &'static [&'static str],
+    /// The hypothesis in one sentence.
+    pub hypothesis: &'static str,
+    /// What the name promises, whether or not the hypothesis needs it.
+    pub promises: &'static [Promise],
+    /// What must have been done to the target for the run to say anything.
+    pub trigger: &'static [Criterion],
+    /// What must all be met for the hypothesis to be supported.
+    pub proof: &'static [Criterion],
+    /// What strengthens the case where the evidence exists, and decides nothing alone: facts that
+    /// only some targets can show.
+    pub support: &'static [Criterion],
+    /// What refutes the hypothesis, each alone.
+    pub disproof: &'static [Criterion],
+    /// Other explanations of the same symptom.
+    pub rivals: &'static [Rival],
+}
+
+impl ScenarioRules {
+    /// True if `name` is this scenario's name or one of its other names.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+/// Something that the scenario's name promises.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Promise {
+    /// The promised thing in a word or two, for instance `5xx`.
+    pub word: &'static str,
+    /// What would keep the promise.
+    pub check: Check,
+}
+
+/// What a criterion is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Without it the run says nothing; not met means inconclusive.
+    Trigger,
+    /// All of these must be met.
+    Proof,
+    /// Reported, and decides nothing.
+    Support,
+    /// Any of these refutes.
+    Disproof,
+}
+
+/// One measurable sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Criterion {
+    /// A short name, unique within the scenario, in kebab case.
+    pub id: &'static str,
+    /// What it is for.
+    pub kind: Kind,
+    /// The sentence, as a person would say it.
+    pub statement: &'static str,
+    /// How it is measured.
+    pub check: Check,
+    /// The evidence without which it cannot be measured.
+    pub needs: &'static [Need],
+}
+
+/// A series that snapshots carry. Where a cgroup limits the target, its own numbers count beside
+/// the host's, since the host's hardly move inside a small box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// `MemAvailable`, or the cgroup's limit less its usage: kB.
+    MemoryHeadroom,
+    /// `pgscan_kswapd` + `pgscan_direct`, or the cgroup's refaults and limit hits: a counter.
+    Reclaim,
+    /// `allocstall_*`, or how often the cgroup's limit was hit: a counter.
+    AllocationStalls,
+    /// `pswpin` + `pswpout`, pages, or the cgroup's swap usage in kB.
+    SwapTraffic,
+    /// `SwapFree`, kB.
+    SwapFree,
+    /// `leak_block_count` of the worker that holds most.
+    LeakBlocks,
+    /// `some avg10` of /proc/pressure/memory, or of the cgroup: percent.
+    MemoryPressure,
+    /// `some avg10` of /proc/pressure/cpu: percent.
+    CpuPressure,
+    /// `oom_kill` of the cgroup or of /proc/vmstat: a counter.
+    OutOfMemoryKills,
+    /// Connections that wait for a worker.
+    AcceptQueue,
+}
+
+/// Which statuses are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statuses {
+    /// Exactly this one.
+    Exactly(u16),
+    /// Any of a hundred: `Class(5)` is 500 to 599.
+    Class(u16),
+    /// Anything but this one; no answer counts as well.
+    Not(u16),
+}
+
+impl Statuses {
+    /// True if `code` is meant; 0 is "no answer".
+    pub fn contains(self, code: u16) -> bool {
+        match self {
+            Statuses::Exactly(wanted) => code == wanted,
+            Statuses::Class(hundred) => code / 100 == hundred,
+            Statuses::Not(unwanted) => code != unwanted,
+        }
+    }
+}
+
+/// Before or after the fix, or the swap, that the scenario applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Before it.
+    Before,
+    /// After it.
+    After,
+}
+
+/// Evidence that a criterion cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "need", rename_all = "kebab-case")]
+pub enum Need {
+    /// A snapshot of a route of the target.
+    Snapshot {
+        /// What.
+        of: SnapshotKind,
+        /// When.
+        at: PhaseKind,
+    },
+    /// Raw samples of a route.
+    Samples {
+        /// The route.
+        route: &'static str,
+    },
+    /// AppServiceHTTPLogs.
+    HttpTable,
+    /// AppServiceConsoleLogs.
+    ConsoleTable,
+    /// AppServicePlatformLogs.
+    PlatformTable,
+    /// The startup command.
+    StartupCommand {
+        /// Before or after the fix.
+        moment: Moment,
+    },
+    /// The manifest, for events and settings.
+    Manifest,
+}
+
+/// Routes of the target that snapshots are taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotKind {
+    /// /diag/stats
+    Stats,
+    /// /diag/proc
+    Proc,
+    /// /diag/env
+    Env,
+    /// /diag/workers
+    Workers,
+    /// /diag/slots
+    Slots,
+    /// /config
+    Config,
+    /// /health
+    Health,
+}

@@ -1,0 +1,43 @@
+//! Every scenario of the catalogue whose courses are played alike: the symptom is reproduced, and
+//! each fix and the control are not.
+
+use labrat::scenario::catalogue;
+use labrat::scenario::shape::Change;
+
+use super::{NOT_REPRODUCED, REPRODUCED, expect_at};
+
+/// Play symptom, fixes and control of one scenario at its quickest pace.
+fn every_course(name: &str) {
+    let scenario = catalogue::find(name).unwrap();
+    let pace = scenario.quickest_pace.to_string();
+    expect_at(&pace, name, REPRODUCED);
+    for fix in scenario.fixes {
+        let here =
+            |change: &Change| !matches!(change, Change::Described { .. } | Change::Plan { .. });
+        if fix.changes.iter().all(here) {
+            expect_at(&pace, &format!("{name} --fix {}", fix.name), NOT_REPRODUCED);
+        }
+    }
+    expect_at(&pace, &format!("{name} --control"), NOT_REPRODUCED);
+}
+
+#[test]
+fn an_application_that_listens_on_its_loopback_is_not_found_until_it_binds_every_address() {
+    every_course("wrong-port");
+    expect_at("0.05", "wrong-port --fix other-port", REPRODUCED);
+}
+
+#[test]
+fn a_start_past_the_limit_is_ended_until_the_limit_or_the_start_is_changed() {
+    every_course("slow-start");
+}
+
+#[test]
+fn an_exception_at_boot_keeps_the_site_down_until_its_cause_is_removed() {
+    every_course("crash-at-boot");
+}
+
+#[test]
+fn a_missing_setting_is_named_and_keeps_the_site_down_until_it_is_there() {
+    every_course("missing-setting");
+}
