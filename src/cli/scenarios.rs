@@ -9,6 +9,7 @@ use super::{output, trigger};
 use crate::scenario::catalogue;
 use crate::scenario::page::markdown;
 use crate::scenario::parameters::deployment_parameters;
+use crate::scenario::plan::planned;
 use crate::scenario::shape::Scenario;
 
 /// Words of `labrat scenarios`.
@@ -20,18 +21,21 @@ pub(super) struct ScenariosOptions {
     #[arg(long)]
     json: bool,
     /// Print the parameters of its deployment in Azure, see bicep/main.bicep
-    #[arg(long, requires = "name", conflicts_with = "json")]
+    #[arg(long, requires = "name", conflicts_with = "json", group = "applied")]
     parameters: bool,
-    /// The parameters with this fix or variant
+    /// Print what is sent and done as JSON, with every change of a course applied: for scripts
+    #[arg(long, requires = "name", conflicts_with = "json", group = "applied")]
+    plan: bool,
+    /// The parameters or the plan with this fix or variant
     #[arg(
         long,
         value_name = "NAME",
-        requires = "parameters",
+        requires = "applied",
         conflicts_with = "control"
     )]
     fix: Option<String>,
-    /// The parameters of the negative control
-    #[arg(long, requires = "parameters")]
+    /// The parameters or the plan of the negative control
+    #[arg(long, requires = "applied")]
     control: bool,
 }
 
@@ -42,6 +46,7 @@ pub(super) struct ScenariosOptions {
 pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
     let text = match (&options.name, options.json) {
         (Some(name), _) if options.parameters => parameters(options, name)?,
+        (Some(name), _) if options.plan => plan(options, name)?,
         (Some(name), false) => markdown(find(name)?),
         (Some(name), true) => format!("{}\n", serde_json::to_string_pretty(find(name)?)?),
         (None, false) => format!("{}\n", table()),
@@ -57,6 +62,13 @@ fn parameters(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> 
     let parameters = deployment_parameters(scenario, course)
         .ok_or_else(|| anyhow!("{name} is played on this machine only"))?;
     Ok(format!("{}\n", serde_json::to_string_pretty(&parameters)?))
+}
+
+fn plan(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
+    let scenario = find(name)?;
+    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
+    let plan = planned(scenario, course);
+    Ok(format!("{}\n", serde_json::to_string_pretty(&plan)?))
 }
 
 /// The scenario that is called so.

@@ -2,6 +2,7 @@
 
 mod options;
 mod person;
+mod program;
 mod progress;
 
 use std::path::PathBuf;
@@ -14,13 +15,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) use options::{TriggerOptions, course, pace};
 use person::Person;
+use program::Program;
 pub(super) use progress::Display;
 
 use super::exit::Exit;
 use super::output;
 use crate::evidence::record::Recorder;
 use crate::load::{StopHandle, stop_pair};
-use crate::scenario::trigger::{Comparison, Played, State, prepare};
+use crate::scenario::trigger::{Comparison, Operator, Played, State, prepare};
 
 /// Play a scenario.
 ///
@@ -58,12 +60,15 @@ async fn play(options: &TriggerOptions) -> anyhow::Result<Exit> {
     let recorder = Recorder::create(&out, run.manifest())?;
     let (handle, stop) = stop_pair();
     stop_on_signals(handle)?;
-    let mut person = Person::new(options.assume_done);
+    let mut operator: Box<dyn Operator> = match &options.operator {
+        Some(command) => Box::new(Program::new(command)),
+        None => Box::new(Person::new(options.assume_done)),
+    };
     let display = Display::start();
     let played = run
         .play(
             recorder,
-            &mut person,
+            operator.as_mut(),
             &mut |progress| display.show(&progress),
             stop,
         )

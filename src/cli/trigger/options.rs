@@ -37,6 +37,10 @@ pub(in crate::cli) struct TriggerOptions {
     /// Do not wait for Enter where the platform is to be changed: somebody else does it
     #[arg(long)]
     pub(super) assume_done: bool,
+    /// A program that does what only the platform can: it is given the action as JSON on standard
+    /// input, and has done it when it ends with 0
+    #[arg(long, value_name = "COMMAND", conflicts_with = "assume_done")]
+    pub(super) operator: Option<String>,
     /// The target runs as the scenario's negative control has it
     #[arg(long, conflicts_with = "fix")]
     control: bool,

@@ -153,7 +153,10 @@ fn a_fix_and_a_control_with_gunicorn_come_out_as_with_labrat() {
         return;
     }
     let _turn = quiet();
-    for course in ["intermittent-5xx --fix gthread", "slot-swap-drift --control"] {
+    for course in [
+        "intermittent-5xx --fix gthread",
+        "slot-swap-drift --control",
+    ] {
         agree(course, NOT_REPRODUCED);
     }
 }

@@ -1,0 +1,91 @@
+//! A course as data for whoever plays it by other means than this program: every change applied,
+//! and what is to be done to the platform as a list of actions.
+
+use serde_json::{Value, json};
+
+use super::apply::{self, Course};
+use super::shape::{Action, Change, Scenario, Setting, Step, Variation};
+
+/// The scenario with one course applied, as JSON.
+///
+/// `actions` turn the target of the symptom's course into that of this one. They have the form of
+/// [`Action`], and two more: `set-plan` (`plan`) and `described` (`how`), the latter for what
+/// nobody but the application's author can do.
+#[must_use]
+pub fn planned(scenario: &'static Scenario, course: Course) -> Value {
+    let (topology, settings) = apply::topology(scenario, course);
+    let plan = course
+        .changes(scenario)
+        .iter()
+        .find_map(|change| match change {
+            Change::Plan { name } => Some(*name),
+            _ => None,
+        });
+    json!({
+        "scenario": scenario.name(),
+        "title": scenario.title,
+        "course": course.name(),
+        "on_azure": scenario.needs.plan.is_some(),
+        "plan": plan.unwrap_or(topology.plan.as_str()),
+        "slots": topology.slots,
+        "startup_command": topology.startup_command,
+        "settings": settings,
+        "starts_down": scenario.starts_down,
+        "steps": steps(scenario, course),
+        "actions": actions(course.changes(scenario)),
+        "fixes": scenario.fixes.iter().map(named).collect::<Vec<_>>(),
+        "variants": scenario.variants.iter().map(named).collect::<Vec<_>>(),
+    })
+}
+
+fn named(variation: &Variation) -> Value {
+    let of_the_platform = variation.changes.iter().any(|change| {
+        matches!(
+            change,
+            Change::StartupCommand { .. } | Change::Settings { .. } | Change::Plan { .. }
+        )
+    });
+    json!({
+        "name": variation.name,
+        "what": variation.what,
+        "of_the_platform": of_the_platform,
+    })
+}
+
+fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
+    let planned = scenario.steps.iter().map(|step| match step {
+        Step::Load { name, kind, groups } => json!({
+            "step": "load",
+            "name": name,
+            "kind": kind,
+            "groups": apply::groups(scenario, course, groups),
+        }),
+        step => json!(step),
+    });
+    planned.collect()
+}
+
+fn actions(changes: &[Change]) -> Vec<Value> {
+    let mut actions = Vec::new();
+    for change in changes {
+        match change {
+            Change::StartupCommand { command, .. } => {
+                actions.push(json!(Action::SetStartupCommand { command }));
+            }
+            Change::Settings { settings } => {
+                actions.extend(settings.iter().map(|setting| set(*setting)));
+            }
+            Change::Plan { name } => actions.push(json!({ "action": "set-plan", "plan": name })),
+            Change::Described { how } => {
+                actions.push(json!({ "action": "described", "how": how }));
+            }
+            // Changes of the load are in the steps.
+            Change::LeaveOut { .. } | Change::Count { .. } => {}
+        }
+    }
+    actions
+}
+
+fn set(setting: Setting) -> Value {
+    json!(Action::SetSetting { setting })
+}
