@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Export the log tables of a run from Log Analytics into its folder. Rows arrive minutes after they
+# were written: this waits until every request of the run has its row and two looks in a row found
+# the same, and says so where the limit comes first. Running it again exports anew.
+#
+#   scripts/collect.sh SCENARIO [options]
+#
+#   --run DIR            default: the newest of runs/azure/SCENARIO-*
+#   --wait SECONDS       wait for rows at most so long, default: 1200
+#   --every SECONDS      between two looks, default: 30
+#   --resource-group RG  default: rg-labrat-SCENARIO
+#   --name NAME          as given to deploy.sh, default: labrat
+#   --location REGION    understood and not needed
+#   --dry-run            only print the commands
+#
+# Exit codes: 0 everything is there; 11 something is missing, which standard error names; 1 failed.
+set -euo pipefail
+# shellcheck source=scripts/azure.sh
+source "$(dirname "$0")/azure.sh"
+
+run=
+limit=1200
+every=30
+
+read_options "$@"
+check_prerequisites
+choose_scenario
+set -- "${rest[@]}"
+while (($# > 0)); do
+    case $1 in
+    --run | --wait | --every)
+        needs_value "$1" $#
+        case $1 in
+        --run) run=$2 ;;
+        --wait) limit=$2 ;;
+        --every) every=$2 ;;
+        esac
+        shift 2
+        ;;
+    *) not_understood "$1" ;;
+    esac
+done
+[[ $limit =~ ^[0-9]+$ && $every =~ ^[1-9][0-9]*$ ]] || refuse "--wait and --every need whole seconds"
+
+declare -A rows=() before=() failed=()
+tables=(http console platform)
+
+# moment SECONDS JQ: a moment of the run, moved by so many seconds, as Kusto reads it.
+moment() {
+    jq -r --argjson shift "$1" "$2 | sub(\"\\\\.[0-9]+\"; \"\") | fromdateiso8601 + \$shift | todate" "$run/manifest.json"
+}
+
+read_manifest() {
+    [[ -f $run/manifest.json ]] || die "$run has no manifest.json: scripts/trigger.sh writes it, --run names another folder"
+    [[ $(jq -r .scenario "$run/manifest.json") == "$scenario" ]] || die "$run is a run of another scenario"
+    requests=$(jq '[.phases[].requests_done] | add // 0' "$run/manifest.json")
+    # Requests end within the run; what the site says of its start comes before it, and where the
+    # scenario begins with a site that is down, a good while before.
+    start=$(moment 0 .clock.started)
+    end=$(moment 300 '(.clock.ended // .clock.started)')
+    early=$(moment "$(if [[ $(said .starts_down) == true ]]; then echo -1200; else echo -120; fi)" .clock.started)
+}
+
+# export TABLE: into the work folder; sets rows, or failed with the reason.
+export_table() {
+    local from=$start
+    [[ $1 == http ]] || from=$early
+    failed[$1]=
+    if quiet=yes query "$1.kql" "$from" "$end" >"$work/$1.rows"; then
+        if rows[$1]=$(jq '.tables[0].rows | length' "$work/$1.rows" 2>/dev/null); then
+            return
+        fi
+        failed[$1]="the answer is no table"
+    else
+        failed[$1]=$(tail -n 3 "$work/az.err" | tr '\n' ' ')
+    fi
+    rows[$1]=0
+}
+
+# all_there: every request has a row, no export failed, and this look found what the last one did.
+all_there() {
+    local table
+    ((rows[http] >= requests)) || return 1
+    for table in "${tables[@]}"; do
+        [[ -z ${failed[$table]} && ${before[$table]:-} == "${rows[$table]}" ]] || return 1
+    done
+}
+
+wait_for_rows() {
+    local begun table line
+    begun=$(date +%s)
+    while true; do
+        for table in "${tables[@]}"; do
+            export_table "$table"
+        done
+        line="http ${rows[http]} rows for $requests requests, console ${rows[console]}, platform ${rows[platform]}"
+        for table in "${tables[@]}"; do
+            [[ -z ${failed[$table]} ]] || line+="; $table cannot be exported"
+        done
+        say "$line"
+        if all_there; then
+            settled=yes
+            return
+        fi
+        (($(date +%s) - begun + every <= limit)) || return 0
+        for table in "${tables[@]}"; do
+            before[$table]=${rows[$table]}
+        done
+        sleep "$every"
+    done
+}
+
+# keep TABLE: an export becomes evidence only if its being empty would mean something.
+missing=0
+keep() {
+    local file=$run/tables/$1.json
+    if [[ -n ${failed[$1]} ]]; then
+        say "missing: $1 cannot be exported: ${failed[$1]}"
+    elif ((rows[$1] == 0)) && [[ -z $settled || $1 == http ]]; then
+        say "missing: the workspace has no rows of $1 yet; that is not evidence that there were none"
+    else
+        mkdir -p "$run/tables"
+        mv "$work/$1.rows" "$file"
+        if [[ $1 == http ]] && ((rows[http] < requests)); then
+            say "incomplete: http has ${rows[http]} rows for $requests requests"
+            missing=$((missing + 1))
+        fi
+        return
+    fi
+    missing=$((missing + 1))
+}
+
+if [[ -n $dry_run ]]; then
+    find_deployment
+    find_log_endpoint
+    for table in "${tables[@]}"; do
+        query "$table.kql" START END >/dev/null
+    done
+    exit 0
+fi
+: "${run:=$(latest_run)}"
+read_manifest
+find_deployment
+find_log_endpoint
+settled=
+say "waiting for the rows of $run, at most $limit s"
+wait_for_rows
+for table in "${tables[@]}"; do
+    keep "$table"
+done
+if ((missing > 0)); then
+    say "$missing of ${#tables[@]} tables are missing or incomplete after $limit s: run this again later, or judge what is there: labrat verdict $run"
+    exit "$inconclusive"
+fi
+say "the tables are in $run/tables"

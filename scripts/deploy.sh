@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Put a scenario's target on Azure: the resources, the package, and the settings of one course.
+# Running it again brings everything back to where the scenario begins.
+#
+#   scripts/deploy.sh SCENARIO [--control | --fix NAME] [options]
+#
+#   --control            as the negative control has it
+#   --fix NAME           with this fix or variant applied
+#   --resource-group RG  default: rg-labrat-SCENARIO; made if it is not there
+#   --location REGION    default: westeurope
+#   --name NAME          part of every resource's name, default: labrat
+#   --address RANGE      who may reach the site, default: this machine's public address, which
+#                        api.ipify.org tells
+#   --expiry YYYY-MM-DD  tag: when all of it may be deleted, default: tomorrow
+#   --package ZIP        default: target/package/labrat.zip, made by scripts/package.sh
+#   --dry-run            only print the commands
+#
+# LAB_KEY, if set, becomes the key of the fault routes; else the present one stays, or one is made.
+set -euo pipefail
+# shellcheck source=scripts/azure.sh
+source "$(dirname "$0")/azure.sh"
+
+course=symptom
+address=
+expiry=
+package=$root/target/package/labrat.zip
+
+read_options "$@"
+check_prerequisites
+need curl 'apt-get install curl'
+stop_if_lacking
+choose_scenario
+set -- "${rest[@]}"
+while (($# > 0)); do
+    case $1 in
+    --control)
+        course=control
+        shift
+        ;;
+    --fix | --address | --expiry | --package)
+        needs_value "$1" $#
+        case $1 in
+        --fix) course=$2 ;;
+        --address) address=$2 ;;
+        --expiry) expiry=$2 ;;
+        --package) package=$2 ;;
+        esac
+        shift 2
+        ;;
+    *) not_understood "$1" ;;
+    esac
+done
+load_course "$course"
+
+# public_address: of this machine, as a range of one.
+public_address() {
+    if [[ -n $dry_run ]]; then
+        printf 'YOUR-ADDRESS/32'
+        return
+    fi
+    local found
+    found=$(curl --silent --fail --max-time 20 https://api.ipify.org) ||
+        die "api.ipify.org does not tell this machine's address: name it with --address 203.0.113.7/32"
+    printf '%s/32' "$found"
+}
+
+tomorrow() {
+    date -u -d '+1 day' +%F 2>/dev/null || date -u -v+1d +%F
+}
+
+# The key that the site has already, so that a second deployment changes nothing.
+present_key() {
+    [[ -z $dry_run ]] || return 0
+    local found
+    found=$(quiet=yes az deployment group show --resource-group "$group" --name "$name" \
+        --query properties.outputs.webAppName.value --output tsv) || return 0
+    [[ -n $found ]] || return 0
+    quiet=yes az webapp config appsettings list --resource-group "$group" --name "$found" \
+        --query "[?name=='LAB_KEY'].value" --output tsv || true
+}
+
+make_group() {
+    local there
+    there=$(answer=false az group exists --name "$group") || exit 1
+    if [[ $there == true ]]; then
+        say "resource group $group is there"
+        return
+    fi
+    say "making resource group $group in $location"
+    # The tag tells teardown.sh that the whole group may go.
+    az group create --name "$group" --location "$location" \
+        --tags application=labrat "scenario=$scenario" "expiry=$expiry" --output none
+}
+
+make_resources() {
+    local key secrets=$work/labKey.parameters.json
+    key=${LAB_KEY:-$(present_key)}
+    [[ -n $key ]] || key=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
+    # A key on a command line could be read by every process of this machine.
+    jq -n --arg key "$key" \
+        '{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+          contentVersion: "1.0.0.0", parameters: {labKey: {value: $key}}}' >"$secrets"
+    [[ -z $dry_run ]] || secrets=labKey.parameters.json
+    say "making the resources: a plan $(said .plan), a site, a workspace (2 to 6 minutes)"
+    az deployment group create --resource-group "$group" --name "$name" \
+        --template-file bicep/main.bicep --parameters "@bicep/parameters/$scenario.parameters.json" \
+        --parameters "@$secrets" "baseName=$name" "location=$location" "expiry=$expiry" "deployerAddress=$address" \
+        --output none
+}
+
+deploy_package() {
+    local slot
+    for slot in $(said '.slots[]'); do
+        say "deploying the package to $slot"
+        slot_words "$slot"
+        # Whether the site starts is seen by its answers, and some are not meant to.
+        az webapp deploy --resource-group "$group" --name "$site" "${slot_option[@]}" \
+            --src-path "$package" --type zip --track-status false --output none
+    done
+}
+
+cd "$root"
+: "${expiry:=$(tomorrow)}"
+: "${address:=$(public_address)}"
+if [[ -z $dry_run && ! -f $package ]]; then
+    [[ -x scripts/package.sh ]] || die "there is no package $package"
+    say "making the package"
+    scripts/package.sh >/dev/null
+fi
+[[ -z $dry_run ]] || package=${package#"$root"/}
+make_group
+make_resources
+find_deployment
+deploy_package
+said '.actions[] | tojson' | play_actions
+if [[ $(said .starts_down) == true ]]; then
+    say "not waiting for /health: the scenario may begin with a site that is down"
+else
+    mapfile -t slots < <(said '.slots[]')
+    wait_for_health "${slots[@]}"
+fi
+if [[ -z $dry_run ]]; then
+    printf 'site: %s\nonly for: %s\ndelete by: %s\n' "$(url_of production)" "$address" "$expiry"
+    say "next: scripts/trigger.sh $scenario --resource-group $group; at the end scripts/teardown.sh $scenario --resource-group $group"
+fi

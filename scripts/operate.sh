@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Do what only the platform can: play one action of a scenario, which comes as JSON on standard
+# input, through az or through a running stand-in. labrat trigger --operator starts this.
+#
+#   scripts/operate.sh azure --resource-group RG --site SITE [--program PROGRAM]
+#   scripts/operate.sh host          the stand-in that labrat host finds
+#
+#   --dry-run                        only print the commands
+set -euo pipefail
+# shellcheck source=scripts/azure.sh
+source "$(dirname "$0")/azure.sh"
+
+read_options "$@"
+((${#rest[@]} > 0)) || refuse "azure or host is needed"
+platform=${rest[0]}
+set -- "${rest[@]:1}"
+site=
+while (($# > 0)); do
+    case $1 in
+    --site | --program)
+        needs_value "$1" $#
+        case $1 in
+        --site) site=$2 ;;
+        --program) program=$2 ;;
+        esac
+        shift 2
+        ;;
+    *) not_understood "$1" ;;
+    esac
+done
+
+need jq 'apt-get install jq'
+stop_if_lacking
+make_work_folder
+exec 3>&1
+
+# here WORD...: a verb of labrat host, or in a dry run only the command.
+here() {
+    if [[ -n $dry_run ]]; then
+        would labrat host "$@"
+    else
+        "$labrat" host "$@" >&2
+    fi
+}
+
+# play_here ACTION
+play_here() {
+    local words=()
+    case $(jq -r .action <<<"$1") in
+    set-startup-command) here deploy "$(jq -r .command <<<"$1")" ;;
+    swap) here swap --source "$(jq -r .source <<<"$1")" ;;
+    restart) here restart --slot "$(jq -r .slot <<<"$1")" ;;
+    set-setting)
+        [[ $(jq -r .setting.sticky <<<"$1") == false ]] || words+=(--sticky)
+        here settings set --slot "$(jq -r .setting.slot <<<"$1")" "${words[@]}" \
+            "$(jq -r '.setting | "\(.name)=\(.value)"' <<<"$1")"
+        ;;
+    *)
+        say "error: the stand-in has nothing for the action $(jq -r .action <<<"$1")"
+        return 1
+        ;;
+    esac
+}
+
+order=$(jq -c . 2>/dev/null) || die "standard input is no action in JSON"
+case $platform in
+azure)
+    [[ -n $group && -n $site ]] || refuse "--resource-group and --site are needed"
+    play_actions <<<"$order"
+    ;;
+host)
+    labrat=$(find_labrat)
+    play_here "$order"
+    ;;
+*) refuse "azure or host is needed, not $platform" ;;
+esac
+[[ -n $dry_run ]] || printf 'by scripts/operate.sh %s\n' "$platform"
