@@ -213,9 +213,15 @@ find_program() {
     program=${there%" ${here#labrat }"}
 }
 
-# load_course COURSE: the scenario with this course applied.
+# load_course COURSE: the scenario with this course applied: symptom, control, a fix or a variant.
 load_course() {
-    "$labrat" scenarios "$scenario" --json --course "$1" >"$work/course.json" || exit 2
+    course_words=()
+    case $1 in
+    symptom) ;;
+    control) course_words=(--control) ;;
+    *) course_words=(--fix "$1") ;;
+    esac
+    "$labrat" scenarios "$scenario" --plan "${course_words[@]}" >"$work/course.json" || exit 2
 }
 
 # said FILTER: something of the course.

@@ -92,6 +92,18 @@ make_group() {
         --tags application=labrat "scenario=$scenario" "expiry=$expiry" --output none
 }
 
+# The parameters of the course: the committed file, or what the catalogue says with the changes.
+find_parameters() {
+    parameters=bicep/parameters/$scenario.parameters.json
+    if [[ $course == symptom ]]; then
+        return
+    fi
+    parameters=$work/$course.parameters.json
+    # shellcheck disable=SC2154 # check_prerequisites finds labrat.
+    "$labrat" scenarios "$scenario" --parameters "${course_words[@]}" >"$parameters"
+    [[ -z $dry_run ]] || parameters=$course.parameters.json
+}
+
 make_resources() {
     local key secrets=$work/labKey.parameters.json
     key=${LAB_KEY:-$(present_key)}
@@ -103,7 +115,7 @@ make_resources() {
     [[ -z $dry_run ]] || secrets=labKey.parameters.json
     say "making the resources: a plan $(said .plan), a site, a workspace (2 to 6 minutes)"
     az deployment group create --resource-group "$group" --name "$name" \
-        --template-file bicep/main.bicep --parameters "@bicep/parameters/$scenario.parameters.json" \
+        --template-file bicep/main.bicep --parameters "@$parameters" \
         --parameters "@$secrets" "baseName=$name" "location=$location" "expiry=$expiry" "deployerAddress=$address" \
         --output none
 }
@@ -129,10 +141,11 @@ if [[ -z $dry_run && ! -f $package ]]; then
 fi
 [[ -z $dry_run ]] || package=${package#"$root"/}
 make_group
+find_parameters
 make_resources
 find_deployment
 deploy_package
-said '.actions[] | tojson' | play_actions
+said '.actions[] | select(.action == "described") | tojson' | play_actions
 if [[ $(said .starts_down) == true ]]; then
     say "not waiting for /health: the scenario may begin with a site that is down"
 else

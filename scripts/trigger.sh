@@ -18,7 +18,6 @@ source "$(dirname "$0")/azure.sh"
 
 course=symptom
 out=
-course_words=()
 pace_words=()
 
 read_options "$@"
@@ -29,16 +28,12 @@ while (($# > 0)); do
     case $1 in
     --control)
         course=control
-        course_words=(--control)
         shift
         ;;
     --fix | --out | --pace)
         needs_value "$1" $#
         case $1 in
-        --fix)
-            course=$2
-            course_words=(--fix "$2")
-            ;;
+        --fix) course=$2 ;;
         --out) out=$2 ;;
         --pace) pace_words=(--pace "$2") ;;
         esac
