@@ -9,8 +9,9 @@
 //! | Room | What it is for | What it may use |
 //! |---|---|---|
 //! | [`cli`] | one file per command; the only room that reads arguments, prints and picks exit codes | all |
-//! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine |
-//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine |
+//! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine, readiness |
+//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, readiness |
+//! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
 //! | [`host`] | the App Service stand-in: front end, probes, slots, platform log | tables, machine |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
@@ -50,6 +51,7 @@ pub mod evidence;
 pub mod host;
 pub mod load;
 pub mod machine;
+pub mod readiness;
 pub mod redaction;
 pub mod report;
 pub mod scenario;

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::dependencies::{DatabaseUrl, DatabaseUrlError};
 use super::knobs;
 use super::lock::LabKey;
 
@@ -38,6 +39,12 @@ pub struct AppConfig {
     pub boot_fail: Option<String>,
     /// Names of settings without which a worker refuses to boot, in the order given.
     pub required_settings: Vec<String>,
+    /// How long filling a worker's caches takes.
+    pub warm_up_time: Duration,
+    /// Time budget of each readiness check.
+    pub check_budget: Duration,
+    /// The database, when there is one.
+    pub database: Option<DatabaseUrl>,
 }
 
 /// Why the application cannot be configured as told.
@@ -52,6 +59,14 @@ pub enum ConfigError {
         value: String,
         /// What it accepts.
         bounds: String,
+    },
+    /// A dependency's address cannot be read. It is not shown: there may be a password in it.
+    #[error("{name} cannot be read: {source}")]
+    Database {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong with it.
+        source: DatabaseUrlError,
     },
     /// The bounds of the random delay are the wrong way round.
     #[error("{minimum_name}={minimum} is above {maximum_name}={maximum}", minimum_name = knobs::LAB_SLOW_MIN_SECONDS, maximum_name = knobs::LAB_SLOW_MAX_SECONDS)]
@@ -76,6 +91,9 @@ impl Default for AppConfig {
             start_delay: Duration::ZERO,
             boot_fail: None,
             required_settings: Vec::new(),
+            warm_up_time: Duration::ZERO,
+            check_budget: Duration::from_secs(2),
+            database: None,
         }
     }
 }
@@ -97,12 +115,12 @@ impl AppConfig {
             )?,
             slow_min_seconds: source.seconds(
                 knobs::LAB_SLOW_MIN_SECONDS,
-                LONGEST_DELAY_SECONDS,
+                0.0..=LONGEST_DELAY_SECONDS,
                 defaults.slow_min_seconds,
             )?,
             slow_max_seconds: source.seconds(
                 knobs::LAB_SLOW_MAX_SECONDS,
-                LONGEST_DELAY_SECONDS,
+                0.0..=LONGEST_DELAY_SECONDS,
                 defaults.slow_max_seconds,
             )?,
             slow_seed: match source.text(knobs::LAB_SLOW_SEED) {
@@ -111,7 +129,7 @@ impl AppConfig {
             },
             slow_limit_seconds: source.seconds(
                 knobs::LAB_SLOW_LIMIT_SECONDS,
-                LONGEST_DELAY_SECONDS,
+                0.0..=LONGEST_DELAY_SECONDS,
                 defaults.slow_limit_seconds,
             )?,
             heavy_max_rounds: source.whole(
@@ -121,11 +139,29 @@ impl AppConfig {
             )?,
             start_delay: Duration::from_secs_f64(source.seconds(
                 knobs::LAB_START_DELAY_SECONDS,
-                3_600.0,
+                0.0..=3_600.0,
                 0.0,
             )?),
             boot_fail: source.text(knobs::LAB_BOOT_FAIL),
             required_settings: source.names(knobs::LAB_REQUIRED_SETTINGS),
+            warm_up_time: Duration::from_secs_f64(source.seconds(
+                knobs::LAB_WARMUP_SECONDS,
+                0.0..=3_600.0,
+                0.0,
+            )?),
+            check_budget: Duration::from_secs_f64(source.seconds(
+                knobs::LAB_CHECK_SECONDS,
+                0.01..=60.0,
+                defaults.check_budget.as_secs_f64(),
+            )?),
+            database: source
+                .text(knobs::DATABASE_URL)
+                .map(|url| DatabaseUrl::parse(&url))
+                .transpose()
+                .map_err(|source| ConfigError::Database {
+                    name: knobs::DATABASE_URL,
+                    source,
+                })?,
         };
         if config.slow_min_seconds > config.slow_max_seconds {
             return Err(ConfigError::SlowRange {
@@ -166,16 +202,21 @@ impl Source<'_> {
         }
     }
 
-    fn seconds(&self, name: &'static str, most: f64, default: f64) -> Result<f64, ConfigError> {
+    fn seconds(
+        &self,
+        name: &'static str,
+        bounds: RangeInclusive<f64>,
+        default: f64,
+    ) -> Result<f64, ConfigError> {
         let Some(value) = self.text(name) else {
             return Ok(default);
         };
         match value.trim().parse::<f64>() {
-            Ok(number) if (0.0..=most).contains(&number) => Ok(number),
+            Ok(number) if bounds.contains(&number) => Ok(number),
             _ => Err(ConfigError::Value {
                 name,
                 value,
-                bounds: format!("seconds from 0 to {most}"),
+                bounds: format!("seconds from {} to {}", bounds.start(), bounds.end()),
             }),
         }
     }

@@ -24,6 +24,13 @@ pub const LAB_BOOT_FAIL: &str = "LAB_BOOT_FAIL";
 /// Names of settings without which a worker refuses to boot, separated by commas.
 pub const LAB_REQUIRED_SETTINGS: &str = "LAB_REQUIRED_SETTINGS";
 
+/// How long filling the caches of a worker takes, in seconds: a step of its warm-up.
+pub const LAB_WARMUP_SECONDS: &str = "LAB_WARMUP_SECONDS";
+/// The time budget of each readiness check, in seconds.
+pub const LAB_CHECK_SECONDS: &str = "LAB_CHECK_SECONDS";
+/// The database; a setting of real applications, and not the lab's own.
+pub const DATABASE_URL: &str = "DATABASE_URL";
+
 /// What every name of the application's own settings begins with; `/diag/env` shows them all.
 pub const PREFIX: &str = "LAB_";
 
@@ -102,7 +109,28 @@ pub const KNOBS: &[Knob] = &[
         bounds: "names separated by commas",
         meaning: "a worker refuses to boot when one of these settings is unset or empty, and names it",
     },
+    Knob {
+        name: LAB_WARMUP_SECONDS,
+        default: "0",
+        bounds: "0 to 3600, fractions allowed",
+        meaning: "time that filling a worker's caches takes: done by `/warmup`, else by the first request that needs them",
+    },
+    Knob {
+        name: LAB_CHECK_SECONDS,
+        default: "2",
+        bounds: "0.01 to 60, fractions allowed",
+        meaning: "time budget of each check of `/ready`",
+    },
 ];
+
+/// Settings of real applications that switch a dependency on: a check of `/ready` and a step of
+/// `/warmup`.
+pub const DEPENDENCIES: &[Knob] = &[Knob {
+    name: DATABASE_URL,
+    default: "unset (no database)",
+    bounds: "`sqlite:PATH`",
+    meaning: "the checks `database` (`SELECT 1`) and `migrations` (none is pending)",
+}];
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@
 
 mod app_config;
 mod config;
+pub mod dependencies;
 mod diag;
 mod health;
 mod heavy;
@@ -21,6 +22,7 @@ mod leak;
 mod lock;
 mod paths;
 pub mod pool;
+mod probes;
 mod query;
 mod reply;
 mod router;

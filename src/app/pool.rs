@@ -68,6 +68,17 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
     /// Ask every other worker to undo its faults; the caller undoes its own. Returns at once with
     /// the number of workers that were asked.
     fn request_reset(&self) -> usize;
+
+    /// Whether every worker that was wanted at the start has booted. Stays true when one of them
+    /// is replaced later.
+    fn has_booted(&self) -> bool {
+        true
+    }
+
+    /// Whether the pool was told to stop and only finishes what it has.
+    fn is_draining(&self) -> bool {
+        false
+    }
 }
 
 /// A pool of nobody else: the application under a plain server or in a test.

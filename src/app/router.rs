@@ -17,6 +17,7 @@ use tower::Service;
 
 use super::lock::KEY_HEADER;
 use super::paths::{self, Seen};
+use super::probes;
 use super::query::Query;
 use super::reply;
 use super::routes::{self, Handler, ROUTES, Route};
@@ -100,6 +101,9 @@ async fn answer(route: &'static Route, state: Arc<AppState>, request: Request) -
             if route.fault && !unlocked(&state, &request) {
                 forbidden()
             } else {
+                if route.needs_caches {
+                    probes::wait_until_warm(&state).await;
+                }
                 let query = Query::of(request.uri());
                 match operation.handler {
                     Handler::Now(handler) => handler(&state, &query),

@@ -11,7 +11,7 @@ use http::{Method, Response};
 
 use super::query::Query;
 use super::state::AppState;
-use super::{config, diag, health, heavy, lab, leak, slow};
+use super::{config, diag, health, heavy, lab, leak, probes, slow};
 
 /// An answer that is not ready yet.
 pub(super) type Later = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -41,6 +41,9 @@ pub(super) struct Route {
     pub(super) slash_too: bool,
     /// Whether the route causes or undoes a fault, and so can be locked.
     pub(super) fault: bool,
+    /// Whether a worker has to be warm for it: the first such request in a cold one fills the
+    /// caches.
+    pub(super) needs_caches: bool,
     pub(super) operations: &'static [Operation],
 }
 
@@ -55,11 +58,20 @@ const fn get(
     }
 }
 
+const fn later(endpoint: &'static str, handler: fn(Arc<AppState>, Query) -> Later) -> Operation {
+    Operation {
+        method: "GET",
+        endpoint,
+        handler: Handler::Later(handler),
+    }
+}
+
 const fn plain(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
         path,
         slash_too: false,
         fault: false,
+        needs_caches: false,
         operations,
     }
 }
@@ -69,6 +81,7 @@ const fn probe(path: &'static str, operations: &'static [Operation]) -> Route {
         path,
         slash_too: true,
         fault: false,
+        needs_caches: false,
         operations,
     }
 }
@@ -78,6 +91,7 @@ const fn fault(path: &'static str, operations: &'static [Operation]) -> Route {
         path,
         slash_too: false,
         fault: true,
+        needs_caches: false,
         operations,
     }
 }
@@ -86,8 +100,24 @@ const fn fault(path: &'static str, operations: &'static [Operation]) -> Route {
 pub(super) static ROUTES: &[Route] = &[
     plain("/", &[get("index", health::index)]),
     probe("/health", &[get("health", health::health)]),
-    probe("/ready", &[get("ready", health::ready)]),
-    plain("/fast", &[get("fast", health::fast)]),
+    probe(
+        "/ready",
+        &[later("ready", |state, _| Box::pin(probes::ready(state)))],
+    ),
+    probe(
+        "/startup",
+        &[later("startup", |state, _| {
+            Box::pin(probes::startup(state))
+        })],
+    ),
+    probe(
+        "/warmup",
+        &[later("warmup", |state, _| Box::pin(probes::warm_up(state)))],
+    ),
+    Route {
+        needs_caches: true,
+        ..plain("/fast", &[get("fast", health::fast)])
+    },
     fault(
         "/leak",
         &[
@@ -99,15 +129,19 @@ pub(super) static ROUTES: &[Route] = &[
             },
         ],
     ),
-    fault("/heavy", &[get("heavy", heavy::heavy)]),
-    fault(
-        "/slow",
-        &[Operation {
-            method: "GET",
-            endpoint: "slow",
-            handler: Handler::Later(|state, query| Box::pin(slow::slow(state, query))),
-        }],
-    ),
+    Route {
+        needs_caches: true,
+        ..fault("/heavy", &[get("heavy", heavy::heavy)])
+    },
+    Route {
+        needs_caches: true,
+        ..fault(
+            "/slow",
+            &[later("slow", |state, query| {
+                Box::pin(slow::slow(state, query))
+            })],
+        )
+    },
     fault(
         "/lab/reset",
         &[Operation {

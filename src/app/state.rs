@@ -11,11 +11,13 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::app_config::AppConfig;
+use super::dependencies::{self, Engine};
 use super::knobs;
 use super::leak::Leak;
 use super::pool::Pool;
 use super::slow::Delays;
 use crate::machine::sys::release_free_memory;
+use crate::readiness::Readiness;
 
 /// Endpoint under which requests without a route are counted, as in the labs.
 pub(super) const UNKNOWN_ENDPOINT: &str = "<unknown>";
@@ -30,6 +32,9 @@ pub struct AppState {
     /// Wakes every `/slow` in flight, so that it answers at once.
     pub(super) cut_short: Notify,
     pub(super) active_slow_requests: AtomicU64,
+    pub(super) readiness: Readiness,
+    /// Where the checks of `readiness` run.
+    pub(super) engine: Engine,
     pub(super) last_config_snapshot: Mutex<Option<Value>>,
     /// The wall-clock time at which this worker's application was made.
     pub(super) started: Timestamp,
@@ -67,6 +72,8 @@ impl AppState {
         }
         Arc::new(Self {
             delays: Delays::new(&config),
+            readiness: dependencies::registry(&config, &pool),
+            engine: Engine::default(),
             config,
             environment,
             pool,

@@ -10,6 +10,7 @@ mod ctl;
 mod exit;
 mod host;
 mod init;
+mod migrate;
 mod options;
 mod output;
 mod probe;
@@ -64,6 +65,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     };
     let exit = match options.command {
         Command::Ctl(options) => ctl::run(&options)?,
+        Command::Migrate(options) => migrate::run(&options)?,
         Command::Probe(options) => probe::run(&options)?,
         Command::Scenarios(options) => scenarios::run(&options)?,
         Command::Rehearse(options) => rehearse::run(&options)?,

@@ -6,6 +6,7 @@ use super::completions::CompletionsOptions;
 use super::ctl::CtlOptions;
 use super::exit;
 use super::host::HostOptions;
+use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
 use super::scenarios::ScenariosOptions;
@@ -49,6 +50,9 @@ pub(super) enum Command {
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),
+    /// Apply the pending migrations of the lab's database, as an entry point does
+    #[command(after_help = "Example: labrat migrate --database sqlite:orders.db")]
+    Migrate(MigrateOptions),
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),

@@ -106,7 +106,14 @@ def health():
 
 @app.get("/ready")
 def ready():
-    return jsonify(status="ready")
+    response = jsonify(
+        ready=True,
+        checks={},
+        latches={"not_draining": True, "process_up": True, "warmed": True, "workers_booted": True},
+        timestamp=datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @app.get("/fast")

@@ -15,6 +15,7 @@ mod judge;
 mod memory_box;
 mod play;
 mod pool;
+mod readiness;
 mod redaction;
 mod rehearsal;
 mod scripts;

@@ -22,7 +22,7 @@ use Compare::{Allowed, Everything, Keys};
 const CASES: &[(&str, Compare)] = &[
     ("GET / HTTP/1.1", Everything),
     ("GET /health HTTP/1.1", Everything),
-    ("GET /ready HTTP/1.1", Everything),
+    ("GET /ready HTTP/1.1", Keys),
     ("GET /fast HTTP/1.1", Everything),
     ("GET /slow?seconds=0 HTTP/1.1", Everything),
     ("GET /slow?seconds=0.25 HTTP/1.1", Everything),

@@ -77,7 +77,8 @@ fn variables() -> String {
 }
 
 fn knobs() -> String {
-    let rows = knobs::KNOBS.iter().chain(KNOBS).map(|knob| {
+    let rows = knobs::KNOBS.iter().chain(KNOBS).chain(knobs::DEPENDENCIES);
+    let rows = rows.map(|knob| {
         vec![
             format!("`{}`", knob.name),
             knob.default.to_owned(),

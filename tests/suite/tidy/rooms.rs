@@ -11,12 +11,21 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "serve", "machine", "host", "tables", "load", "scenario", "evidence", "verdict",
+            "app",
+            "serve",
+            "machine",
+            "readiness",
+            "host",
+            "tables",
+            "load",
+            "scenario",
+            "evidence",
+            "verdict",
             "report",
         ],
     ),
-    ("serve", &["app", "machine"]),
-    ("app", &["machine"]),
+    ("serve", &["app", "machine", "readiness"]),
+    ("app", &["machine", "readiness"]),
     (
         "scenario",
         &["host", "load", "evidence", "machine", "tables"],
@@ -27,6 +36,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("report", &["verdict", "evidence", "tables"]),
     ("load", &[]),
     ("machine", &[]),
+    ("readiness", &[]),
     ("tables", &[]),
     ("redaction", &[]),
 ];

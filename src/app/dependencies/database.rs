@@ -1,0 +1,101 @@
+//! `DATABASE_URL`: which database, and the two questions to it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::sqlite::Sqlite;
+use crate::readiness::{Check, Checked};
+
+/// Where the database is. Its text does not show: there may be a password in it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => formatter.debug_tuple("Sqlite").field(path).finish(),
+        }
+    }
+}
+
+/// A `DATABASE_URL` that names no database that can be asked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// Another scheme.
+    #[error("it begins with none of sqlite:, postgres:// and postgresql://")]
+    Scheme,
+    /// `sqlite:` without a file.
+    #[error("it names no file")]
+    NoFile,
+}
+
+impl DatabaseUrl {
+    /// Read a URL: `sqlite:PATH` (also with `//` before the path).
+    ///
+    /// # Errors
+    /// When it is none of them. The error does not show the URL.
+    pub fn parse(url: &str) -> Result<Self, DatabaseUrlError> {
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(DatabaseUrlError::Scheme);
+        };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            return Err(DatabaseUrlError::NoFile);
+        }
+        Ok(Self::Sqlite(PathBuf::from(path)))
+    }
+}
+
+/// A database that can be asked; clones share its connection.
+#[derive(Clone)]
+pub(in crate::app) enum Database {
+    Sqlite(Arc<Sqlite>),
+}
+
+impl Database {
+    /// A database without a connection yet.
+    pub(in crate::app) fn new(url: DatabaseUrl) -> Self {
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::Sqlite(Arc::new(Sqlite::new(path))),
+        }
+    }
+
+    /// `SELECT 1`.
+    pub(in crate::app) fn alive(&self) -> Alive {
+        Alive(self.clone())
+    }
+
+    /// Whether no migration is pending.
+    pub(in crate::app) fn migrated(&self) -> Migrated {
+        Migrated(self.clone())
+    }
+}
+
+/// Asks for `SELECT 1`.
+#[derive(Clone)]
+pub(in crate::app) struct Alive(Database);
+
+impl Check for Alive {
+    fn run(&self, deadline: Instant) -> Checked<'_> {
+        match &self.0 {
+            Database::Sqlite(sqlite) => Box::pin(sqlite.alive(deadline)),
+        }
+    }
+}
+
+/// Asks for the migrations.
+#[derive(Clone)]
+pub(in crate::app) struct Migrated(Database);
+
+impl Check for Migrated {
+    fn run(&self, deadline: Instant) -> Checked<'_> {
+        match &self.0 {
+            Database::Sqlite(sqlite) => Box::pin(sqlite.migrated(deadline)),
+        }
+    }
+}

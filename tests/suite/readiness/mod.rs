@@ -1,0 +1,4 @@
+//! Readiness: the registry that any program can use, and what the lab registers in it.
+
+mod registry;
+mod sqlite;
