@@ -40,17 +40,22 @@ find_labrat() {
     printf '%s\n' "$newest"
 }
 
-# How a release is built here: sets release_flags for cargo, RUSTFLAGS, and the folder of the result.
+# How a release is built here: sets release_flags and the compiler's flags for cargo, and the folder
+# of the result. The same source gives the same bytes, wherever it lies.
 # shellcheck disable=SC2034 # They are read by whoever sources this.
 use_release_settings() {
     release_flags=()
     release_folder=$root/target/release
-    local host
+    local host flags
     host=$(rustc -vV | sed -n 's/^host: //p')
+    read -ra flags <<<"${RUSTFLAGS:-}"
+    flags+=("--remap-path-prefix=$root=/labrat" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo")
     if [[ $host == x86_64-unknown-linux-gnu ]]; then
         # Static. The target has to be named, or the flag would apply to build scripts and macros.
         release_flags=(--target "$host")
         release_folder=$root/target/$host/release
-        export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+        flags+=(-C target-feature=+crt-static)
     fi
+    local IFS=$'\x1f'
+    export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
 }

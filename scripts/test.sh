@@ -85,6 +85,15 @@ else
 fi
 # The report is opened in a browser; its test says so where there is none.
 need chromium chromium || true
+# What reads deploy/; each test says so where one is not there.
+for tool in docker-compose unzip; do
+    need "$tool" || true
+done
+if (($# == 0)) && [[ $(uname -sm) == "Linux x86_64" ]]; then
+    # One release for the tests of the package and for those that measure.
+    step "package" scripts/package.sh
+    export LABRAT_RELEASE_PROGRAM=$root/target/package/labrat
+fi
 step "tests build" cargo test --quiet --no-run
 step "tests${*:+ named $*}" cargo test --quiet -- "$@"
 for tool in shellcheck shfmt; do

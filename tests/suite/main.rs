@@ -8,6 +8,7 @@ mod app_contract;
 mod chaos;
 mod commands;
 mod conformance;
+mod deploy;
 mod differences;
 mod harness;
 mod host;

@@ -21,7 +21,9 @@ pub use compare::{covers, normal_head, normal_response};
 pub use console::{entries, per_process};
 pub use launch::{Ended, Launch};
 pub use lines::{Line, Stream};
-pub use oracle::{Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless};
+pub use oracle::{
+    Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless, static_labrat,
+};
 pub use process::{
     children, descriptors, exists, processor_seconds, resident_kilobytes, state, status_kilobytes,
 };

@@ -111,26 +111,23 @@ fn build_release() -> Result<PathBuf, String> {
     if !cfg!(debug_assertions) {
         return Ok(PathBuf::from(env!("CARGO_BIN_EXE_labrat")));
     }
+    static_labrat()
+}
+
+/// The static release that scripts/build.sh makes, which takes minutes where it is not there yet.
+pub fn static_labrat() -> Result<PathBuf, String> {
     if let Some(built) = std::env::var_os("LABRAT_RELEASE_PROGRAM") {
         return Ok(PathBuf::from(built));
     }
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    // The directory that holds `debug/labrat`.
-    let target = Path::new(env!("CARGO_BIN_EXE_labrat"))
-        .ancestors()
-        .nth(2)
-        .ok_or("the program under test has no target directory")?;
-    let output = Command::new(cargo)
-        .current_dir(root())
-        .args(["build", "--release", "--bin", "labrat", "--target-dir"])
-        .arg(target)
+    let output = Command::new(root().join("scripts/build.sh"))
         .output()
-        .map_err(|error| format!("cargo cannot run: {error}"))?;
+        .map_err(|error| format!("scripts/build.sh cannot run: {error}"))?;
     if output.status.success() {
-        return Ok(target.join("release/labrat"));
+        let path = String::from_utf8_lossy(&output.stdout);
+        return Ok(PathBuf::from(path.trim_end()));
     }
     Err(format!(
-        "cargo build --release: {}",
+        "scripts/build.sh: {}",
         String::from_utf8_lossy(&output.stderr)
     ))
 }
