@@ -10,6 +10,7 @@
 
 mod app_config;
 mod config;
+mod delays;
 pub mod dependencies;
 mod diag;
 mod health;
@@ -19,6 +20,7 @@ mod json;
 pub mod knobs;
 mod lab;
 mod leak;
+mod leaked_blocks;
 mod lock;
 mod paths;
 pub mod pool;

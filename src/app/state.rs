@@ -11,11 +11,11 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::app_config::AppConfig;
+use super::delays::Delays;
 use super::dependencies::{self, Engine};
 use super::knobs;
-use super::leak::Leak;
+use super::leaked_blocks::Leak;
 use super::pool::Pool;
-use super::slow::Delays;
 use crate::machine::sys::release_free_memory;
 use crate::readiness::Readiness;
 

@@ -4,7 +4,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::exit::Exit;
-use super::{options, output};
+use super::output;
 
 /// Words of `labrat completions`.
 #[derive(Debug, Args)]
@@ -13,18 +13,16 @@ pub(super) struct CompletionsOptions {
     shell: Shell,
 }
 
-/// Print the script.
+/// Print the script that completes `command`.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(super) fn run(options: &CompletionsOptions) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    options: &CompletionsOptions,
+    mut command: clap::Command,
+) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        options.shell,
-        &mut options::command(),
-        "labrat",
-        &mut script,
-    );
+    clap_complete::generate(options.shell, &mut command, "labrat", &mut script);
     output::data(&String::from_utf8(script)?)?;
     Ok(Exit::Success)
 }

@@ -72,7 +72,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Trigger(options) => trigger::run(&options)?,
         Command::Host(options) => host::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
-        Command::Completions(options) => completions::run(&options)?,
+        Command::Completions(options) => completions::run(&options, command())?,
     };
     Ok(exit.into())
 }

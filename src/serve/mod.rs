@@ -15,6 +15,7 @@ pub mod console;
 pub mod control;
 pub mod http;
 pub mod listener;
+mod python;
 pub mod scoreboard;
 pub mod settings;
 mod start;

@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use super::measure::metric_growth;
-use super::outcome::Quote;
-use super::text::quote_text;
+use super::quote::Quote;
+use super::quote::quote_text;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::Metric;

@@ -11,6 +11,7 @@ mod kills;
 mod measure;
 mod missing;
 mod outcome;
+mod quote;
 mod repeated;
 mod rivals;
 mod secrets;
@@ -21,7 +22,8 @@ pub use judge::judge;
 pub use kills::{KillCause, KilledWorker};
 pub use outcome::{
     CriterionResult, Doubt, DoubtKind, Finding, Level, MissingEvidence, Outcome, PromiseResult,
-    Quote, RivalResult, RouteFigures, Ruling, Unreadable, Verdict,
+    RivalResult, RouteFigures, Ruling, Unreadable, Verdict,
 };
+pub use quote::Quote;
 pub use repeated::{Repeated, RunSummary, SpreadOfCriterion, repeat};
 pub use window::{Window, trigger_window};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::kills::KilledWorker;
+use super::quote::Quote;
 use super::window::Window;
 use crate::evidence::criteria::{Bearing, Kind, Need, RivalId};
 
@@ -103,18 +104,6 @@ impl Finding {
             Finding::NoEvidence => "no evidence",
         }
     }
-}
-
-/// A piece of evidence, quoted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Quote {
-    /// The file.
-    pub file: String,
-    /// The row in that file, from 1, where it has rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub row: Option<u32>,
-    /// What it says.
-    pub text: String,
 }
 
 /// One criterion, measured.

@@ -3,7 +3,8 @@
 //! Bundles of this project are redacted when they are written; exported runs need not be. Criteria
 //! compare the values as they are, and only then their words are blotted out.
 
-use super::outcome::{Quote, Verdict};
+use super::outcome::Verdict;
+use super::quote::Quote;
 use crate::redaction::redact;
 
 fn blot(text: &mut String) {

@@ -1,8 +1,4 @@
-//! Numbers, rows and files in words.
-
-use super::outcome::Quote;
-use crate::evidence::bundle::{HttpEvent, SampleSet, TextEvent};
-use crate::evidence::sample::Sample;
+//! Numbers in words.
 
 /// Characters of a log line that a quote keeps.
 const QUOTED: usize = 160;
@@ -60,57 +56,6 @@ pub(super) fn cut(text: &str) -> String {
     let mut kept: String = text.chars().take(QUOTED).collect();
     kept.push_str("...");
     kept
-}
-
-/// A whole file, or a value in it.
-pub(super) fn quote_file(file: &str, text: impl Into<String>) -> Quote {
-    Quote {
-        file: file.to_owned(),
-        row: None,
-        text: text.into(),
-    }
-}
-
-/// One sample.
-pub(super) fn quote_sample(set: &SampleSet, sample: &Sample) -> Quote {
-    let duration = sample
-        .total_seconds
-        .map_or_else(String::new, |total| format!(" after {}", seconds(total)));
-    let error = sample
-        .error
-        .map_or_else(String::new, |error| format!(" ({error})"));
-    let at = sample
-        .start
-        .map_or_else(String::new, |start| format!("{start} "));
-    Quote {
-        file: set.file.clone(),
-        row: Some(sample.index),
-        text: format!("{at}{} {}{error}{duration}", sample.route, sample.status),
-    }
-}
-
-/// One row of AppServiceHTTPLogs.
-pub(super) fn quote_http(file: Option<&str>, event: &HttpEvent) -> Quote {
-    let status = event
-        .status
-        .map_or_else(|| "no status".to_owned(), |status| status.to_string());
-    let taken = event.taken_ms.map_or_else(String::new, |taken| {
-        format!(" TimeTaken {} ms", number(f64::from(taken)))
-    });
-    Quote {
-        file: file.unwrap_or_default().to_owned(),
-        row: Some(event.row),
-        text: format!("{} {} {status}{taken}", event.time, event.route),
-    }
-}
-
-/// One console line or platform message.
-pub(super) fn quote_text(file: Option<&str>, event: &TextEvent) -> Quote {
-    Quote {
-        file: file.unwrap_or_default().to_owned(),
-        row: Some(event.row),
-        text: format!("{} {}", event.time, cut(&event.text)),
-    }
 }
 
 /// `1 row`, `2 rows`.

@@ -4,8 +4,8 @@
 //! yet, refused, or a complete head. It judges the request line as soon as that line is there,
 //! as Gunicorn does, so a bad line is answered before any header arrives.
 
-use super::python::latin1;
 use super::rejection::Rejection;
+use crate::serve::python::latin1;
 use crate::serve::settings::HeadLimits;
 
 /// Largest request line that Gunicorn can be told to accept.

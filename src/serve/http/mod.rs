@@ -4,6 +4,5 @@
 //! Gunicorn's own error pages. Nothing here knows of processes, signals or the application.
 
 pub mod head;
-pub mod python;
 pub mod rejection;
 pub mod reply;

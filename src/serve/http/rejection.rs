@@ -1,6 +1,6 @@
 //! Why a request head is refused, and how Gunicorn answers it.
 
-use super::python::repr;
+use crate::serve::python::repr;
 
 /// A request that Gunicorn refuses to hand to the application, with what it quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]

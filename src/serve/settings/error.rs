@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::values::python_repr;
 use super::words::SplitError;
+use crate::serve::python::repr;
 
 /// How Gunicorn's usage line reads for this program.
 pub const USAGE: &str = "usage: labrat serve [OPTIONS] [APP_MODULE]";
@@ -29,7 +29,7 @@ pub enum UsageError {
         argument: String,
     },
     /// `--preload=yes`: a value for a flag that takes none.
-    #[error("argument {argument}: ignored explicit argument {}", python_repr(.value))]
+    #[error("argument {argument}: ignored explicit argument {}", repr(.value))]
     ExplicitArgument {
         /// All spellings of the flag.
         argument: String,
@@ -37,7 +37,7 @@ pub enum UsageError {
         value: String,
     },
     /// A value that is not a whole number.
-    #[error("argument {argument}: invalid {kind} value: {}", python_repr(.value))]
+    #[error("argument {argument}: invalid {kind} value: {}", repr(.value))]
     Number {
         /// All spellings of the flag.
         argument: String,
@@ -67,13 +67,13 @@ pub enum SettingsError {
     #[error(transparent)]
     Split(#[from] SplitError),
     /// The port of a bind address is not a number.
-    #[error("{} is not a valid port number.", python_repr(.0))]
+    #[error("{} is not a valid port number.", repr(.0))]
     Port(String),
     /// The port of a bind address is a number that no port has.
     #[error("bind(): port must be 0-65535.")]
     PortRange(i128),
     /// `fd://` without a number.
-    #[error("{} is not a valid file descriptor.", python_repr(.0))]
+    #[error("{} is not a valid file descriptor.", repr(.0))]
     Descriptor(String),
     /// A number below zero where Gunicorn takes none.
     #[error("Value must be positive: {0}")]
@@ -87,10 +87,10 @@ pub enum SettingsError {
         limit: i128,
     },
     /// `WEB_CONCURRENCY` is not a number.
-    #[error("invalid literal for int() with base 10: {}", python_repr(.0))]
+    #[error("invalid literal for int() with base 10: {}", repr(.0))]
     Concurrency(String),
     /// No such worker class here.
-    #[error("class uri {} invalid or not found: {hint}", python_repr(.name))]
+    #[error("class uri {} invalid or not found: {hint}", repr(.name))]
     WorkerClass {
         /// The class that was asked for.
         name: String,
@@ -98,16 +98,16 @@ pub enum SettingsError {
         hint: &'static str,
     },
     /// `--env` without `NAME=`.
-    #[error("environment setting {} invalid", python_repr(.0))]
+    #[error("environment setting {} invalid", repr(.0))]
     EnvironmentSetting(String),
     /// `--chdir` names no directory.
-    #[error("can't chdir to {}", python_repr(&.0.to_string_lossy()))]
+    #[error("can't chdir to {}", repr(&.0.to_string_lossy()))]
     Chdir(PathBuf),
     /// `--config` names no file.
-    #[error("{} doesn't exist", python_repr(.0))]
+    #[error("{} doesn't exist", repr(.0))]
     ConfigFile(String),
     /// A log file that cannot be appended to.
-    #[error("Error: {} isn't writable [{reason}]", python_repr(&.path.to_string_lossy()))]
+    #[error("Error: {} isn't writable [{reason}]", repr(&.path.to_string_lossy()))]
     LogFile {
         /// The file.
         path: PathBuf,
@@ -134,10 +134,7 @@ impl SettingsError {
             Self::Usage(error) => format!("{USAGE}\nlabrat: error: {error}\n"),
             // Gunicorn dies of these two with a traceback; the last line is the same.
             Self::Concurrency(value) => {
-                format!(
-                    "WEB_CONCURRENCY is {}\nValueError: {self}\n",
-                    python_repr(value)
-                )
+                format!("WEB_CONCURRENCY is {}\nValueError: {self}\n", repr(value))
             }
             Self::PortRange(_) => format!("OverflowError: {self}\n"),
             _ => format!("\nError: {self}\n\n"),

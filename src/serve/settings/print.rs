@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::resolve::Resolved;
 use super::resolved::{BindAddress, LogLevel, LogTarget, WorkerClass};
-use super::values::python_repr;
+use crate::serve::python::repr;
 
 /// Gunicorn pads names to its longest one, `permit_unconventional_http_version`.
 const NAME_WIDTH: usize = 34;
@@ -117,7 +117,7 @@ fn truth(value: bool) -> String {
 }
 
 fn list(texts: impl Iterator<Item = String>) -> String {
-    let shown: Vec<String> = texts.map(|text| python_repr(&text)).collect();
+    let shown: Vec<String> = texts.map(|text| repr(&text)).collect();
     format!("[{}]", shown.join(", "))
 }
 

@@ -8,31 +8,6 @@ use super::resolved::{AppName, BindAddress, LogLevel, LogTarget};
 /// The port of an address that names none.
 const DEFAULT_PORT: &str = "8000";
 
-/// `repr()` of a Python string, for texts without control characters.
-pub(super) fn python_repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut shown = String::from(quote);
-    for character in text.chars() {
-        match character {
-            '\\' => shown.push_str(r"\\"),
-            '\n' => shown.push_str(r"\n"),
-            '\r' => shown.push_str(r"\r"),
-            '\t' => shown.push_str(r"\t"),
-            _ if character == quote => shown.extend(['\\', quote]),
-            _ if character.is_control() => {
-                shown.push_str(&format!(r"\x{:02x}", u32::from(character)))
-            }
-            _ => shown.push(character),
-        }
-    }
-    shown.push(quote);
-    shown
-}
-
 /// `int(text)`: blanks around, a sign, single underscores between digits.
 pub(super) fn python_integer(text: &str) -> Option<i128> {
     let text = text.trim();
@@ -210,13 +185,5 @@ mod tests {
         }
         assert_eq!(automatic_integer("0899"), None);
         assert_eq!(python_integer(&"9".repeat(60)), Some(i128::MAX));
-    }
-
-    #[test]
-    fn texts_are_quoted_as_python_quotes_them() {
-        assert_eq!(python_repr("nope"), "'nope'");
-        assert_eq!(python_repr("it's"), "\"it's\"");
-        assert_eq!(python_repr("'\""), r#"'\'"'"#);
-        assert_eq!(python_repr("a\\b\n"), r"'a\\b\n'");
     }
 }

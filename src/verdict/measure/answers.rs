@@ -5,7 +5,8 @@ use crate::evidence::Bundle;
 use crate::evidence::bundle::{HttpEvent, SampleSet};
 use crate::evidence::criteria::Statuses;
 use crate::evidence::sample::Sample;
-use crate::verdict::text::{count, number, percent, quote_http, quote_sample};
+use crate::verdict::quote::{quote_http, quote_sample};
+use crate::verdict::text::{count, number, percent};
 use crate::verdict::window::{rows_within, trigger_window};
 
 type Row<'b> = (&'b SampleSet, &'b Sample);
@@ -35,7 +36,7 @@ pub(super) fn requests(bundle: &Bundle, route: &str, wanted: u32) -> Measured {
     let text = format!("{} of {route}", count(all.len(), "row"));
     Measured::of(all.len() >= wanted as usize, observed, threshold)
         .value(all.len() as f64)
-        .quotes([crate::verdict::text::quote_file(&set.file, text)])
+        .quotes([crate::verdict::quote::quote_file(&set.file, text)])
 }
 
 pub(super) fn status_share(

@@ -3,7 +3,8 @@
 use super::{answers, latency, metrics, moments, slots, texts};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Check;
-use crate::verdict::outcome::{Finding, Quote};
+use crate::verdict::outcome::Finding;
+use crate::verdict::quote::Quote;
 
 /// Quotes that one measurement keeps.
 const QUOTES: usize = 4;

@@ -6,7 +6,8 @@ use crate::evidence::bundle::SampleSet;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::sample::Sample;
 use crate::tables::queries::{self, Spread};
-use crate::verdict::text::{count, percent, quote_sample, seconds as seconds_text};
+use crate::verdict::quote::quote_sample;
+use crate::verdict::text::{count, percent, seconds as seconds_text};
 
 /// Fewer answers than this have no percentile worth the name.
 const ENOUGH: usize = 10;

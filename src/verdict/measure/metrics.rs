@@ -9,8 +9,10 @@ use crate::evidence::Bundle;
 use crate::evidence::criteria::{Check, Metric};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{CgroupNumbers, ProcNumbers, SnapshotBody};
-use crate::verdict::outcome::{Finding, Quote};
-use crate::verdict::text::{number, percent, quote_file};
+use crate::verdict::outcome::Finding;
+use crate::verdict::quote::Quote;
+use crate::verdict::quote::quote_file;
+use crate::verdict::text::{number, percent};
 
 /// A cgroup whose limit is at least this share of the machine's memory limits nothing.
 const NO_LIMIT: f64 = 0.98;

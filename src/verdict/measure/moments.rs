@@ -7,8 +7,8 @@ use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
 use crate::verdict::bind::out_of_reach;
-use crate::verdict::outcome::Quote;
-use crate::verdict::text::{count, quote_file, quote_http, quote_sample};
+use crate::verdict::quote::{Quote, quote_file, quote_http, quote_sample};
+use crate::verdict::text::count;
 use crate::verdict::window::fix_moment;
 
 /// The manifest's path, where it is quoted.

@@ -5,7 +5,8 @@ use crate::evidence::Bundle;
 use crate::evidence::criteria::SnapshotKind;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{Snapshot, SnapshotBody};
-use crate::verdict::text::{cut, quote_file};
+use crate::verdict::quote::quote_file;
+use crate::verdict::text::cut;
 
 fn of_slot<'b>(
     bundle: &'b Bundle,

@@ -4,7 +4,8 @@ use super::Measured;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::{Table, TextEvent};
 use crate::tables::queries::{Lifecycle, lifecycle};
-use crate::verdict::text::{count, quote_text};
+use crate::verdict::quote::quote_text;
+use crate::verdict::text::count;
 use crate::verdict::window::{Window, trigger_window};
 
 pub(super) fn contains(

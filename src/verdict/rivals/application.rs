@@ -5,7 +5,8 @@ use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::SnapshotKind;
 use crate::evidence::manifest::PhaseKind;
-use crate::verdict::text::{count, quote_file, quote_sample};
+use crate::verdict::quote::{quote_file, quote_sample};
+use crate::verdict::text::count;
 
 /// What outbound calls that fail leave in the console.
 const DEPENDENCY_LINES: [&str; 8] = [

@@ -7,8 +7,9 @@ use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
 use crate::verdict::kills::KillCause;
 use crate::verdict::measure::{metric_growth, restarts};
-use crate::verdict::outcome::Quote;
-use crate::verdict::text::{count, number, quote_file, quote_text};
+use crate::verdict::quote::Quote;
+use crate::verdict::quote::{quote_file, quote_text};
+use crate::verdict::text::{count, number};
 
 /// A process that is older than this has started up.
 const WARM_SECONDS: f64 = 60.0;

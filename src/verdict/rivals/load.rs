@@ -4,7 +4,8 @@ use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::criteria::{Metric, Moment};
 use crate::evidence::manifest::PhaseKind;
 use crate::verdict::measure::metric_readings;
-use crate::verdict::text::{count, number, quote_file, quote_http, quote_sample, seconds};
+use crate::verdict::quote::{quote_file, quote_http, quote_sample};
+use crate::verdict::text::{count, number, seconds};
 use crate::verdict::window::rows_within;
 
 /// The shortest limit of a front end that is documented or was measured, in seconds.

@@ -4,8 +4,9 @@ use crate::evidence::Bundle;
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::{Rival, RivalId};
 use crate::verdict::kills::KilledWorker;
-use crate::verdict::outcome::{Quote, RivalResult, Ruling};
-use crate::verdict::text::quote_text;
+use crate::verdict::outcome::{RivalResult, Ruling};
+use crate::verdict::quote::Quote;
+use crate::verdict::quote::quote_text;
 use crate::verdict::window::Window;
 
 /// Where in the run one looks, and what is already known.

@@ -4,7 +4,8 @@ use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::Moment;
 use crate::verdict::bind::out_of_reach;
-use crate::verdict::text::{count, quote_file, quote_text};
+use crate::verdict::quote::{quote_file, quote_text};
+use crate::verdict::text::count;
 
 /// What the platform says of a container that ended by itself.
 const EXITED: &str = "Container has finished running with exit code";

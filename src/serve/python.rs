@@ -1,4 +1,5 @@
-//! How Python writes a string in a message: `repr()`, which Gunicorn puts into its error pages.
+//! How Python writes a string in a message: `repr()`, which Gunicorn puts into its error pages and
+//! into what it says of settings.
 
 use std::fmt::Write as _;
 
@@ -52,6 +53,7 @@ mod tests {
     fn text_is_quoted_as_python_quotes_it() {
         assert_eq!(repr("garbage"), "'garbage'");
         assert_eq!(repr("it's"), "\"it's\"");
+        assert_eq!(repr("a\\b\n"), r"'a\\b\n'");
         assert_eq!(repr("both ' and \""), "'both \\' and \"'");
         assert_eq!(repr("a\0b\r"), "'a\\x00b\\r'");
         assert_eq!(repr("\u{a0}\u{e9}"), "'\\xa0é'");
