@@ -91,13 +91,11 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
         ));
         return Ok(Exit::CutShort);
     }
-    let exit = verdict::judge_and_report(&bundles, scenario.name(), options.json)?;
-    for bundle in &bundles {
-        output::message(&format!(
-            "report: {}\n",
-            verdict::report_of(bundle).display()
-        ));
-    }
+    let exit = verdict::judge_and_report(&out, &bundles, scenario.name(), options.json)?;
+    output::message(&format!(
+        "report: {}\n",
+        verdict::report_of(&out).join("report.html").display()
+    ));
     Ok(exit)
 }
 

@@ -12,7 +12,7 @@ use super::output;
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
 use crate::report::{self, Style};
 use crate::scenario::rules;
-use crate::verdict::{self, Outcome, Verdict};
+use crate::verdict::{self, Outcome, Repeated, Verdict};
 
 /// Words of `labrat verdict`.
 #[derive(Debug, Args)]
@@ -69,27 +69,31 @@ fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Judge the runs that this program has just made, print the verdict, and leave each run's report
-/// beside its evidence.
+/// Judge the runs that this program has just made under `out`, print the verdict, and leave each
+/// run's report beside its evidence; for several runs, that of all of them under `out`.
 ///
 /// # Errors
 /// When a bundle cannot be read or a report not be written.
 pub(super) fn judge_and_report(
+    out: &Path,
     folders: &[PathBuf],
     scenario: &str,
     json: bool,
 ) -> anyhow::Result<Exit> {
+    let mut runs = Vec::new();
     for folder in folders {
         let run = judge(folder, Some(scenario))?;
         write_report(&report_of(folder), &run)?;
+        runs.push(run);
     }
-    let options = VerdictOptions {
-        folders: folders.to_vec(),
-        scenario: Some(scenario.to_owned()),
-        json,
-        report: None,
-    };
-    self::run(&options)
+    match runs.as_slice() {
+        [run] => print_single(run, json),
+        runs => {
+            let repeated = repeat(runs)?;
+            write_repeated(&report_of(out), &repeated)?;
+            print_repeated(&repeated, json)
+        }
+    }
 }
 
 /// Where the report of a run goes that this program has made.
@@ -140,38 +144,62 @@ fn style() -> Style {
 }
 
 fn single(run: &Judged, options: &VerdictOptions) -> anyhow::Result<Exit> {
-    let text = if options.json {
-        report::json(&run.verdict)?
-    } else {
-        report::text(&run.verdict, style())
-    };
     if let Some(folder) = &options.report {
         write_report(folder, run)?;
     }
+    print_single(run, options.json)
+}
+
+fn print_single(run: &Judged, json: bool) -> anyhow::Result<Exit> {
+    let text = match json {
+        true => report::json(&run.verdict)?,
+        false => report::text(&run.verdict, style()),
+    };
     output::data(&text)?;
     Ok(exit_of(run.verdict.outcome))
 }
 
 fn several(runs: &[Judged], options: &VerdictOptions) -> anyhow::Result<Exit> {
-    let verdicts: Vec<Verdict> = runs.iter().map(|run| run.verdict.clone()).collect();
-    let repeated = verdict::repeat(&verdicts)
-        .context("runs of several scenarios have no common verdict; judge them one by one")?;
+    let repeated = repeat(runs)?;
     if let Some(folder) = &options.report {
         for (number, run) in (1..).zip(runs) {
             write_report(&folder.join(format!("run-{number}")), run)?;
         }
-        write(
-            &folder.join("report.md"),
-            &report::repeated_markdown(&repeated),
-        )?;
+        write_repeated(folder, &repeated)?;
     }
-    let text = if options.json {
-        serde_json::to_string_pretty(&repeated)? + "\n"
-    } else {
-        report::repeated_text(&repeated, style())
+    print_repeated(&repeated, options.json)
+}
+
+fn repeat(runs: &[Judged]) -> anyhow::Result<Repeated> {
+    let verdicts: Vec<Verdict> = runs.iter().map(|run| run.verdict.clone()).collect();
+    verdict::repeat(&verdicts)
+        .context("runs of several scenarios have no common verdict; judge them one by one")
+}
+
+fn print_repeated(repeated: &Repeated, json: bool) -> anyhow::Result<Exit> {
+    let text = match json {
+        true => json_of(repeated)?,
+        false => report::repeated_text(repeated, style()),
     };
     output::data(&text)?;
     Ok(exit_of(repeated.outcome))
+}
+
+fn json_of(repeated: &Repeated) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(repeated)? + "\n")
+}
+
+fn write_repeated(folder: &Path, repeated: &Repeated) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
+    write(
+        &folder.join("report.html"),
+        &report::repeated_page(repeated),
+    )?;
+    write(
+        &folder.join("report.md"),
+        &report::repeated_markdown(repeated),
+    )?;
+    write(&folder.join("verdict.json"), &json_of(repeated)?)
 }
 
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ mod html;
 mod markdown;
 mod terminal;
 
-pub use html::page;
+pub use html::{page, repeated_page};
 pub use markdown::{markdown, repeated_markdown};
 pub use terminal::{Style, repeated_text, text};
 

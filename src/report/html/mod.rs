@@ -1,7 +1,9 @@
 //! One page that opens from disk: no script, no font, no request to anywhere.
 
 mod page;
+mod repeated;
 mod sections;
 mod style;
 
 pub use page::page;
+pub use repeated::repeated_page;

@@ -15,6 +15,23 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// The report of one run as one HTML file.
 pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
     let title = format!("{}: {}", verdict.scenario, verdict.outcome.words());
+    let main = html! {
+        (sections::criteria(verdict))
+        (sections::promises(verdict))
+        (charts(verdict, bundle))
+        (sections::rivals(verdict))
+        (sections::killed(verdict))
+        (sections::rows(verdict))
+        (sections::missing(verdict))
+        (sections::doubts(verdict))
+        (sections::unreadable(verdict))
+        (sections::again(verdict, bundle))
+    };
+    document(&title, &head(verdict, bundle), &main)
+}
+
+/// A whole page around its head and its main part.
+pub(super) fn document(title: &str, head: &Markup, main: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -27,19 +44,8 @@ pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (head(verdict, bundle))
-                main {
-                    (sections::criteria(verdict))
-                    (sections::promises(verdict))
-                    (charts(verdict, bundle))
-                    (sections::rivals(verdict))
-                    (sections::killed(verdict))
-                    (sections::rows(verdict))
-                    (sections::missing(verdict))
-                    (sections::doubts(verdict))
-                    (sections::unreadable(verdict))
-                    (sections::again(verdict, bundle))
-                }
+                (head)
+                main { (main) }
                 footer { "labrat " (env!("CARGO_PKG_VERSION")) ", judged from the bundle alone: the same bundle gives the same page." }
             }
         }
@@ -47,12 +53,16 @@ pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
     page.into_string()
 }
 
-fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
-    let badge = match verdict.outcome {
+/// The colour of an outcome.
+pub(super) fn badge(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Reproduced => "good",
         Outcome::NotReproduced => "bad",
         Outcome::Inconclusive => "unsure",
-    };
+    }
+}
+
+fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
     let manifest = bundle.manifest.as_ref();
     let reason = verdict
         .headline
@@ -68,7 +78,7 @@ fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
                     ", load from " (start) " to " (end)
                 }
             }
-            h1 { (verdict.scenario) " " span class={ "badge large " (badge) } { (verdict.outcome.words()) } }
+            h1 { (verdict.scenario) " " span class={ "badge large " (badge(verdict.outcome)) } { (verdict.outcome.words()) } }
             p { (reason) "." }
             p { strong { "Hypothesis: " } (verdict.hypothesis) "." }
             p class="kicker" { "Level of evidence: one run, observed." }

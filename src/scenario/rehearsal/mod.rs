@@ -8,6 +8,7 @@
 //!
 //! What it must not know: how the result is judged or shown.
 
+mod folder;
 mod operator;
 mod plan;
 mod stage;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
+use super::folder::Folder;
 use super::operator::StandIn;
 use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
 use super::topology;
@@ -24,7 +23,7 @@ pub struct Rehearsal {
     host: Arc<Host>,
     order: Order,
     /// The stand-in's folder, gone with the rehearsal.
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Rehearsal {
@@ -34,10 +33,7 @@ impl Rehearsal {
     /// When this machine cannot have the topology, or the stand-in or its site does not start.
     pub async fn open(plan: &RehearsalPlan) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;
-        let folder = tempfile::Builder::new()
-            .prefix("labrat-rehearsal-")
-            .tempdir()
-            .map_err(RehearsalError::Folder)?;
+        let folder = Folder::make().map_err(RehearsalError::Folder)?;
         let host = Arc::new(Host::start(topology::host_settings(plan, folder.path())).await?);
         let slots = warm_slots(plan, &host).await?;
         let order = Order {

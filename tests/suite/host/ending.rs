@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use labrat::host::SlotName;
+use labrat::host::{Host, HostSettings, SlotName};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{SERVE, Stand, executable, until};
+use super::{PATIENCE, SERVE, Stand, executable, get, until};
 
 /// Processes whose environment names the folder: everything of a run in it.
 fn processes_of(folder: &Path) -> Vec<i32> {
@@ -78,6 +78,48 @@ async fn a_supervisor_that_is_killed_takes_its_container_along() {
     })
     .await;
     let _kept = stand.stop().await;
+}
+
+/// Longer than two slots take to become warm.
+const LATEST: f64 = 1.0;
+
+#[tokio::test]
+async fn stand_ins_killed_at_any_moment_leave_a_folder_in_which_the_next_one_starts() {
+    let seed = crate::rehearsal::seed();
+    eprintln!("LABRAT_KILL_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    for _ in 0..6 {
+        let mut program = stand_in(folder.path());
+        let moment = std::time::Duration::from_secs_f64(random.f64() * LATEST);
+        // Not synchronisation: the moment of the kill is what is varied.
+        tokio::time::sleep(moment).await;
+        program.kill().await.unwrap();
+        until(&format!("seed {seed}: no process is left"), || {
+            processes_of(&home).is_empty().then_some(())
+        })
+        .await;
+    }
+    let settings = HostSettings::new(folder.path(), executable(), SERVE);
+    let host = Host::start(settings).await.unwrap();
+    let warm = host.wait_until_warm(SlotName::Production, PATIENCE).await;
+    assert!(warm.is_ok(), "seed {seed}: {warm:?}");
+    let address = host.address(SlotName::Production).unwrap();
+    let (reply, folder_of_tables) = (
+        get(address, "/health").await,
+        host.tables_folder().to_owned(),
+    );
+    assert_eq!(reply.status, 200, "seed {seed}");
+    host.stop().await;
+    // A row that a kill cut short costs itself and no other.
+    for file in ["http.jsonl", "console.jsonl", "platform.jsonl"] {
+        let text = std::fs::read_to_string(folder_of_tables.join(file)).unwrap();
+        let cut = text
+            .lines()
+            .filter(|line| serde_json::from_str::<serde_json::Value>(line).is_err());
+        assert!(cut.count() <= 6, "seed {seed}: {file}");
+    }
 }
 
 /// `labrat host` with two slots in a folder.

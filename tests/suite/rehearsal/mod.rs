@@ -1,17 +1,17 @@
 //! `labrat rehearse`: whole incidents on this machine, each with its symptom, fix and control.
 
 mod courses;
+mod kills;
 mod yardstick;
+
+pub(crate) use kills::seed;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, poll, quiet};
+use crate::harness::quiet;
 
 /// Exit codes of a verdict.
 const REPRODUCED: Option<i32> = Some(0);
@@ -22,14 +22,18 @@ fn rehearse(words: &str, out: &Path) -> Output {
 }
 
 fn rehearse_at(pace: &str, words: &str, out: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_labrat"))
+    command(pace, words, out).output().unwrap()
+}
+
+fn command(pace: &str, words: &str, out: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labrat"));
+    command
         .arg("rehearse")
         .args(words.split(' '))
         .args(["--pace", pace, "--json", "--out"])
         .arg(out)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+        .stdin(Stdio::null());
+    command
 }
 
 /// Rehearse and give back the exit code, the verdict and everything that was said.
@@ -151,52 +155,23 @@ fn an_unknown_scenario_or_fix_is_named_with_what_there_is() {
 }
 
 #[test]
-fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_hinders_no_next_one() {
+fn rehearsals_in_a_row_have_a_report_of_each_and_one_of_all() {
     let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
-    // Where the children's temporary folders go: gone with the test.
-    let marker = folder.path().display().to_string();
-    for moment in [
-        Duration::from_millis(50),
-        Duration::from_millis(700),
-        Duration::from_secs(2),
-    ] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
-            .args(["rehearse", "--pace", "0.1", "--out"])
-            .arg(folder.path().join(format!("killed-{}", moment.as_millis())))
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Not synchronisation: the moment of the kill is what is varied.
-        std::thread::sleep(moment);
-        kill(
-            Pid::from_raw(i32::try_from(child.id()).unwrap()),
-            Signal::SIGKILL,
-        )
-        .unwrap();
-        child.wait().unwrap();
-        let gone = poll(PATIENCE, || {
-            processes_with(&marker).is_empty().then_some(())
-        });
-        assert!(gone.is_some(), "left behind: {:?}", processes_with(&marker));
+    let out = folder.path().join("runs");
+    let output = rehearse("startup-failed --control --runs 3", &out);
+    assert_eq!(output.status.code(), NOT_REPRODUCED, "{output:?}");
+    let repeated: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(repeated["level"], "repeated", "{repeated:#}");
+    assert_eq!(repeated["runs"].as_array().unwrap().len(), 3);
+    for place in ["run-1", "run-2", "run-3", "."] {
+        for file in ["report.html", "report.md", "verdict.json"] {
+            let path = out.join(place).join("report").join(file);
+            assert!(path.is_file(), "{}", path.display());
+        }
     }
-    let next = rehearse("startup-failed --control", &folder.path().join("next"));
-    assert_eq!(next.status.code(), NOT_REPRODUCED);
-}
-
-/// Processes whose environment or working directory shows that they belong to the rehearsal.
-fn processes_with(marker: &str) -> Vec<u32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|&pid| pid != std::process::id())
-        .filter(|pid| {
-            let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
-            let here = cwd.is_ok_and(|path| path.to_string_lossy().contains(marker));
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            here || String::from_utf8_lossy(&environment).contains(marker)
-        })
-        .collect()
+    let page = std::fs::read_to_string(out.join("report/report.html")).unwrap();
+    for words in ["run-1", "run-3", "not reproduced", "3 runs, repeated"] {
+        assert!(page.contains(words), "{words}");
+    }
 }
