@@ -72,6 +72,7 @@ check_scripts() {
 
 python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
 step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
+step "what runs KQL over local tables, in target/kql" tests/kql/setup.sh
 scripts/box-setup.sh >/dev/null || skip "the memory box's virtual machine" "it cannot be set up here"
 if cargo fmt --version >/dev/null 2>&1; then
     step "format" cargo fmt --check

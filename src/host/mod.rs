@@ -16,6 +16,7 @@ mod error;
 pub mod front_end;
 pub mod journal;
 pub mod messages;
+mod prepare;
 mod queries;
 mod settings;
 pub mod site;
@@ -29,6 +30,6 @@ pub use settings::{HostSettings, Image, Mode, Notify, Pace, Probes, SlotSettings
 pub use site::{Phase, SiteStatus};
 pub use slots::{
     ConnectionKind, Difference, Effect, Setting, SettingKind, SlotConfiguration, SlotName,
-    differences,
+    SwapOptions, differences,
 };
-pub use stand_in::{Host, SwapOptions};
+pub use stand_in::Host;

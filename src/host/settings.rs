@@ -123,6 +123,8 @@ pub struct HostSettings {
     pub mode: Mode,
     /// Whether the platform requests `/` every five minutes.
     pub always_on: bool,
+    /// Whether what is deployed to staging is swapped into production as soon as it is warm.
+    pub auto_swap: bool,
     /// Takes messages.
     pub notify: Notify,
 }
@@ -162,6 +164,7 @@ impl HostSettings {
             image: Image::BuiltIn,
             mode: Mode::AppService,
             always_on: false,
+            auto_swap: false,
             notify: Notify::silent(),
         }
     }

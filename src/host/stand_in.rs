@@ -3,58 +3,29 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
-use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use nix::fcntl::Flock;
 
-use super::front_end::{FrontEnd, FrontEndSettings};
 use super::journal::Journal;
-use super::site::{Ground, Site, SiteIdentity, SiteStatus};
-use super::slots::{self, PendingSwap};
+use super::prepare::{Prepared, Slot};
+use super::site::SiteStatus;
+use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
-    Difference, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SlotSettings,
+    Difference, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
     differences,
 };
 
 /// A running stand-in.
 #[derive(Debug)]
 pub struct Host {
-    production: Slot,
-    staging: Option<Slot>,
+    slots: Arc<SlotsAtWork>,
     journal: Arc<Journal>,
-    pace: Pace,
+    auto_swap: Option<AutoSwap>,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
-    /// One swap at a time; holds one that waits for the end of its preview.
-    swap: Mutex<Option<PendingSwap>>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    site: Site,
-    front_end: FrontEnd,
-}
-
-/// Which slot is swapped into which, and whether to pause before routing is switched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SwapOptions {
-    /// The slot that is swapped in; the other is swapped out.
-    pub source: SlotName,
-    /// Pause when the source runs with the target's settings.
-    pub preview: bool,
-}
-
-impl Default for SwapOptions {
-    fn default() -> Self {
-        Self {
-            source: SlotName::Staging,
-            preview: false,
-        }
-    }
 }
 
 impl Host {
@@ -65,7 +36,6 @@ impl Host {
     /// When the folder cannot be made or a front end cannot listen.
     pub async fn start(settings: HostSettings) -> Result<Self, HostError> {
         let prepared = Prepared::new(&settings)?;
-        let pace = Pace(settings.pace);
         let production = prepared
             .slot(&settings, SlotName::Production, &settings.production)
             .await?;
@@ -73,30 +43,26 @@ impl Host {
             Some(slot) => Some(prepared.slot(&settings, SlotName::Staging, slot).await?),
             None => None,
         };
+        let pace = Pace(settings.pace);
+        let slots = Arc::new(SlotsAtWork::new(production, staging, pace));
+        let auto_swap = settings
+            .auto_swap
+            .then(|| AutoSwap::begin(Arc::clone(&slots), settings.notify.clone(), pace));
         Ok(Self {
-            production,
-            staging,
+            slots,
             journal: prepared.journal,
+            auto_swap,
             _lock: prepared.lock,
-            pace,
-            swap: Mutex::new(None),
         })
     }
 
     fn slot(&self, name: SlotName) -> Result<&Slot, HostError> {
-        match (name, &self.staging) {
-            (SlotName::Production, _) => Ok(&self.production),
-            (SlotName::Staging, Some(slot)) => Ok(slot),
-            (SlotName::Staging, None) => Err(HostError::NoSlot(name)),
-        }
+        self.slots.slot(name)
     }
 
     /// The slots that there are.
     pub fn slots(&self) -> Vec<SlotName> {
-        match self.staging {
-            Some(_) => vec![SlotName::Production, SlotName::Staging],
-            None => vec![SlotName::Production],
-        }
+        self.slots.names()
     }
 
     /// Where the front end of a slot is.
@@ -140,7 +106,8 @@ impl Host {
     }
 
     /// Change the startup command, as a deployment or a change of configuration does; the site
-    /// restarts.
+    /// restarts. With auto swap, what was put into staging is swapped into production as soon as it
+    /// is warm.
     ///
     /// # Errors
     /// When there is no such slot.
@@ -149,6 +116,9 @@ impl Host {
         let mut configuration = site.configuration();
         command.clone_into(&mut configuration.startup_command);
         site.configure(configuration);
+        if let (SlotName::Staging, Some(auto_swap)) = (slot, &self.auto_swap) {
+            auto_swap.deployed();
+        }
         Ok(())
     }
 
@@ -221,20 +191,7 @@ impl Host {
     /// When there is no second slot, another swap waits for its end, or the source does not become
     /// warm with the target's settings; then the target has not been touched.
     pub async fn swap(&self, options: SwapOptions) -> Result<(), HostError> {
-        let mut pending = self.swap.lock().await;
-        if pending.is_some() {
-            return Err(HostError::SwapState(
-                "a swap with preview waits to be completed or cancelled",
-            ));
-        }
-        let source = &self.slot(options.source)?.site;
-        let target = &self.slot(options.source.other())?.site;
-        let prepared = slots::apply_preview(options.source, source, target, self.pace).await?;
-        if options.preview {
-            *pending = Some(prepared);
-            return Ok(());
-        }
-        slots::complete(prepared, source, target).await
+        self.slots.swap(options).await
     }
 
     /// Complete a swap with preview, or cancel it.
@@ -242,19 +199,7 @@ impl Host {
     /// # Errors
     /// When no swap waits.
     pub async fn end_preview(&self, complete: bool) -> Result<(), HostError> {
-        let mut pending = self.swap.lock().await;
-        let prepared = pending
-            .take()
-            .ok_or(HostError::SwapState("no swap waits for its end"))?;
-        let source = &self.slot(prepared.source)?.site;
-        let target = &self.slot(prepared.source.other())?.site;
-        match complete {
-            true => slots::complete(prepared, source, target).await,
-            false => {
-                slots::revert_preview(source, prepared).await;
-                Ok(())
-            }
-        }
+        self.slots.end_preview(complete).await
     }
 
     /// The folder of the three tables.
@@ -269,160 +214,15 @@ impl Host {
 
     /// [`Host::stop`] for a stand-in that others still hold.
     pub async fn shut_down(&self) {
-        let slots: Vec<&Slot> = [Some(&self.production), self.staging.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect();
-        for slot in &slots {
+        if let Some(auto_swap) = &self.auto_swap {
+            auto_swap.end();
+        }
+        for slot in self.slots.all() {
             slot.front_end.stop().await;
         }
-        for slot in &slots {
+        for slot in self.slots.all() {
             slot.site.end().await;
         }
         self.journal.close();
-    }
-}
-
-/// What all slots share, before there is any.
-struct Prepared {
-    journal: Arc<Journal>,
-    lock: Flock<File>,
-    home: PathBuf,
-    path: String,
-    computer: String,
-    instance_id: String,
-}
-
-impl Prepared {
-    fn new(settings: &HostSettings) -> Result<Self, HostError> {
-        let folder = |path: PathBuf| {
-            std::fs::create_dir_all(&path)
-                .map(|()| path.clone())
-                .map_err(|source| HostError::Folder { path, source })
-        };
-        let root = folder(settings.folder.clone())?;
-        let root = root.canonicalize().map_err(|source| HostError::Folder {
-            path: root.clone(),
-            source,
-        })?;
-        let lock = lock(&root)?;
-        let journal = Journal::open(&root.join("tables"), &settings.notify)?;
-        let programs = folder(root.join("bin"))?;
-        let program = programs.join("labrat");
-        // A run in the same folder may have been there before.
-        let _ = std::fs::remove_file(&program);
-        std::os::unix::fs::symlink(&settings.executable, &program).map_err(|source| {
-            HostError::Folder {
-                path: program,
-                source,
-            }
-        })?;
-        let inherited = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
-        let instance: String = (0..4)
-            .map(|_| format!("{:016x}", fastrand::u64(..)))
-            .collect();
-        Ok(Self {
-            journal: Arc::new(journal),
-            lock,
-            home: folder(root.join("home"))?,
-            path: format!("{}:{inherited}", programs.display()),
-            computer: computer_name(),
-            instance_id: instance,
-        })
-    }
-
-    async fn slot(
-        &self,
-        settings: &HostSettings,
-        name: SlotName,
-        slot: &SlotSettings,
-    ) -> Result<Slot, HostError> {
-        let wanted = settings.front_end_address(slot.port);
-        let listen = |source| HostError::Listen {
-            address: wanted,
-            source,
-        };
-        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let home = self.home.join(name.as_str());
-        // What the containers of a run that was killed have left there.
-        let _ = std::fs::remove_dir_all(home.join("run"));
-        let wwwroot = home.join("site/wwwroot");
-        std::fs::create_dir_all(&wwwroot).map_err(|source| HostError::Folder {
-            path: wwwroot.clone(),
-            source,
-        })?;
-        let identity = self.identity(settings, name);
-        let ground = Arc::new(Ground {
-            executable: settings.executable.clone(),
-            home,
-            path: self.path.clone(),
-            computer: self.computer.clone(),
-            journal: Arc::clone(&self.journal),
-            pace: Pace(settings.pace),
-            image: settings.image,
-            mode: settings.mode.clone(),
-            always_on: settings.always_on,
-            failed_starts_until_block: settings.failed_starts_until_block.max(1),
-            notify: settings.notify.clone(),
-        });
-        let site = Site::begin(ground, identity.clone(), slot.configuration.clone());
-        let front_end = FrontEnd::start(
-            listener,
-            address,
-            FrontEndSettings {
-                default_host: identity.host_name,
-                deployment: identity.platform_name,
-                computer: self.computer.clone(),
-                port: address.port(),
-                limit: Pace(settings.pace).of(settings.front_end_limit),
-                limit_status: settings.limit_status,
-            },
-            Arc::clone(&self.journal),
-            settings.notify.clone(),
-            site.routing(),
-            site.wake(),
-        );
-        Ok(Slot { site, front_end })
-    }
-
-    fn identity(&self, settings: &HostSettings, name: SlotName) -> SiteIdentity {
-        let site = &settings.site_name;
-        let (platform_name, host_name, slot_variable) = match name {
-            SlotName::Production => (site.clone(), format!("{site}.localhost"), None),
-            SlotName::Staging => (
-                format!("{site}_staging"),
-                format!("{site}-staging.localhost"),
-                Some("staging"),
-            ),
-        };
-        SiteIdentity {
-            site_name: site.clone(),
-            platform_name,
-            host_name,
-            instance_id: self.instance_id.clone(),
-            slot_variable,
-            // Only plans from Standard on have slots.
-            sku: match settings.staging {
-                Some(_) => "Standard",
-                None => "Basic",
-            },
-        }
-    }
-}
-
-/// Keep other stand-ins out of the folder.
-fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
-    let path = folder.join("host.lock");
-    let file = File::create(&path).map_err(|source| HostError::Folder { path, source })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|_| HostError::FolderInUse(folder.to_owned()))
-}
-
-fn computer_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "labrat".to_owned(),
-        name => name.to_owned(),
     }
 }

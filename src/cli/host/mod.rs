@@ -93,6 +93,9 @@ struct StartOptions {
     /// Request / every five minutes
     #[arg(long)]
     always_on: bool,
+    /// Swap what is deployed to staging into production as soon as it is warm
+    #[arg(long, requires = "staging_port")]
+    auto_swap: bool,
     /// Whether the site's port is the platform's or its own
     #[arg(long, value_enum, default_value_t = ImageWord::BuiltIn)]
     image: ImageWord,

@@ -72,6 +72,7 @@ fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {
     settings.front_end_limit = Duration::from_secs_f64(options.front_end_limit);
     settings.limit_status = options.limit_status;
     settings.always_on = options.always_on;
+    settings.auto_swap = options.auto_swap;
     settings.image = match options.image {
         ImageWord::BuiltIn => Image::BuiltIn,
         ImageWord::Custom => Image::Custom,

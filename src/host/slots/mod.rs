@@ -1,9 +1,13 @@
 //! Deployment slots: what belongs to a slot, what belongs to the code in it, and the swap.
 
+mod at_work;
+mod auto_swap;
 mod configuration;
 mod difference;
 mod swap;
 
+pub(super) use at_work::SlotsAtWork;
+pub use at_work::SwapOptions;
+pub(super) use auto_swap::AutoSwap;
 pub use configuration::{ConnectionKind, Setting, SettingKind, SlotConfiguration, SlotName};
 pub use difference::{Difference, Effect, differences};
-pub(super) use swap::{PendingSwap, apply_preview, complete, revert_preview};

@@ -1,12 +1,10 @@
-//! The stand-in's rows against its own list of messages, and both against recorded runs.
+//! The stand-in's rows against its own list of messages.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use labrat::host::messages::TEMPLATES;
 use labrat::host::{Setting, SlotName};
-use labrat::tables::{ConsoleRow, HttpRow, PlatformRow, TableRow, read};
-use serde_json::Value;
+use labrat::tables::PlatformRow;
 
 use super::{PATIENCE, SERVE, Stand, until};
 
@@ -55,7 +53,8 @@ fn word(word: &str) -> String {
     }
 }
 
-fn templates(rows: &[PlatformRow], site: &str) -> BTreeSet<String> {
+/// The templates of all rows, each with its level.
+pub(super) fn templates(rows: &[PlatformRow], site: &str) -> BTreeSet<String> {
     rows.iter()
         .filter_map(|row| {
             Some(format!(
@@ -154,90 +153,4 @@ fn what_differs_from_run_to_run_is_no_part_of_a_template() {
     ] {
         assert_eq!(template(message, "app-x"), expected);
     }
-}
-
-/// Messages that the two recorded runs at hand do not contain, and other recordings do.
-const ELSEWHERE: [&str; 6] = [
-    "blocked",
-    "Blocked",
-    "PORT",
-    "Site stopped at",
-    "DetailsLevel: WARN",
-    "Pinging warmup path to ensure container is ready to receive requests., DetailsLevel: ERR",
-];
-
-fn exports(folder: &Path, kind: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for lab in std::fs::read_dir(folder).unwrap().flatten() {
-        let Ok(files) = std::fs::read_dir(lab.path().join("trigger")) else {
-            continue;
-        };
-        for file in files.flatten() {
-            let name = file.file_name().into_string().unwrap();
-            if name.starts_with(kind) {
-                found.push((file.path(), std::fs::read(file.path()).unwrap()));
-            }
-        }
-    }
-    found
-}
-
-/// Whether every column that the exports of a table have exists here.
-fn columns_exist<R: TableRow>(folder: &Path, kind: &str) -> usize {
-    let mut seen = 0;
-    for (path, text) in exports(folder, kind) {
-        let Ok(value) = serde_json::from_slice::<Value>(&text) else {
-            continue; // Some exports hold an error's text.
-        };
-        let flat = value.get(0).and_then(Value::as_object);
-        let flat = flat
-            .into_iter()
-            .flat_map(|row| row.keys().map(String::as_str));
-        let answer = value["tables"][0]["columns"].as_array();
-        let answer = answer
-            .into_iter()
-            .flatten()
-            .filter_map(|column| column["name"].as_str());
-        for column in flat.chain(answer).filter(|name| *name != "TableName") {
-            let known = R::COLUMNS.iter().any(|(name, _)| *name == column);
-            assert!(known, "{}: {column}", path.display());
-            seen += 1;
-        }
-    }
-    seen
-}
-
-#[tokio::test]
-async fn what_is_written_of_a_start_and_a_failed_start_was_recorded_on_the_platform() {
-    let Some(folder) = std::env::var_os("LABRAT_AZURE_RUNS").map(PathBuf::from) else {
-        return;
-    };
-    let seen = columns_exist::<HttpRow>(&folder, "kql-http")
-        + columns_exist::<ConsoleRow>(&folder, "kql-console")
-        + columns_exist::<PlatformRow>(&folder, "kql-platform");
-    assert!(seen >= 10, "only {seen} columns were found");
-    let mut recorded = BTreeSet::new();
-    for (_, text) in exports(&folder, "kql-platform") {
-        let Ok(table) = read::<PlatformRow>(&text) else {
-            continue;
-        };
-        let site = table
-            .rows
-            .iter()
-            .filter_map(|row| row.message.as_deref())
-            .find_map(|message| {
-                let (_, rest) = message.split_once("Details: Container ")?;
-                let (site, _) = rest.split_once(" successfully created")?;
-                Some(site.to_owned())
-            });
-        let site = site.unwrap_or_else(|| "app-".to_owned());
-        recorded.extend(templates(&table.rows, &site));
-    }
-    assert!(recorded.len() > 30, "{recorded:#?}");
-    let missing: Vec<_> = TEMPLATES
-        .iter()
-        .filter(|line| !recorded.contains(**line))
-        .filter(|line| !ELSEWHERE.iter().any(|words| line.contains(words)))
-        .collect();
-    assert!(missing.is_empty(), "{missing:#?}");
 }

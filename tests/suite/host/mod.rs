@@ -4,11 +4,13 @@
 mod ending;
 mod front_end;
 mod holding;
+mod kql;
 mod lifecycle;
 mod messages;
 mod own_site;
 mod program;
 mod real_pool;
+mod recorded;
 mod slots;
 mod traffic;
 

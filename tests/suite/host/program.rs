@@ -159,6 +159,15 @@ fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
     );
     assert_eq!(list[1]["sticky"], true);
 
+    let preview = program.ask(&["swap", "--preview"]);
+    assert!(preview.status.success(), "{preview:?}");
+    let second = program.ask(&["swap"]);
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+    assert!(text(&second.stderr).contains("waits to be completed or cancelled"));
+    for end in ["--cancel", "--preview", "--complete"] {
+        let ended = program.ask(&["swap", end]);
+        assert!(ended.status.success(), "{end}: {ended:?}");
+    }
     let swap = program.ask(&["swap"]);
     assert!(swap.status.success(), "{swap:?}");
     let deployed = program.ask(&[

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use labrat::host::{
-    Effect, HostError, HostSettings, Setting, SlotConfiguration, SlotName, SlotSettings,
-    SwapOptions,
+    Effect, Host, HostError, HostSettings, Notify, Setting, SlotConfiguration, SlotName,
+    SlotSettings, SwapOptions,
 };
 
 use super::traffic::Traffic;
@@ -200,6 +200,53 @@ async fn a_preview_pauses_before_routing_and_can_be_completed_or_cancelled() {
         assert_eq!(seen["DB_CONNECTION_STRING"], "Server=staging");
     }
     assert!(stand.host.end_preview(true).await.is_err());
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn with_auto_swap_a_deployment_to_staging_ends_in_production_and_no_request_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = HostSettings::new(folder.path(), super::executable(), "");
+    two_slots(vec![flag("off")], vec![flag("on")])(&mut settings);
+    settings.auto_swap = true;
+    let (say, said) = std::sync::mpsc::channel();
+    let say = parking_lot::Mutex::new(say);
+    settings.notify = Notify::new(move |text| say.lock().send(text.to_owned()).unwrap());
+    let host = Host::start(settings).await.unwrap();
+    let stand = Stand { host, folder };
+    stand.wait(PRODUCTION).await;
+    stand.wait(STAGING).await;
+    let traffic = Traffic::start(stand.host.address(PRODUCTION).unwrap(), "/config");
+    traffic.reach(10).await;
+    let told = |words: &'static str| {
+        let heard = said.try_iter().any(|text| text.contains(words));
+        heard.then_some(())
+    };
+
+    // What does not start is not swapped in.
+    let wrong = "labrat serve --bind=0.0.0.0:8000 wrong_module:app";
+    stand.host.set_startup_command(STAGING, wrong).unwrap();
+    until("the swap is given up", || told("production is as it was")).await;
+    assert_eq!(stand.get("/config").await.json()["FEATURE_FLAG"], "off");
+
+    let new = "labrat serve --bind=0.0.0.0:8000 --workers=3 app:app";
+    stand.host.set_startup_command(STAGING, new).unwrap();
+    until("the deployment is swapped in", || {
+        told("staging is in production")
+    })
+    .await;
+    assert_eq!(stand.get("/config").await.json()["FEATURE_FLAG"], "on");
+    let production = stand.host.configuration(PRODUCTION).unwrap();
+    assert_eq!(production.startup_command, new);
+    // A change of settings is no deployment.
+    stand.wait(STAGING).await;
+    stand.host.set_settings(STAGING, [flag("new")]).unwrap();
+    stand.wait(STAGING).await;
+    let seen = traffic.count();
+    traffic.reach(seen + 10).await;
+    let replies = traffic.end().await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert_eq!(stand.get("/config").await.json()["FEATURE_FLAG"], "on");
     stand.stop().await;
 }
 

@@ -52,10 +52,14 @@ fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_its_folder_goes_with_t
         let left = processes_of(&temporary);
         assert!(none.is_some(), "seed {seed}, {moment:?}: {left:?}");
     }
-    let next = command("0.1", "startup-failed --control", &folder.path().join("next"))
-        .env("TMPDIR", &temporary)
-        .output()
-        .unwrap();
+    let next = command(
+        "0.1",
+        "startup-failed --control",
+        &folder.path().join("next"),
+    )
+    .env("TMPDIR", &temporary)
+    .output()
+    .unwrap();
     assert_eq!(next.status.code(), NOT_REPRODUCED, "seed {seed}: {next:?}");
     let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
     assert!(left.is_empty(), "seed {seed}: {left:?}");

@@ -1,0 +1,166 @@
+//! What a stand-in needs before anything of it runs: its folder, its tables, and each slot's front
+//! end and site.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::fcntl::{Flock, FlockArg};
+use tokio::net::TcpListener;
+
+use super::front_end::{FrontEnd, FrontEndSettings};
+use super::journal::Journal;
+use super::site::{Ground, Site, SiteIdentity};
+use super::{HostError, HostSettings, Pace, SlotName, SlotSettings};
+
+/// A slot at work.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) site: Site,
+    pub(super) front_end: FrontEnd,
+}
+
+/// What all slots share, before there is any.
+pub(super) struct Prepared {
+    pub(super) journal: Arc<Journal>,
+    /// Keeps other stand-ins out of the folder.
+    pub(super) lock: Flock<File>,
+    home: PathBuf,
+    path: String,
+    computer: String,
+    instance_id: String,
+}
+
+impl Prepared {
+    pub(super) fn new(settings: &HostSettings) -> Result<Self, HostError> {
+        let folder = |path: PathBuf| {
+            std::fs::create_dir_all(&path)
+                .map(|()| path.clone())
+                .map_err(|source| HostError::Folder { path, source })
+        };
+        let root = folder(settings.folder.clone())?;
+        let root = root.canonicalize().map_err(|source| HostError::Folder {
+            path: root.clone(),
+            source,
+        })?;
+        let lock = lock(&root)?;
+        let journal = Journal::open(&root.join("tables"), &settings.notify)?;
+        let programs = folder(root.join("bin"))?;
+        let program = programs.join("labrat");
+        // A run in the same folder may have been there before.
+        let _ = std::fs::remove_file(&program);
+        std::os::unix::fs::symlink(&settings.executable, &program).map_err(|source| {
+            HostError::Folder {
+                path: program,
+                source,
+            }
+        })?;
+        let inherited = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+        let instance: String = (0..4)
+            .map(|_| format!("{:016x}", fastrand::u64(..)))
+            .collect();
+        Ok(Self {
+            journal: Arc::new(journal),
+            lock,
+            home: folder(root.join("home"))?,
+            path: format!("{}:{inherited}", programs.display()),
+            computer: computer_name(),
+            instance_id: instance,
+        })
+    }
+
+    pub(super) async fn slot(
+        &self,
+        settings: &HostSettings,
+        name: SlotName,
+        slot: &SlotSettings,
+    ) -> Result<Slot, HostError> {
+        let wanted = settings.front_end_address(slot.port);
+        let listen = |source| HostError::Listen {
+            address: wanted,
+            source,
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let home = self.home.join(name.as_str());
+        // What the containers of a run that was killed have left there.
+        let _ = std::fs::remove_dir_all(home.join("run"));
+        let wwwroot = home.join("site/wwwroot");
+        std::fs::create_dir_all(&wwwroot).map_err(|source| HostError::Folder {
+            path: wwwroot.clone(),
+            source,
+        })?;
+        let identity = self.identity(settings, name);
+        let ground = Arc::new(Ground {
+            executable: settings.executable.clone(),
+            home,
+            path: self.path.clone(),
+            computer: self.computer.clone(),
+            journal: Arc::clone(&self.journal),
+            pace: Pace(settings.pace),
+            image: settings.image,
+            mode: settings.mode.clone(),
+            always_on: settings.always_on,
+            failed_starts_until_block: settings.failed_starts_until_block.max(1),
+            notify: settings.notify.clone(),
+        });
+        let site = Site::begin(ground, identity.clone(), slot.configuration.clone());
+        let front_end = FrontEnd::start(
+            listener,
+            address,
+            FrontEndSettings {
+                default_host: identity.host_name,
+                deployment: identity.platform_name,
+                computer: self.computer.clone(),
+                port: address.port(),
+                limit: Pace(settings.pace).of(settings.front_end_limit),
+                limit_status: settings.limit_status,
+            },
+            Arc::clone(&self.journal),
+            settings.notify.clone(),
+            site.routing(),
+            site.wake(),
+        );
+        Ok(Slot { site, front_end })
+    }
+
+    fn identity(&self, settings: &HostSettings, name: SlotName) -> SiteIdentity {
+        let site = &settings.site_name;
+        let (platform_name, host_name, slot_variable) = match name {
+            SlotName::Production => (site.clone(), format!("{site}.localhost"), None),
+            SlotName::Staging => (
+                format!("{site}_staging"),
+                format!("{site}-staging.localhost"),
+                Some("staging"),
+            ),
+        };
+        SiteIdentity {
+            site_name: site.clone(),
+            platform_name,
+            host_name,
+            instance_id: self.instance_id.clone(),
+            slot_variable,
+            // Only plans from Standard on have slots.
+            sku: match settings.staging {
+                Some(_) => "Standard",
+                None => "Basic",
+            },
+        }
+    }
+}
+
+/// Keep other stand-ins out of the folder.
+fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
+    let path = folder.join("host.lock");
+    let file = File::create(&path).map_err(|source| HostError::Folder { path, source })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| HostError::FolderInUse(folder.to_owned()))
+}
+
+fn computer_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "labrat".to_owned(),
+        name => name.to_owned(),
+    }
+}

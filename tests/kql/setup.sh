@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Make the virtual environment under target/kql in which KQL runs over local tables. Does nothing
+# when it is already there with the same requirements; two runs at once wait for each other.
+set -euo pipefail
+here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"
+# shellcheck source=tests/environment.sh
+source "$here/../environment.sh"
+installed kql "$here/requirements.txt" && exit 0
+new_virtual_environment
+python_packages --requirement "$here/requirements.txt"
+finished
