@@ -9,4 +9,6 @@ source "$here/../environment.sh"
 installed oracle "$here/requirements.txt" && exit 0
 new_virtual_environment
 python_packages --requirement "$here/requirements.txt"
+# A start of Gunicorn is measured: it must not have to compile first.
+"$environment/bin/python" -m compileall -q "$environment/lib"
 finished
