@@ -14,6 +14,7 @@
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
 //! | [`host`] | the App Service stand-in: front end, probes, slots, platform log | tables, machine |
+//! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
 //! | [`scenario`] | the catalogue as data, and the runner that plays it | host, load, evidence, machine, tables |
@@ -47,6 +48,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod downstream;
 pub mod evidence;
 pub mod host;
 pub mod load;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::dependencies::{DatabaseUrl, DatabaseUrlError};
 use super::knobs;
 use super::lock::LabKey;
+use super::outbound::OutboundPolicy;
 
 /// Blocks one worker may hold unless a knob says otherwise: the labs' 100 requests could all reach
 /// one worker, twice.
@@ -45,6 +46,8 @@ pub struct AppConfig {
     pub check_budget: Duration,
     /// The database, when there is one.
     pub database: Option<DatabaseUrl>,
+    /// How other services are called.
+    pub outbound: OutboundPolicy,
 }
 
 /// Why the application cannot be configured as told.
@@ -94,6 +97,7 @@ impl Default for AppConfig {
             warm_up_time: Duration::ZERO,
             check_budget: Duration::from_secs(2),
             database: None,
+            outbound: OutboundPolicy::default(),
         }
     }
 }
@@ -162,6 +166,7 @@ impl AppConfig {
                     name: knobs::DATABASE_URL,
                     source,
                 })?,
+            outbound: source.outbound()?,
         };
         if config.slow_min_seconds > config.slow_max_seconds {
             return Err(ConfigError::SlowRange {
@@ -219,6 +224,49 @@ impl Source<'_> {
                 bounds: format!("seconds from {} to {}", bounds.start(), bounds.end()),
             }),
         }
+    }
+
+    fn switch(&self, name: &'static str, default: bool) -> Result<bool, ConfigError> {
+        match self.text(name).as_deref().map(str::trim) {
+            None => Ok(default),
+            Some("on") => Ok(true),
+            Some("off") => Ok(false),
+            Some(value) => Err(ConfigError::Value {
+                name,
+                value: value.to_owned(),
+                bounds: "on or off".to_owned(),
+            }),
+        }
+    }
+
+    fn outbound(&self) -> Result<OutboundPolicy, ConfigError> {
+        let defaults = OutboundPolicy::default();
+        let duration = |name, most, default: Duration| {
+            let seconds = self.seconds(name, 0.0..=most, default.as_secs_f64())?;
+            Ok(Duration::from_secs_f64(seconds))
+        };
+        let small = |name, most: u32, default: u32| {
+            let number = self.whole(name, 0..=u64::from(most), u64::from(default))?;
+            Ok(u32::try_from(number).unwrap_or(default))
+        };
+        let budget = duration(knobs::LAB_CALL_BUDGET_SECONDS, 300.0, Duration::ZERO)?;
+        let ports = small(knobs::LAB_OUTBOUND_PORTS, 20_000, 0)?;
+        Ok(OutboundPolicy {
+            base_url: self.text(knobs::API_BASE_URL),
+            budget: (!budget.is_zero()).then_some(budget),
+            retries: small(knobs::LAB_CALL_RETRIES, 20, defaults.retries)?,
+            backoff: duration(knobs::LAB_CALL_BACKOFF_SECONDS, 30.0, defaults.backoff)?,
+            jitter: self.switch(knobs::LAB_CALL_JITTER, defaults.jitter)?,
+            breaker_failures: small(knobs::LAB_CALL_BREAKER_FAILURES, 1_000, 0)?,
+            breaker_open: duration(
+                knobs::LAB_CALL_BREAKER_SECONDS,
+                3_600.0,
+                defaults.breaker_open,
+            )?,
+            reuse: self.switch(knobs::LAB_OUTBOUND_REUSE, defaults.reuse)?,
+            ports: u16::try_from(ports).unwrap_or(0),
+            hold: duration(knobs::LAB_OUTBOUND_HOLD_SECONDS, 3_600.0, defaults.hold)?,
+        })
     }
 
     fn names(&self, name: &'static str) -> Vec<String> {

@@ -30,6 +30,26 @@ pub const LAB_WARMUP_SECONDS: &str = "LAB_WARMUP_SECONDS";
 pub const LAB_CHECK_SECONDS: &str = "LAB_CHECK_SECONDS";
 /// The database; a setting of real applications, and not the lab's own.
 pub const DATABASE_URL: &str = "DATABASE_URL";
+/// The service that `/dependency` and `/outbound` call; a setting of real applications.
+pub const API_BASE_URL: &str = "API_BASE_URL";
+/// The time budget of one outbound call, in seconds.
+pub const LAB_CALL_BUDGET_SECONDS: &str = "LAB_CALL_BUDGET_SECONDS";
+/// How often an outbound call that failed is tried again.
+pub const LAB_CALL_RETRIES: &str = "LAB_CALL_RETRIES";
+/// The pause before the first retry, in seconds.
+pub const LAB_CALL_BACKOFF_SECONDS: &str = "LAB_CALL_BACKOFF_SECONDS";
+/// Whether pauses are drawn.
+pub const LAB_CALL_JITTER: &str = "LAB_CALL_JITTER";
+/// Failures in a row that open the circuit breaker.
+pub const LAB_CALL_BREAKER_FAILURES: &str = "LAB_CALL_BREAKER_FAILURES";
+/// How long the circuit breaker stays open, in seconds.
+pub const LAB_CALL_BREAKER_SECONDS: &str = "LAB_CALL_BREAKER_SECONDS";
+/// Whether outbound connections are used again.
+pub const LAB_OUTBOUND_REUSE: &str = "LAB_OUTBOUND_REUSE";
+/// Local ports for one destination.
+pub const LAB_OUTBOUND_PORTS: &str = "LAB_OUTBOUND_PORTS";
+/// How long an outbound connection that is not used again stays open, in seconds.
+pub const LAB_OUTBOUND_HOLD_SECONDS: &str = "LAB_OUTBOUND_HOLD_SECONDS";
 
 /// What every name of the application's own settings begins with; `/diag/env` shows them all.
 pub const PREFIX: &str = "LAB_";
@@ -120,6 +140,60 @@ pub const KNOBS: &[Knob] = &[
         default: "2",
         bounds: "0.01 to 60, fractions allowed",
         meaning: "time budget of each check of `/ready`",
+    },
+    Knob {
+        name: LAB_CALL_BUDGET_SECONDS,
+        default: "0 (none; a call ends after 300 s all the same)",
+        bounds: "0 to 300, fractions allowed",
+        meaning: "time budget of one call of `/dependency` or `/outbound`",
+    },
+    Knob {
+        name: LAB_CALL_RETRIES,
+        default: "0",
+        bounds: "0 to 20",
+        meaning: "how often a call that failed is tried again",
+    },
+    Knob {
+        name: LAB_CALL_BACKOFF_SECONDS,
+        default: "0",
+        bounds: "0 to 30, fractions allowed",
+        meaning: "pause before the first retry; it doubles with each, up to 30 s",
+    },
+    Knob {
+        name: LAB_CALL_JITTER,
+        default: "off",
+        bounds: "on or off",
+        meaning: "draw each pause between nothing and its full length",
+    },
+    Knob {
+        name: LAB_CALL_BREAKER_FAILURES,
+        default: "0 (never)",
+        bounds: "0 to 1000",
+        meaning: "failures in a row after which a worker calls nobody for a while and answers 503",
+    },
+    Knob {
+        name: LAB_CALL_BREAKER_SECONDS,
+        default: "30",
+        bounds: "0 to 3600, fractions allowed",
+        meaning: "how long that while is; then one call tries",
+    },
+    Knob {
+        name: LAB_OUTBOUND_REUSE,
+        default: "on",
+        bounds: "on or off",
+        meaning: "use a connection again for the next call",
+    },
+    Knob {
+        name: LAB_OUTBOUND_PORTS,
+        default: "0 (no limit)",
+        bounds: "0 to 20000",
+        meaning: "local ports that all workers together may use for one destination; App Service gives an instance 128",
+    },
+    Knob {
+        name: LAB_OUTBOUND_HOLD_SECONDS,
+        default: "240",
+        bounds: "0 to 3600, fractions allowed",
+        meaning: "how long a connection that is not used again stays open, and its port taken",
     },
 ];
 

@@ -22,6 +22,7 @@ mod lab;
 mod leak;
 mod leaked_blocks;
 mod lock;
+mod outbound;
 mod paths;
 pub mod pool;
 mod probes;
@@ -35,5 +36,6 @@ mod state;
 
 pub use app_config::{AppConfig, ConfigError};
 pub use lock::{KEY_HEADER, LabKey};
+pub use outbound::{ConsoleText, OutboundPolicy};
 pub use router::router;
 pub use state::AppState;

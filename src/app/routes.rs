@@ -11,7 +11,7 @@ use http::{Method, Response};
 
 use super::query::Query;
 use super::state::AppState;
-use super::{config, diag, health, heavy, lab, leak, probes, slow};
+use super::{config, diag, health, heavy, lab, leak, outbound, probes, slow};
 
 /// An answer that is not ready yet.
 pub(super) type Later = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -143,6 +143,18 @@ pub(super) static ROUTES: &[Route] = &[
         )
     },
     fault(
+        "/dependency",
+        &[later("dependency", |state, query| {
+            Box::pin(outbound::dependency(state, query))
+        })],
+    ),
+    fault(
+        "/outbound",
+        &[later("outbound", |state, query| {
+            Box::pin(outbound::outbound(state, query))
+        })],
+    ),
+    fault(
         "/lab/reset",
         &[Operation {
             method: "POST",
@@ -243,6 +255,16 @@ mod tests {
             .filter(|route| route.fault)
             .map(|route| route.path)
             .collect();
-        assert_eq!(locked, ["/leak", "/heavy", "/slow", "/lab/reset"]);
+        assert_eq!(
+            locked,
+            [
+                "/leak",
+                "/heavy",
+                "/slow",
+                "/dependency",
+                "/outbound",
+                "/lab/reset"
+            ]
+        );
     }
 }

@@ -15,6 +15,7 @@ use super::delays::Delays;
 use super::dependencies::{self, Engine};
 use super::knobs;
 use super::leaked_blocks::Leak;
+use super::outbound::Client;
 use super::pool::Pool;
 use crate::machine::sys::release_free_memory;
 use crate::readiness::Readiness;
@@ -29,6 +30,8 @@ pub struct AppState {
     pub(super) pool: Arc<dyn Pool>,
     pub(super) leak: Mutex<Leak>,
     pub(super) delays: Delays,
+    /// Calls of other services.
+    pub(super) outbound: Client,
     /// Wakes every `/slow` in flight, so that it answers at once.
     pub(super) cut_short: Notify,
     pub(super) active_slow_requests: AtomicU64,
@@ -74,6 +77,8 @@ impl AppState {
             delays: Delays::new(&config),
             readiness: dependencies::registry(&config, &pool),
             engine: Engine::default(),
+            // The parent is the same for every worker of a pool.
+            outbound: Client::new(config.outbound.clone(), std::os::unix::process::parent_id()),
             config,
             environment,
             pool,
@@ -88,9 +93,10 @@ impl AppState {
         })
     }
 
-    /// Free the leak, give its memory back to the kernel, and let every `/slow` in flight answer
-    /// now. Returns the number of blocks that were freed.
+    /// Free the leak, give its memory back to the kernel, let every `/slow` in flight answer now,
+    /// and end every outbound call and connection. Returns the number of blocks that were freed.
     pub fn undo_faults(&self) -> u64 {
+        self.outbound.undo();
         self.cut_short.notify_waiters();
         self.free_leak()
     }

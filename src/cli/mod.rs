@@ -7,6 +7,7 @@
 mod completions;
 mod container;
 mod ctl;
+mod downstream;
 mod exit;
 mod host;
 mod init;
@@ -71,6 +72,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Rehearse(options) => rehearse::run(&options)?,
         Command::Trigger(options) => trigger::run(&options)?,
         Command::Host(options) => host::run(&options)?,
+        Command::Downstream(options) => downstream::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
     };

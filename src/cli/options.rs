@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::completions::CompletionsOptions;
 use super::ctl::CtlOptions;
+use super::downstream::DownstreamOptions;
 use super::exit;
 use super::host::HostOptions;
 use super::migrate::MigrateOptions;
@@ -53,6 +54,9 @@ pub(super) enum Command {
     /// Apply the pending migrations of the lab's database, as an entry point does
     #[command(after_help = "Example: labrat migrate --database sqlite:orders.db")]
     Migrate(MigrateOptions),
+    /// Run a service for the lab application to call, that slows and fails on request
+    #[command(after_help = "Example: labrat downstream --bind 127.0.0.1:8090 --latency 20")]
+    Downstream(DownstreamOptions),
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),

@@ -8,7 +8,7 @@
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
@@ -88,6 +88,28 @@ pub fn swap_off(path: &Path) -> Result<(), Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     // SAFETY: as in `swap_on`.
     Errno::result(unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
+}
+
+/// Bound the local ports that the kernel may choose for a socket when it connects
+/// (`IP_LOCAL_PORT_RANGE`, ip(7)). A range outside the system's own is not heeded.
+///
+/// # Errors
+/// `ENOPROTOOPT` before Linux 6.3, `EINVAL` when `low` is above `high`.
+pub fn set_local_port_range(socket: &impl AsRawFd, low: u16, high: u16) -> Result<(), Errno> {
+    /// Its number in Linux; the C libraries do not name it yet.
+    const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+    let range = u32::from(high) << 16 | u32::from(low);
+    // SAFETY: the pointer and the length are those of one u32, which the call only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            IP_LOCAL_PORT_RANGE,
+            (&raw const range).cast(),
+            4,
+        )
+    };
+    Errno::result(result).map(drop)
 }
 
 /// Let SIGSEGV and SIGBUS kill this process at once, as they kill any other.

@@ -13,7 +13,7 @@ use crate::app::state::AppState;
 /// `GET /diag/stats`.
 pub(in crate::app) fn stats(state: &AppState, _: &Query) -> Response<Body> {
     let snapshot = state.last_config_snapshot.lock().clone();
-    reply::json(&json!({
+    let mut stats = json!({
         "active_slow_requests": state.active_slow_requests.load(Ordering::Relaxed),
         "endpoint_counters": state.endpoint_counters(),
         "last_config_snapshot": snapshot.unwrap_or(Value::Null),
@@ -22,5 +22,10 @@ pub(in crate::app) fn stats(state: &AppState, _: &Query) -> Response<Body> {
         "process_start_time": state.started_isoformat(),
         "request_count": state.request_count(),
         "uptime_seconds": state.uptime_seconds(),
-    }))
+    });
+    // An application that calls nobody has no such counters.
+    if let Some(counted) = state.outbound.counted() {
+        stats["outbound"] = counted;
+    }
+    reply::json(&stats)
 }

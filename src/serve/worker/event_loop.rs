@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 
 use super::boot::Application;
+use super::exchange;
 use super::life::Life;
 use super::sync::request_limit;
 use super::{Inheritance, arbiter_is_alive};
@@ -219,6 +220,7 @@ impl House {
         let head = self.inheritance.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
+        exchange::print_of(response.extensions());
         response.headers_mut().insert(
             http::header::SERVER,
             HeaderValue::from_static(reply::SERVER),

@@ -15,12 +15,14 @@ use axum::Router;
 use axum::body::Body;
 use http::HeaderValue;
 use http_body_util::BodyExt;
+use jiff::Zoned;
 use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tower::Service;
 
+use crate::app::ConsoleText;
 use crate::serve::access_log::{AccessLog, Entry};
-use crate::serve::console::{ErrorLog, Phrase};
+use crate::serve::console::{ErrorLog, Phrase, write_standard_error};
 use crate::serve::http::head::{self, Head, Progress, Refused};
 use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
@@ -126,8 +128,10 @@ impl Desk<'_> {
         }
     }
 
-    /// Write one line of the access log for an answered request.
+    /// Write one line of the access log for an answered request, and what the application printed
+    /// meanwhile.
     pub fn record(&self, head: &Head, answer: &Answer, began: Instant) {
+        print_of(&answer.parts.extensions);
         if let Some(access) = self.access {
             access.write(&Entry {
                 peer: self.peer,
@@ -151,6 +155,15 @@ impl Desk<'_> {
 pub(super) struct Answer {
     pub parts: http::response::Parts,
     pub body: bytes::Bytes,
+}
+
+/// Print what the application has for standard error, where an answer carries it. A console that
+/// is gone must not stop a worker.
+pub(super) fn print_of(extensions: &http::Extensions) {
+    if let Some(ConsoleText(text)) = extensions.get() {
+        let stamp = Zoned::now().strftime("%Y-%m-%d %H:%M:%S,%3f").to_string();
+        let _ = write_standard_error(&format!("[{stamp}] {text}"));
+    }
 }
 
 /// Call the application and wait for its whole answer, in this thread.

@@ -22,10 +22,12 @@ const DOORS: &[(&str, &[&str])] = &[
             "evidence",
             "verdict",
             "report",
+            "downstream",
         ],
     ),
     ("serve", &["app", "machine", "readiness"]),
     ("app", &["machine", "readiness"]),
+    ("downstream", &[]),
     (
         "scenario",
         &["host", "load", "evidence", "machine", "tables"],
