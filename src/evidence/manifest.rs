@@ -231,6 +231,8 @@ pub enum EventKind {
     Swap,
     /// The site was restarted on request.
     Restart,
+    /// Something that the target depends on was made slower, or well again.
+    DependencyChanged,
     /// Every fault was undone.
     Reset,
     /// Anything else worth a line.

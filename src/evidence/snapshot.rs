@@ -78,6 +78,19 @@ pub struct WorkerStats {
     /// Leaked blocks that it holds.
     #[serde(default)]
     pub leak_block_count: Option<u64>,
+    /// Calls of other services, where it makes any.
+    #[serde(default)]
+    pub outbound: Option<OutboundCounters>,
+}
+
+/// What one worker counted of its calls of other services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct OutboundCounters {
+    /// Calls, retries among them.
+    pub calls: u64,
+    /// Connections that were opened for them.
+    #[serde(default)]
+    pub connections_opened: u64,
 }
 
 /// The numbers of /diag/proc that a verdict reads. Memory in kB, counters in pages or events since

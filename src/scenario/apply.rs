@@ -70,6 +70,15 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
     (topology, settings)
 }
 
+/// Whether this course does the step of that name.
+#[must_use]
+pub fn does(scenario: &'static Scenario, course: Course, step: &str) -> bool {
+    !course
+        .changes(scenario)
+        .iter()
+        .any(|change| matches!(change, Change::LeaveOutStep { name } if *name == step))
+}
+
 /// The groups of a phase as this course wants them; none may be left.
 #[must_use]
 pub fn groups(scenario: &'static Scenario, course: Course, groups: &[Group]) -> Vec<Group> {

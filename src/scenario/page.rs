@@ -237,6 +237,13 @@ pub fn action_in_words(action: &Action) -> String {
             setting.name, setting.slot, setting.value
         ),
         Action::Restart { slot } => format!("Restart {slot}"),
+        Action::TurnDownstream {
+            latency_seconds,
+            fail_share,
+        } => format!(
+            "Have the called service take {latency_seconds} s for an answer, {} % of them 503",
+            fail_share * 100.0
+        ),
     }
 }
 
@@ -439,6 +446,7 @@ pub fn change_in_words(change: &Change) -> String {
         }
         Change::Plan { name } => format!("plan {name}"),
         Change::LeaveOut { path } => format!("no request for `{path}`"),
+        Change::LeaveOutStep { name } => format!("without the step `{name}`"),
         Change::Count { path, count } => format!("{count} requests for `{path}`"),
         Change::Described { how } => (*how).to_owned(),
     }

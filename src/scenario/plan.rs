@@ -53,7 +53,11 @@ fn named(variation: &Variation) -> Value {
 }
 
 fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
-    let planned = scenario.steps.iter().map(|step| match step {
+    let done = scenario.steps.iter().filter(|step| match step {
+        Step::Act { name, .. } => apply::does(scenario, course, name),
+        _ => true,
+    });
+    let planned = done.map(|step| match step {
         Step::Load { name, kind, groups } => json!({
             "step": "load",
             "name": name,
@@ -80,7 +84,7 @@ fn actions(changes: &[Change]) -> Vec<Value> {
                 actions.push(json!({ "action": "described", "how": how }));
             }
             // Changes of the load are in the steps.
-            Change::LeaveOut { .. } | Change::Count { .. } => {}
+            Change::LeaveOut { .. } | Change::LeaveOutStep { .. } | Change::Count { .. } => {}
         }
     }
     actions

@@ -88,6 +88,22 @@ pub struct Topology {
     pub threads: u32,
     /// The arbiter's `--timeout`, in seconds.
     pub timeout_seconds: u32,
+    /// What the target needs around it, beside the platform.
+    pub around: Around,
+}
+
+/// What a target needs around it, beside the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Around {
+    /// A service (`labrat downstream`) whose address every slot gets as `API_BASE_URL`.
+    pub downstream: bool,
+}
+
+impl Around {
+    /// Nothing.
+    pub const NOTHING: Self = Self { downstream: false };
+    /// A service that the application calls.
+    pub const DOWNSTREAM: Self = Self { downstream: true };
 }
 
 /// An App Service plan.
@@ -234,7 +250,7 @@ impl Group {
 }
 
 /// Something that only the platform, or whoever commands it, can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
     /// Change the startup command; the site restarts.
@@ -258,6 +274,13 @@ pub enum Action {
     Restart {
         /// The slot.
         slot: &'static str,
+    },
+    /// Have the service that the application calls answer so, from now on.
+    TurnDownstream {
+        /// How long every answer takes, in seconds.
+        latency_seconds: f64,
+        /// Which share of the answers is 503, from 0 to 1.
+        fail_share: f64,
     },
 }
 
@@ -325,6 +348,11 @@ pub enum Change {
     LeaveOut {
         /// The path.
         path: &'static str,
+    },
+    /// The step of that name is not done.
+    LeaveOutStep {
+        /// The step.
+        name: &'static str,
     },
     /// Another count of requests for this path.
     Count {

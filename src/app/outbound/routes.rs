@@ -70,7 +70,9 @@ async fn calls(state: Arc<AppState>, endpoint: &'static str, wanted: u64) -> Res
     if *failure == Failure::BreakerOpen {
         let soon = HeaderValue::from_static("1");
         response.headers_mut().insert(header::RETRY_AFTER, soon);
-    } else {
+    }
+    // A call that was not made leaves nothing in the console.
+    if called.attempts > 0 {
         let text = format!(
             "ERROR in app: Exception on /{endpoint} [GET]\nTraceback (most recent call last):\n{}\n",
             called.lines.join("\n")

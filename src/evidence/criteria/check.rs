@@ -153,6 +153,22 @@ pub enum Check {
         /// The threshold.
         share: f64,
     },
+    /// For each request to the route, the application made at least so many calls of other
+    /// services, retries counted, by the counters of its workers from baseline to the end.
+    CallsPerRequestAtLeast {
+        /// The route.
+        route: &'static str,
+        /// The threshold.
+        calls: f64,
+    },
+    /// For each request to the route, the application opened at least so many connections to other
+    /// services.
+    ConnectionsPerRequestAtLeast {
+        /// The route.
+        route: &'static str,
+        /// The threshold.
+        connections: f64,
+    },
     /// In one run, over all routes of the trigger, some requests were answered and some clients
     /// gave up.
     AnswersAndGiveUps,

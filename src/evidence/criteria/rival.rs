@@ -57,11 +57,15 @@ pub enum RivalId {
     SlowStart,
     /// The application itself gave up at boot.
     BootFailure,
+    /// Every worker was busy, and requests waited for one.
+    Saturation,
+    /// There was no local port left for outbound connections.
+    OutboundPorts,
 }
 
 impl RivalId {
     /// Every one, in the order of reports.
-    pub const ALL: [RivalId; 12] = [
+    pub const ALL: [RivalId; 14] = [
         RivalId::ClientAbort,
         RivalId::FrontEndLimit,
         RivalId::WorkerTimeout,
@@ -74,6 +78,8 @@ impl RivalId {
         RivalId::WrongPort,
         RivalId::SlowStart,
         RivalId::BootFailure,
+        RivalId::Saturation,
+        RivalId::OutboundPorts,
     ];
 
     /// Its name in a sentence.
@@ -91,6 +97,8 @@ impl RivalId {
             RivalId::WrongPort => "wrong port",
             RivalId::SlowStart => "slow start",
             RivalId::BootFailure => "boot failure",
+            RivalId::Saturation => "saturation",
+            RivalId::OutboundPorts => "outbound ports",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Change, Estimate, Group, Misreading, Needs, Plan, Scenario, Step, Topology, Variation,
+    Around, Change, Estimate, Group, Misreading, Needs, Plan, Scenario, Step, Topology, Variation,
     WorkerClass,
 };
 
@@ -27,6 +27,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
         worker_class: WorkerClass::Sync,
         threads: 1,
         timeout_seconds: 30,
+        around: Around::NOTHING,
     },
     starts_down: false,
     steps: &[

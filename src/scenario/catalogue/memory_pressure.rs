@@ -3,7 +3,7 @@
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Change, Estimate, Group, Misreading, Needs, Plan, Scenario, Step, Topology, Variation,
+    Around, Change, Estimate, Group, Misreading, Needs, Plan, Scenario, Step, Topology, Variation,
     WorkerClass,
 };
 
@@ -24,6 +24,7 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         worker_class: WorkerClass::Sync,
         threads: 1,
         timeout_seconds: 120,
+        around: Around::NOTHING,
     },
     starts_down: false,
     steps: &[

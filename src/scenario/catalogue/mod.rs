@@ -2,6 +2,7 @@
 
 mod intermittent_5xx;
 mod memory_pressure;
+mod outbound;
 mod slot_swap_drift;
 mod startup;
 mod startup_failed;
@@ -10,12 +11,13 @@ use super::shape::Scenario;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
+pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
 
 /// Every scenario, in the order in which lists show them.
-pub const ALL: [&Scenario; 8] = [
+pub const ALL: [&Scenario; 10] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
@@ -24,6 +26,8 @@ pub const ALL: [&Scenario; 8] = [
     &SLOW_START,
     &CRASH_AT_BOOT,
     &MISSING_SETTING,
+    &DEPENDENCY_LATENCY,
+    &OUTBOUND_PRESSURE,
 ];
 
 /// The scenario that is called so, by its name or another name of it.

@@ -3,8 +3,8 @@
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting, Step,
-    Topology, Variation, WorkerClass,
+    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting,
+    Step, Topology, Variation, WorkerClass,
 };
 
 const PRODUCTION_DATABASE: &str = "Server=tcp:sql-prod.example.net;Database=orders;User Id=app";
@@ -61,6 +61,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         worker_class: WorkerClass::Sync,
         threads: 1,
         timeout_seconds: 120,
+        around: Around::NOTHING,
     },
     starts_down: false,
     steps: &[

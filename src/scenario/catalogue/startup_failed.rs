@@ -3,8 +3,8 @@
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Step, Topology,
-    Variation, WorkerClass,
+    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Step,
+    Topology, Variation, WorkerClass,
 };
 
 const RIGHT_COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 app:app";
@@ -25,6 +25,7 @@ pub const STARTUP_FAILED: Scenario = Scenario {
         worker_class: WorkerClass::Sync,
         threads: 1,
         timeout_seconds: 120,
+        around: Around::NOTHING,
     },
     starts_down: true,
     steps: &[

@@ -8,6 +8,7 @@
 //!
 //! What it must not know: how the result is judged or shown.
 
+mod downstream;
 mod folder;
 mod operator;
 mod plan;

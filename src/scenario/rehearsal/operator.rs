@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
 use super::topology::{made, slot_named, slot_of};
 use crate::host::{Host, SlotName, SwapOptions};
@@ -15,13 +16,22 @@ const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
 #[derive(Debug)]
 pub struct StandIn {
     host: Arc<Host>,
+    downstream: Option<Arc<Downstream>>,
     plan: RehearsalPlan,
 }
 
 impl StandIn {
-    /// Of this stand-in, which was started by this plan.
-    pub(super) const fn of(host: Arc<Host>, plan: RehearsalPlan) -> Self {
-        Self { host, plan }
+    /// Of this stand-in, which was started by this plan, with the service that is called.
+    pub(super) const fn of(
+        host: Arc<Host>,
+        downstream: Option<Arc<Downstream>>,
+        plan: RehearsalPlan,
+    ) -> Self {
+        Self {
+            host,
+            downstream,
+            plan,
+        }
     }
 }
 
@@ -46,6 +56,17 @@ impl Operator for StandIn {
                     self.host.set_settings(slot_of(setting), [made])
                 }
                 Action::Restart { slot } => self.host.restart(slot_named(slot)),
+                Action::TurnDownstream {
+                    latency_seconds,
+                    fail_share,
+                } => {
+                    let Some(downstream) = &self.downstream else {
+                        return Err("the scenario has no service that is called".to_owned());
+                    };
+                    let latency = latency_seconds * self.plan.pace;
+                    downstream.turn(latency, *fail_share).await?;
+                    Ok(())
+                }
             };
             done.map_err(|error| error.to_string())?;
             Ok(Performed {

@@ -58,6 +58,12 @@ pub enum RehearsalError {
     /// No folder for the stand-in.
     #[error("making a folder for the stand-in: {0}")]
     Folder(std::io::Error),
+    /// The service that the application calls.
+    #[error("starting the service that the application calls: {source}")]
+    Downstream {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The stand-in.
     #[error(transparent)]
     Host(#[from] HostError),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::downstream::Downstream;
 use super::folder::Folder;
 use super::operator::StandIn;
 use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
@@ -21,6 +22,7 @@ const LEAST_WARM_LIMIT: Duration = Duration::from_secs(20);
 pub struct Rehearsal {
     plan: RehearsalPlan,
     host: Arc<Host>,
+    downstream: Option<Arc<Downstream>>,
     order: Order,
     /// The stand-in's folder, gone with the rehearsal.
     folder: Folder,
@@ -34,7 +36,12 @@ impl Rehearsal {
     pub async fn open(plan: &RehearsalPlan) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;
         let folder = Folder::make().map_err(RehearsalError::Folder)?;
-        let host = Arc::new(Host::start(topology::host_settings(plan, folder.path())).await?);
+        let downstream = match plan.scenario.topology.around.downstream {
+            true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
+            false => None,
+        };
+        let settings = topology::host_settings(plan, folder.path(), downstream.as_deref());
+        let host = Arc::new(Host::start(settings).await?);
         let slots = warm_slots(plan, &host).await?;
         let order = Order {
             scenario: plan.scenario,
@@ -49,6 +56,7 @@ impl Rehearsal {
         Ok(Self {
             plan: plan.clone(),
             host,
+            downstream,
             order,
             folder,
         })
@@ -63,7 +71,11 @@ impl Rehearsal {
     /// Who does what only the platform can.
     #[must_use]
     pub fn operator(&self) -> StandIn {
-        StandIn::of(Arc::clone(&self.host), self.plan.clone())
+        StandIn::of(
+            Arc::clone(&self.host),
+            self.downstream.clone(),
+            self.plan.clone(),
+        )
     }
 
     /// Stop everything and leave nothing.

@@ -2,19 +2,26 @@
 
 use std::path::Path;
 
+use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
 use crate::host::{self, HostSettings, SlotConfiguration, SlotName, SlotSettings};
 use crate::scenario::apply;
 use crate::scenario::shape::{Action, Estimate, Scenario, Setting, Step};
 use crate::scenario::trigger::Declared;
 
-/// The stand-in of this plan, in `folder`.
-pub(super) fn host_settings(plan: &RehearsalPlan, folder: &Path) -> HostSettings {
+/// The stand-in of this plan, in `folder`, with the address of the service that is called.
+pub(super) fn host_settings(
+    plan: &RehearsalPlan,
+    folder: &Path,
+    downstream: Option<&Downstream>,
+) -> HostSettings {
     let (topology, settings) = apply::topology(plan.scenario, plan.course);
     let command = plan.startup_command(topology.startup_command);
     let slot = |name: SlotName| SlotSettings {
         port: 0,
-        configuration: SlotConfiguration::new(&command).with(slot_settings(plan, name, &settings)),
+        configuration: SlotConfiguration::new(&command)
+            .with(downstream.map(|service| host::Setting::app("API_BASE_URL", service.url())))
+            .with(slot_settings(plan, name, &settings)),
     };
     let mut made = HostSettings::new(folder, &plan.executable, &command);
     made.pace = plan.pace;

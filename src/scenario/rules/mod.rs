@@ -5,6 +5,7 @@
 
 mod intermittent_5xx;
 mod memory_pressure;
+mod outbound;
 mod rivals;
 mod slot_swap_drift;
 mod startup;
@@ -12,6 +13,7 @@ mod startup_failed;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
+pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
@@ -19,7 +21,7 @@ pub use startup_failed::STARTUP_FAILED;
 use crate::evidence::criteria::ScenarioRules;
 
 /// The rules of every scenario, in the order of the catalogue.
-pub const ALL: [&ScenarioRules; 8] = [
+pub const ALL: [&ScenarioRules; 10] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
@@ -28,6 +30,8 @@ pub const ALL: [&ScenarioRules; 8] = [
     &SLOW_START,
     &CRASH_AT_BOOT,
     &MISSING_SETTING,
+    &DEPENDENCY_LATENCY,
+    &OUTBOUND_PRESSURE,
 ];
 
 /// The rules of the scenario that is called so, by its name or another name of it.

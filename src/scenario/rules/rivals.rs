@@ -103,6 +103,28 @@ pub(super) const fn wrong_command(bearing: Bearing) -> Rival {
     }
 }
 
+/// Every worker was busy.
+pub(super) const fn saturation(bearing: Bearing) -> Rival {
+    Rival {
+        id: RivalId::Saturation,
+        bearing,
+        explains: "every worker is busy, and requests of every kind wait for one",
+        ruled_in_by: "a snapshot in which every worker was busy while connections waited",
+        ruled_out_by: "snapshots of the pool, and none such among them",
+    }
+}
+
+/// No local port was left.
+pub(super) const fn outbound_ports(bearing: Bearing) -> Rival {
+    Rival {
+        id: RivalId::OutboundPorts,
+        bearing,
+        explains: "outbound calls find no local port, whatever the called service does",
+        ruled_in_by: "`Cannot assign requested address` in the console",
+        ruled_out_by: "console lines of the run without it",
+    }
+}
+
 /// The application is still starting.
 pub(super) const fn slow_start(bearing: Bearing) -> Rival {
     Rival {

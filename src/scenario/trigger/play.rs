@@ -13,6 +13,7 @@ use super::prepare::Run;
 use crate::evidence::manifest::{Completion, Manifest, PhaseKind};
 use crate::evidence::record::Recorder;
 use crate::load::{Attempt, StopSignal, Target};
+use crate::scenario::apply;
 use crate::scenario::shape::{Action, Step};
 
 /// What happens, for whoever shows it.
@@ -152,6 +153,9 @@ impl Stage<'_> {
                     meanwhile,
                     done,
                 } => {
+                    if !apply::does(scenario, self.run.order.course, name) {
+                        continue;
+                    }
                     self.act(name, action, meanwhile.as_ref(), done).await?;
                     self.declared_command("post", false)?;
                 }

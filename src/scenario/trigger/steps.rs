@@ -343,6 +343,7 @@ fn event(at: Timestamp, action: &Action, performed: &Performed, replaced: Option
         Action::Swap { .. } => EventKind::Swap,
         Action::SetSetting { .. } => EventKind::SettingChanged,
         Action::Restart { .. } => EventKind::Restart,
+        Action::TurnDownstream { .. } => EventKind::DependencyChanged,
     };
     let mut detail = action_in_words(action);
     if !performed.detail.is_empty() {

@@ -1,5 +1,6 @@
 //! From a check to the function that measures it, and how checks combine.
 
+use super::outbound::{self, Counter};
 use super::{answers, latency, metrics, moments, slots, texts};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Check;
@@ -97,6 +98,12 @@ pub(in crate::verdict) fn measure(check: &Check, bundle: &Bundle) -> Measured {
         } => answers::status_count(bundle, route, statuses, count),
         Check::GiveUpShareAtLeast { route, share } => answers::give_ups(bundle, route, share, true),
         Check::GiveUpShareBelow { route, share } => answers::give_ups(bundle, route, share, false),
+        Check::CallsPerRequestAtLeast { route, calls } => {
+            outbound::per_request(bundle, route, Counter::Calls, calls)
+        }
+        Check::ConnectionsPerRequestAtLeast { route, connections } => {
+            outbound::per_request(bundle, route, Counter::Connections, connections)
+        }
         Check::AnswersAndGiveUps => answers::mixed(bundle),
         Check::AllWorkersBusyWithQueue => moments::busy_with_queue(bundle),
         Check::ConsoleContains { any, count } => {

@@ -5,6 +5,7 @@ mod check;
 mod latency;
 mod metrics;
 mod moments;
+mod outbound;
 mod slots;
 mod texts;
 

@@ -187,6 +187,7 @@ pub(super) fn event(bundle: &Bundle, kind: EventKind) -> Measured {
         EventKind::CommandChanged => "a change of the command is recorded",
         EventKind::SettingChanged => "a change of a setting is recorded",
         EventKind::Restart => "a restart is recorded",
+        EventKind::DependencyChanged => "a change of a dependency is recorded",
         EventKind::Reset => "a reset is recorded",
         EventKind::Note => "a note is recorded",
     };

@@ -3,8 +3,10 @@
 use super::start::IMPORT_FAILURES;
 use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::bundle::TextEvent;
-use crate::evidence::criteria::SnapshotKind;
+use crate::evidence::criteria::{Check, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
+use crate::verdict::measure::measure;
+use crate::verdict::outcome::Finding;
 use crate::verdict::quote::{quote_file, quote_sample};
 use crate::verdict::text::count;
 
@@ -20,7 +22,36 @@ const DEPENDENCY_LINES: [&str; 8] = [
     "Login failed for user",
 ];
 
+/// What a connection without a local port leaves in the console.
+const NO_PORT_LINES: [&str; 2] = ["Cannot assign requested address", "EADDRNOTAVAIL"];
+
 impl Scene<'_> {
+    pub(super) fn outbound_ports(&self) -> Decision {
+        if let Some(line) = self.console_line(&NO_PORT_LINES) {
+            let quote = self.quote_console(line);
+            return ruled_in("there was no local port left for a connection", vec![quote]);
+        }
+        match self.console().len() {
+            0 => open("no console line of the run"),
+            lines => ruled_out(
+                format!("none among {}", count(lines, "console line")),
+                Vec::new(),
+            ),
+        }
+    }
+
+    pub(super) fn saturation(&self) -> Decision {
+        let measured = measure(&Check::AllWorkersBusyWithQueue, self.bundle);
+        match measured.finding {
+            Finding::Met => ruled_in(measured.observed, measured.quotes),
+            Finding::NotMet => ruled_out(
+                "in no snapshot was every worker busy while connections waited",
+                Vec::new(),
+            ),
+            Finding::NoEvidence => open(measured.observed),
+        }
+    }
+
     pub(super) fn dependency(&self) -> Decision {
         if let Some(line) = self.console_line(&DEPENDENCY_LINES) {
             let quote = self.quote_console(line);

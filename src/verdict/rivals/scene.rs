@@ -31,6 +31,8 @@ pub(in crate::verdict) fn rule(rival: &Rival, scene: &Scene<'_>) -> RivalResult 
         RivalId::WrongPort => scene.wrong_port(),
         RivalId::SlowStart => scene.slow_start(),
         RivalId::BootFailure => scene.boot_failure(),
+        RivalId::Saturation => scene.saturation(),
+        RivalId::OutboundPorts => scene.outbound_ports(),
     };
     RivalResult {
         id: rival.id,

@@ -41,3 +41,13 @@ fn an_exception_at_boot_keeps_the_site_down_until_its_cause_is_removed() {
 fn a_missing_setting_is_named_and_keeps_the_site_down_until_it_is_there() {
     every_course("missing-setting");
 }
+
+#[test]
+fn a_slow_dependency_is_multiplied_by_retries_until_a_budget_a_cap_or_a_breaker_is_there() {
+    every_course("dependency-latency");
+}
+
+#[test]
+fn a_connection_for_every_call_runs_out_of_ports_until_connections_are_used_again() {
+    every_course("outbound-pressure");
+}

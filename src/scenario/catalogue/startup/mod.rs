@@ -13,7 +13,7 @@ pub use wrong_port::WRONG_PORT;
 
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::shape::{
-    Action, Change, Done, Group, Needs, Plan, Setting, Step, Topology, WorkerClass,
+    Action, Around, Change, Done, Group, Needs, Plan, Setting, Step, Topology, WorkerClass,
 };
 
 /// The command of a site with nothing wrong.
@@ -32,6 +32,7 @@ const fn topology(command: &'static str, settings: &'static [Setting]) -> Topolo
         worker_class: WorkerClass::Sync,
         threads: 1,
         timeout_seconds: 120,
+        around: Around::NOTHING,
     }
 }
 
