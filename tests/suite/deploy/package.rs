@@ -1,7 +1,9 @@
 //! scripts/package.sh: one static binary, and a ZIP of it that is the same whenever it is made.
 
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
@@ -27,11 +29,15 @@ fn package(binary: &Path, out: &Path, time_zone: &str, mask: &str) -> Output {
         .unwrap()
 }
 
-fn made(out: &Path) -> String {
-    let binary = static_labrat().unwrap();
-    let output = package(&binary, out, "UTC", "022");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout)
+/// The package, made once for all tests: its folder, and what was said of it.
+fn made() -> &'static (PathBuf, String) {
+    static MADE: OnceLock<(PathBuf, String)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("package");
+        let output = package(&static_labrat().unwrap(), &out, "UTC", "022");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (out, text(&output.stdout))
+    })
 }
 
 fn digest(path: &Path) -> String {
@@ -41,13 +47,13 @@ fn digest(path: &Path) -> String {
 
 #[test]
 fn the_zip_is_the_same_bytes_whenever_and_by_whomever_it_is_made() {
-    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let said = made(first.path());
+    let (first, said) = made();
+    let second = tempfile::tempdir().unwrap();
     let binary = static_labrat().unwrap();
     let output = package(&binary, second.path(), "Pacific/Auckland", "077");
     assert!(output.status.success(), "{}", text(&output.stderr));
     for name in ["labrat", "labrat.zip"] {
-        let (first, second) = (first.path().join(name), second.path().join(name));
+        let (first, second) = (first.join(name), second.path().join(name));
         assert_eq!(digest(&first), digest(&second), "{name}");
         let line = format!(
             "{} {} {}\n",
@@ -59,7 +65,7 @@ fn the_zip_is_the_same_bytes_whenever_and_by_whomever_it_is_made() {
     }
     assert_eq!(said.lines().count(), 2, "{said}");
     assert_eq!(
-        digest(&first.path().join("labrat")),
+        digest(&first.join("labrat")),
         digest(&binary),
         "the binary is taken as it is"
     );
@@ -80,19 +86,15 @@ for entry in zipfile.ZipFile(sys.argv[1]).infolist():
 
 #[test]
 fn the_zip_holds_the_binary_with_its_run_bit_and_the_licence() {
-    let folder = tempfile::tempdir().unwrap();
-    made(folder.path());
     assert_eq!(
-        entries(&folder.path().join("labrat.zip")),
+        entries(&made().0.join("labrat.zip")),
         "LICENSE 0o100644 3 (1980, 1, 1, 0, 0, 0)\nlabrat 0o100755 3 (1980, 1, 1, 0, 0, 0)\n"
     );
 }
 
 #[test]
 fn the_binary_is_stripped_and_names_no_folder_of_the_machine_that_built_it() {
-    let folder = tempfile::tempdir().unwrap();
-    made(folder.path());
-    let binary = std::fs::read(folder.path().join("labrat")).unwrap();
+    let binary = std::fs::read(made().0.join("labrat")).unwrap();
     let holds = |what: &str| {
         binary
             .windows(what.len())
@@ -129,51 +131,81 @@ fn a_program_that_needs_a_loader_or_is_none_is_refused() {
     }
 }
 
-#[test]
-fn the_zip_runs_where_a_built_in_image_unpacks_it_by_the_command_that_the_labs_type() {
-    if skip_unless(network::available().and_then(|()| unzip())) {
-        return;
-    }
+/// Unpack the ZIP into a folder as a built-in image does, and start `command` by the script that the
+/// image writes around it: it enters that folder, and puts it last into the PATH of the command.
+fn start_as_a_built_in_image(command: &str, keep_the_run_bit: bool) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
-    made(folder.path());
     let site = folder.path().join(SITE);
     let unpacked = Command::new("unzip")
         .arg("-q")
-        .arg(folder.path().join("labrat.zip"))
+        .arg(made().0.join("labrat.zip"))
         .arg("-d")
         .arg(&site)
         .status()
         .unwrap();
     assert!(unpacked.success());
-    // The script that a built-in image writes around the startup command: it enters the site's
-    // folder, and puts it last into the PATH of the command.
-    let site = site.display();
-    let start = folder.path().join("startup.sh");
-    std::fs::write(
-        &start,
-        format!(
-            "#!/bin/sh\ncd {site}\nexport PORT=8000\nPATH=\"$PATH:{site}\" labrat serve \
-             --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app\n"
-        ),
-    )
-    .unwrap();
-    // The script's shell waits for the program, so the program is who gets the signal.
-    let server = format!("sh {}", start.display());
-    let probe = format!("{site}/labrat probe http://127.0.0.1:8000/health");
-    let (code, said) = network::run(&format!(
-        "{server} &
-        tries=0
-        until {probe}; do tries=$((tries + 1)); test $tries -lt 300; sleep 0.1; done"
-    ));
-    assert_eq!(code, Some(0), "{said}");
-    for line in [
-        "Listening at: http://0.0.0.0:8000",
-        "Using worker: sync",
-        "http://127.0.0.1:8000/health answered 200",
-    ] {
-        assert!(said.contains(line), "{line}\n{said}");
+    if !keep_the_run_bit {
+        let mode = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(site.join("labrat"), mode).unwrap();
     }
-    assert_eq!(said.matches("Booting worker").count(), 4, "{said}");
+    let script = format!(
+        "#!/bin/sh\ncd {site}\nexport PORT=8000\nPATH=\"$PATH:{site}\" {command}\n",
+        site = site.display()
+    );
+    let start = folder.path().join("startup.sh");
+    std::fs::write(&start, script).unwrap();
+    let probe = format!(
+        "{} probe http://127.0.0.1:8000/health",
+        static_labrat().unwrap().display()
+    );
+    network::run(&format!(
+        "sh {} &
+        started=$!
+        tries=0
+        until {probe}; do
+            kill -0 $started || exit 9
+            tries=$((tries + 1))
+            test $tries -lt 300
+            sleep 0.1
+        done",
+        start.display()
+    ))
+}
+
+const LAB_WORDS: &str = "serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app";
+
+#[test]
+fn the_zip_runs_where_a_built_in_image_unpacks_it_by_the_words_that_the_labs_type() {
+    if skip_unless(network::available().and_then(|()| unzip())) {
+        return;
+    }
+    for (program, keep_the_run_bit) in [
+        ("labrat", true),
+        ("chmod +x ./labrat && exec ./labrat", true),
+        ("chmod +x ./labrat && exec ./labrat", false),
+    ] {
+        let command = format!("{program} {LAB_WORDS}");
+        let (code, said) = start_as_a_built_in_image(&command, keep_the_run_bit);
+        assert_eq!(code, Some(0), "{command}\n{said}");
+        for line in [
+            "Listening at: http://0.0.0.0:8000",
+            "Using worker: sync",
+            "http://127.0.0.1:8000/health answered 200",
+        ] {
+            assert!(said.contains(line), "{line}\n{said}");
+        }
+        assert_eq!(said.matches("Booting worker").count(), 4, "{said}");
+    }
+}
+
+#[test]
+fn without_its_run_bit_the_program_is_not_found_by_its_name() {
+    if skip_unless(network::available().and_then(|()| unzip())) {
+        return;
+    }
+    let (code, said) = start_as_a_built_in_image(&format!("labrat {LAB_WORDS}"), false);
+    assert_eq!(code, Some(9), "{said}");
+    assert!(said.contains("labrat: "), "{said}");
 }
 
 fn unzip() -> Result<(), String> {
