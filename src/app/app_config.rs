@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::dependencies::{DatabaseUrl, DatabaseUrlError};
+use super::dependencies::{ApiUrl, DatabaseUrl, DatabaseUrlError, RedisUrl};
 use super::knobs;
 use super::lock::LabKey;
 use super::outbound::OutboundPolicy;
@@ -48,6 +48,12 @@ pub struct AppConfig {
     pub database: Option<DatabaseUrl>,
     /// How other services are called.
     pub outbound: OutboundPolicy,
+    /// The cache, when there is one.
+    pub redis: Option<RedisUrl>,
+    /// The other service, when there is one.
+    pub api: Option<ApiUrl>,
+    /// What the warm-up asks for.
+    pub warm_up_hooks: Vec<ApiUrl>,
 }
 
 /// Why the application cannot be configured as told.
@@ -70,6 +76,12 @@ pub enum ConfigError {
         name: &'static str,
         /// What is wrong with it.
         source: DatabaseUrlError,
+    },
+    /// A URL cannot be read. It is not shown either.
+    #[error("{name} cannot be read: it is no well-formed URL of a kind that it takes")]
+    Url {
+        /// The setting.
+        name: &'static str,
     },
     /// The bounds of the random delay are the wrong way round.
     #[error("{minimum_name}={minimum} is above {maximum_name}={maximum}", minimum_name = knobs::LAB_SLOW_MIN_SECONDS, maximum_name = knobs::LAB_SLOW_MAX_SECONDS)]
@@ -98,6 +110,9 @@ impl Default for AppConfig {
             check_budget: Duration::from_secs(2),
             database: None,
             outbound: OutboundPolicy::default(),
+            redis: None,
+            api: None,
+            warm_up_hooks: Vec::new(),
         }
     }
 }
@@ -167,6 +182,16 @@ impl AppConfig {
                     source,
                 })?,
             outbound: source.outbound()?,
+            redis: source.url(knobs::REDIS_URL, RedisUrl::parse)?,
+            api: source.url(knobs::API_BASE_URL, ApiUrl::parse)?,
+            warm_up_hooks: source
+                .names(knobs::LAB_WARMUP_URLS)
+                .iter()
+                .map(|url| ApiUrl::parse(url))
+                .collect::<Option<_>>()
+                .ok_or(ConfigError::Url {
+                    name: knobs::LAB_WARMUP_URLS,
+                })?,
         };
         if config.slow_min_seconds > config.slow_max_seconds {
             return Err(ConfigError::SlowRange {
@@ -267,6 +292,16 @@ impl Source<'_> {
             ports: u16::try_from(ports).unwrap_or(0),
             hold: duration(knobs::LAB_OUTBOUND_HOLD_SECONDS, 3_600.0, defaults.hold)?,
         })
+    }
+
+    fn url<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.text(name)
+            .map(|url| parse(&url).ok_or(ConfigError::Url { name }))
+            .transpose()
     }
 
     fn names(&self, name: &'static str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The routes that only say that a worker answers.
 
 use axum::body::Body;
-use http::Response;
+use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::query::Query;
@@ -14,8 +14,12 @@ pub(super) fn index(_: &AppState, _: &Query) -> Response<Body> {
 }
 
 /// `GET /health`: this worker runs. It asks nobody, so it costs the same whatever else is wrong.
-pub(super) fn health(_: &AppState, _: &Query) -> Response<Body> {
-    reply::json(&json!({"status": "healthy"}))
+pub(super) fn health(state: &AppState, _: &Query) -> Response<Body> {
+    if state.pool.is_alive() {
+        return reply::json(&json!({"status": "healthy"}));
+    }
+    let body = json!({"status": "no worker is alive"});
+    reply::json_with_status(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 /// `GET /fast`: the request whose waiting time shows how long the queue is.

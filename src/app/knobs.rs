@@ -28,6 +28,10 @@ pub const LAB_REQUIRED_SETTINGS: &str = "LAB_REQUIRED_SETTINGS";
 pub const LAB_WARMUP_SECONDS: &str = "LAB_WARMUP_SECONDS";
 /// The time budget of each readiness check, in seconds.
 pub const LAB_CHECK_SECONDS: &str = "LAB_CHECK_SECONDS";
+/// URLs that the warm-up asks for, separated by commas.
+pub const LAB_WARMUP_URLS: &str = "LAB_WARMUP_URLS";
+/// The cache; a setting of real applications, and not the lab's own.
+pub const REDIS_URL: &str = "REDIS_URL";
 /// The database; a setting of real applications, and not the lab's own.
 pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The service that `/dependency` and `/outbound` call; a setting of real applications.
@@ -136,6 +140,12 @@ pub const KNOBS: &[Knob] = &[
         meaning: "time that filling a worker's caches takes: done by `/warmup`, else by the first request that needs them",
     },
     Knob {
+        name: LAB_WARMUP_URLS,
+        default: "unset",
+        bounds: "`http://` and `https://` URLs separated by commas",
+        meaning: "hooks of the warm-up: each is asked for once, and has to answer below 400",
+    },
+    Knob {
         name: LAB_CHECK_SECONDS,
         default: "2",
         bounds: "0.01 to 60, fractions allowed",
@@ -199,12 +209,26 @@ pub const KNOBS: &[Knob] = &[
 
 /// Settings of real applications that switch a dependency on: a check of `/ready` and a step of
 /// `/warmup`.
-pub const DEPENDENCIES: &[Knob] = &[Knob {
-    name: DATABASE_URL,
-    default: "unset (no database)",
-    bounds: "`sqlite:PATH`",
-    meaning: "the checks `database` (`SELECT 1`) and `migrations` (none is pending)",
-}];
+pub const DEPENDENCIES: &[Knob] = &[
+    Knob {
+        name: DATABASE_URL,
+        default: "unset (no database)",
+        bounds: "`sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; `sslmode=require` encrypts and verifies, `sslrootcert=PATH` says whom to trust",
+        meaning: "the checks `database` (`SELECT 1`) and `migrations` (none is pending)",
+    },
+    Knob {
+        name: REDIS_URL,
+        default: "unset (no cache)",
+        bounds: "`redis://:PASSWORD@HOST:PORT/DATABASE`, `rediss://` over TLS",
+        meaning: "the check `cache`: a value that is set comes back",
+    },
+    Knob {
+        name: API_BASE_URL,
+        default: "unset (no other service)",
+        bounds: "an `http://` or `https://` URL without a user",
+        meaning: "the service that `/dependency` and `/outbound` call; the check `api`: a GET is answered below 400",
+    },
+];
 
 #[cfg(test)]
 mod tests {

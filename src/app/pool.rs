@@ -79,6 +79,29 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
     fn is_draining(&self) -> bool {
         false
     }
+
+    /// Whether any worker has shown lately that it is alive. A pool whose workers are all silent
+    /// for longer than it allows them has nobody left to replace them.
+    fn is_alive(&self) -> bool {
+        true
+    }
+
+    /// The caller's worker has done its warm-up.
+    fn note_warm(&self) {}
+
+    /// Ask every other worker to do its warm-up, and those that come later. Returns at once.
+    fn request_warm_up(&self) {}
+
+    /// Warm workers, and how many are wanted. `own` is whether the caller's is.
+    fn warm_workers(&self, own: bool) -> (usize, usize) {
+        (usize::from(own), 1)
+    }
+
+    /// Whether every worker that was wanted at the start has been warm. Stays true when one of
+    /// them is replaced later: the new one warms itself up.
+    fn is_warm(&self, own: bool) -> bool {
+        own
+    }
 }
 
 /// A pool of nobody else: the application under a plain server or in a test.

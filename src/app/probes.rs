@@ -3,16 +3,24 @@
 //! `/health` is not among them: see [`super::health`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
 
+use super::pool::Pool;
 use super::reply;
 use super::state::AppState;
-use crate::readiness::RETRY_AFTER_SECONDS;
+use crate::readiness::{RETRY_AFTER_SECONDS, WarmUpAnswer};
+
+/// How long `/warmup` waits: it holds a worker, and platforms give up on a probe.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Pause between two looks at the other workers.
+const PASS: Duration = Duration::from_millis(10);
 
 /// `GET /ready`: whether requests are welcome now.
 pub(super) async fn ready(state: Arc<AppState>) -> Response<Body> {
@@ -33,28 +41,46 @@ pub(super) async fn ready(state: Arc<AppState>) -> Response<Body> {
 
 /// `GET /startup`: whether the start is over. Once it is, it stays so.
 pub(super) async fn startup(state: Arc<AppState>) -> Response<Body> {
-    if !state.readiness.is_warm() {
-        begin_warm_up(&state);
-    }
+    state.begin_warm_up();
     let answer = state.readiness.started();
     respond(answer.is_ready(), &answer)
 }
 
-/// `GET /warmup`: do what the first requests would have to wait for.
+/// `GET /warmup`: do what the first requests would have to wait for, in every worker. Answers 200
+/// when all are done, and 503 when that takes longer than a probe should wait; the warm-up then
+/// goes on.
 pub(super) async fn warm_up(state: Arc<AppState>) -> Response<Body> {
-    let readiness = state.readiness.clone();
-    if readiness.is_warm() {
-        let answer = readiness.warm_up().await;
-        return respond(answer.is_done(), &answer);
+    if state.readiness.is_warm() && state.pool.is_warm(true) {
+        return warm_up_answer(&state.readiness.warm_up().await, &*state.pool);
     }
-    match state
-        .engine
-        .run(async move { readiness.warm_up().await })
-        .await
-    {
-        Some(answer) => respond(answer.is_done(), &answer),
+    state.pool.request_warm_up();
+    let (readiness, pool) = (state.readiness.clone(), Arc::clone(&state.pool));
+    let waited = state.engine.run(async move {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        let own = timeout_at(deadline, readiness.warm_up()).await;
+        while own.is_ok() && !pool.is_warm(readiness.is_warm()) && Instant::now() < deadline {
+            tokio::time::sleep(PASS).await;
+        }
+        own
+    });
+    match waited.await {
+        Some(Ok(answer)) => warm_up_answer(&answer, &*state.pool),
+        Some(Err(_)) => {
+            state.begin_warm_up();
+            respond(false, &json!({"done": false, "error": "still_warming_up"}))
+        }
         None => no_engine(),
     }
+}
+
+fn warm_up_answer(answer: &WarmUpAnswer, pool: &dyn Pool) -> Response<Body> {
+    let done = answer.is_done() && pool.is_warm(answer.is_done());
+    let (warm, wanted) = pool.warm_workers(answer.is_done());
+    // A struct of texts, numbers and lists always is a value.
+    let mut value = serde_json::to_value(answer).unwrap_or_default();
+    value["done"] = Value::Bool(done);
+    value["workers"] = json!({"warm": warm, "wanted": wanted});
+    respond(done, &value)
 }
 
 /// What a request that needs the caches does in a worker that nobody has warmed up: fill them
@@ -69,14 +95,6 @@ pub(super) async fn wait_until_warm(state: &AppState) {
         .engine
         .run(async move { readiness.warm_up().await })
         .await;
-}
-
-/// Begin in the engine, and do not wait.
-pub(super) fn begin_warm_up(state: &AppState) {
-    if let Some(handle) = state.engine.handle() {
-        let _inside = handle.enter();
-        state.readiness.begin_warm_up();
-    }
 }
 
 fn respond(is_good: bool, answer: &impl Serialize) -> Response<Body> {

@@ -30,11 +30,20 @@ use super::state::{AppState, UNKNOWN_ENDPOINT};
 /// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`]. The body of an answer to HEAD is left
 /// out by axum itself.
 pub fn router(state: Arc<AppState>) -> Router {
+    router_of(state, ROUTES.iter())
+}
+
+/// Only the probes, for a process beside the workers; anything else is not found.
+pub fn probe_router(state: Arc<AppState>) -> Router {
+    router_of(state, ROUTES.iter().filter(|route| route.is_probe))
+}
+
+fn router_of(state: Arc<AppState>, routes: impl Iterator<Item = &'static Route>) -> Router {
     let mut by_path = Router::new();
-    for route in ROUTES {
+    for route in routes {
         let shared = Arc::clone(&state);
         let service = any(move |request: Request| answer(route, Arc::clone(&shared), request));
-        if route.slash_too {
+        if route.is_probe {
             by_path = by_path.route(&format!("{}/", route.path), service.clone());
         }
         by_path = by_path.route(route.path, service);

@@ -37,8 +37,9 @@ pub(super) struct Operation {
 /// One path.
 pub(super) struct Route {
     pub(super) path: &'static str,
-    /// Whether the path with a slash behind it is the same route.
-    pub(super) slash_too: bool,
+    /// Whether it is a probe: the path with a slash behind it is the same route, and the lane
+    /// beside the pool answers it as well.
+    pub(super) is_probe: bool,
     /// Whether the route causes or undoes a fault, and so can be locked.
     pub(super) fault: bool,
     /// Whether a worker has to be warm for it: the first such request in a cold one fills the
@@ -69,7 +70,7 @@ const fn later(endpoint: &'static str, handler: fn(Arc<AppState>, Query) -> Late
 const fn plain(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
         path,
-        slash_too: false,
+        is_probe: false,
         fault: false,
         needs_caches: false,
         operations,
@@ -79,7 +80,7 @@ const fn plain(path: &'static str, operations: &'static [Operation]) -> Route {
 const fn probe(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
         path,
-        slash_too: true,
+        is_probe: true,
         fault: false,
         needs_caches: false,
         operations,
@@ -89,7 +90,7 @@ const fn probe(path: &'static str, operations: &'static [Operation]) -> Route {
 const fn fault(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
         path,
-        slash_too: false,
+        is_probe: false,
         fault: true,
         needs_caches: false,
         operations,

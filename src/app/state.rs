@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::app_config::AppConfig;
 use super::delays::Delays;
-use super::dependencies::{self, Engine};
+use super::dependencies::{self, Engine, Part};
 use super::knobs;
 use super::leaked_blocks::Leak;
 use super::outbound::Client;
@@ -67,15 +67,31 @@ impl AppState {
     #[must_use]
     pub fn new(
         config: AppConfig,
+        environment: BTreeMap<String, String>,
+        pool: Arc<dyn Pool>,
+    ) -> Arc<Self> {
+        Self::of(config, environment, pool, Part::Worker)
+    }
+
+    /// The state of a process that only answers probes, beside the workers. It has nothing to
+    /// warm up, and needs nothing of the environment but what `config` was read from.
+    #[must_use]
+    pub fn for_probes(config: AppConfig, pool: Arc<dyn Pool>) -> Arc<Self> {
+        Self::of(config, BTreeMap::new(), pool, Part::Lane)
+    }
+
+    fn of(
+        config: AppConfig,
         mut environment: BTreeMap<String, String>,
         pool: Arc<dyn Pool>,
+        part: Part,
     ) -> Arc<Self> {
         if let Some(key) = environment.get_mut(knobs::LAB_KEY) {
             *key = "***".to_owned();
         }
         Arc::new(Self {
             delays: Delays::new(&config),
-            readiness: dependencies::registry(&config, &pool),
+            readiness: dependencies::registry(&config, &pool, part),
             engine: Engine::default(),
             // The parent is the same for every worker of a pool.
             outbound: Client::new(config.outbound.clone(), std::os::unix::process::parent_id()),
@@ -99,6 +115,17 @@ impl AppState {
         self.outbound.undo();
         self.cut_short.notify_waiters();
         self.free_leak()
+    }
+
+    /// Begin the warm-up beside whatever this worker is doing, unless it is done or begun.
+    pub fn begin_warm_up(&self) {
+        if self.readiness.is_warm() {
+            return;
+        }
+        if let Some(handle) = self.engine.handle() {
+            let _inside = handle.enter();
+            self.readiness.begin_warm_up();
+        }
     }
 
     /// Leaked blocks that this worker holds.

@@ -44,6 +44,13 @@ pub trait Check: Send + Sync + 'static {
     fn run(&self, deadline: Instant) -> Checked<'_>;
 }
 
+/// One check that is asked in several places.
+impl<C: Check> Check for std::sync::Arc<C> {
+    fn run(&self, deadline: Instant) -> Checked<'_> {
+        self.as_ref().run(deadline)
+    }
+}
+
 impl<F, Asked> Check for F
 where
     F: Fn() -> Asked + Send + Sync + 'static,

@@ -56,6 +56,7 @@ pub struct Builder {
     latches: BTreeMap<&'static str, Box<dyn Latched>>,
     checks: Vec<Registered>,
     steps: Vec<Registered>,
+    when_warm: Vec<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -87,10 +88,19 @@ impl Builder {
         self
     }
 
+    /// Called once, when every step is done; at once where there is no step.
+    #[must_use]
+    pub fn when_warm(mut self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        self.when_warm.push(Box::new(tell));
+        self
+    }
+
     /// The registry.
     #[must_use]
     pub fn build(mut self) -> Readiness {
-        let warm_up = Arc::new(WarmUp::new(self.steps));
+        let tell_all = self.when_warm;
+        let when_done = Box::new(move || tell_all.iter().for_each(|tell| tell()));
+        let warm_up = Arc::new(WarmUp::new(self.steps, when_done));
         self.latches.insert(PROCESS_UP, Box::new(|| true));
         let own = Arc::clone(&warm_up);
         self.latches

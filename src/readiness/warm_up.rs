@@ -19,11 +19,17 @@ pub(super) struct WarmUp {
     is_done: AtomicBool,
     /// Whether somebody has begun, and not failed since.
     begun: AtomicBool,
+    /// Called when everything is done, once.
+    when_done: Box<dyn Fn() + Send + Sync>,
 }
 
 impl WarmUp {
-    pub(super) fn new(steps: Vec<Registered>) -> Self {
+    pub(super) fn new(steps: Vec<Registered>, when_done: Box<dyn Fn() + Send + Sync>) -> Self {
+        if steps.is_empty() {
+            when_done();
+        }
         Self {
+            when_done,
             turn: tokio::sync::Mutex::new(()),
             done: Mutex::new(vec![None; steps.len()]),
             is_done: AtomicBool::new(steps.is_empty()),
@@ -55,7 +61,9 @@ impl WarmUp {
             });
         }
         let done = steps.iter().all(StepResult::is_ok);
-        self.is_done.store(done, Ordering::Release);
+        if done && !self.is_done.swap(true, Ordering::AcqRel) {
+            (self.when_done)();
+        }
         let total: f64 = steps.iter().map(|step| step.duration_ms).sum();
         WarmUpAnswer {
             done,

@@ -60,6 +60,12 @@ phrases! {
     UsingWorker { class: &'a str } Info "Using worker: {class}";
     /// The fault endpoints are open to everybody who reaches this address.
     FaultsUnlocked { listeners: &'a str } Warning "Fault endpoints are open to anybody who reaches {listeners}: set LAB_KEY to lock them";
+    /// Where probes are answered beside the pool.
+    ProbesAt { listener: &'a str } Info "Probes answered beside the pool at: {listener}";
+    /// The process that answers them ended, and is replaced.
+    LaneEnded { pid: i32 } Error "The probe lane (pid:{pid}) ended: starting another";
+    /// `TERM`, with a pause before the listeners close.
+    Draining { seconds: u64 } Info "Not ready any more: closing the listeners in {seconds} s";
     /// First line of a worker.
     Booting { pid: u32 } Info "Booting worker with pid: {pid}";
     /// Last line of a worker that could say goodbye.

@@ -7,7 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -109,6 +109,14 @@ impl Listener {
         }
     }
 
+    /// Take no further connection, in whichever process: new clients are refused, and those who
+    /// wait in the accept queue get a reset (`shutdown(2)`).
+    pub fn shut_down(&self) {
+        // It is about to be closed anyway.
+        let _ =
+            nix::sys::socket::shutdown(self.as_fd().as_raw_fd(), nix::sys::socket::Shutdown::Read);
+    }
+
     /// Remove the socket file, if there is one.
     pub fn unlink(&self) {
         if let Self::Unix(listener) = self
@@ -119,6 +127,11 @@ impl Listener {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Whether accept(2) failed because the arbiter has shut the listener down.
+pub fn is_shut_down(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput
 }
 
 impl AsFd for Listener {
@@ -204,7 +217,11 @@ pub fn open_all(settings: &Settings, log: &ErrorLog) -> Result<Vec<Listener>, Li
         .collect()
 }
 
-fn open_with_retries(
+/// Make one listener, trying five times.
+///
+/// # Errors
+/// As [`open_all`].
+pub fn open_with_retries(
     address: &BindAddress,
     settings: &Settings,
     log: &ErrorLog,

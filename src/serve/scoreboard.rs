@@ -34,12 +34,34 @@ enum Field {
     Since,
     Requests,
     LeakBlocks,
+    /// 1 when the worker has done its warm-up.
+    Warm,
     Text,
 }
 
 const WORDS: usize = Field::Text as usize + TEXT_WORDS;
-/// Words before the first seat: the reset generation and the arbiter's pid.
-const HEADER: usize = 2;
+/// Words before the first seat.
+#[derive(Debug, Clone, Copy)]
+enum Header {
+    /// How often a reset was asked for.
+    ResetGeneration,
+    /// The arbiter's pid.
+    Arbiter,
+    /// Facts about the whole pool that, once true, stay true.
+    Facts,
+    /// Workers wanted at the start.
+    Wanted,
+}
+const HEADER: usize = Header::Wanted as usize + 1;
+
+/// A fact about the whole pool; one bit each.
+#[derive(Debug, Clone, Copy)]
+enum Fact {
+    Draining = 1,
+    Booted = 2,
+    Warm = 4,
+    WarmUpWanted = 8,
+}
 
 /// The table; clones share it.
 #[derive(Debug, Clone)]
@@ -48,16 +70,90 @@ pub struct Scoreboard {
 }
 
 impl Scoreboard {
-    /// Map an empty scoreboard.
+    /// Map an empty scoreboard for a pool that wants so many workers.
     ///
     /// # Errors
     /// When the memory cannot be mapped.
-    pub fn new() -> Result<Self, Errno> {
+    pub fn new(wanted: usize) -> Result<Self, Errno> {
         let board = Self {
             table: Arc::new(SharedTable::new(HEADER + SEATS * WORDS)?),
         };
-        board.table[1].store(u64::from(std::process::id()), Ordering::Relaxed);
+        let header = |word, value| board.header(word).store(value, Ordering::Relaxed);
+        header(Header::Arbiter, u64::from(std::process::id()));
+        header(Header::Wanted, u64::try_from(wanted).unwrap_or(u64::MAX));
         Ok(board)
+    }
+
+    fn header(&self, word: Header) -> &AtomicU64 {
+        &self.table[word as usize]
+    }
+
+    fn is(&self, fact: Fact) -> bool {
+        self.header(Header::Facts).load(Ordering::Acquire) & fact as u64 != 0
+    }
+
+    fn note(&self, fact: Fact) {
+        self.header(Header::Facts)
+            .fetch_or(fact as u64, Ordering::AcqRel);
+    }
+
+    /// Workers wanted at the start.
+    pub fn wanted(&self) -> usize {
+        let wanted = self.header(Header::Wanted).load(Ordering::Relaxed);
+        usize::try_from(wanted).unwrap_or(usize::MAX)
+    }
+
+    /// The pool was told to stop.
+    pub fn begin_draining(&self) {
+        self.note(Fact::Draining);
+    }
+
+    /// Whether the pool was told to stop.
+    pub fn is_draining(&self) -> bool {
+        self.is(Fact::Draining)
+    }
+
+    /// Whether as many workers as wanted have beaten at the same time once.
+    pub fn has_booted(&self) -> bool {
+        self.has_been(Fact::Booted, |seat| seat.heartbeat_age().is_some())
+    }
+
+    /// Whether as many workers as wanted have been warm at the same time once.
+    pub fn is_warm(&self) -> bool {
+        self.has_been(Fact::Warm, Seat::is_warm)
+    }
+
+    /// How many workers are warm.
+    pub fn warm_workers(&self) -> usize {
+        self.count(Seat::is_warm)
+    }
+
+    /// Let every worker warm up, those too that come later.
+    pub fn ask_for_warm_up(&self) {
+        self.note(Fact::WarmUpWanted);
+    }
+
+    /// Whether somebody asked for a warm-up.
+    pub fn is_warm_up_wanted(&self) -> bool {
+        self.is(Fact::WarmUpWanted)
+    }
+
+    fn has_been(&self, fact: Fact, holds: impl Fn(&Seat) -> bool) -> bool {
+        if self.is(fact) {
+            return true;
+        }
+        let all = self.count(holds) >= self.wanted();
+        if all {
+            self.note(fact);
+        }
+        all
+    }
+
+    fn count(&self, holds: impl Fn(&Seat) -> bool) -> usize {
+        (0..SEATS)
+            .map(|number| self.seat(number))
+            .filter(|seat| seat.is_taken() && holds(seat))
+            .count()
     }
 
     /// The seat of that number; the caller keeps `number` below [`SEATS`].
@@ -70,17 +166,18 @@ impl Scoreboard {
 
     /// The arbiter's pid.
     pub fn arbiter(&self) -> u32 {
-        u32::try_from(self.table[1].load(Ordering::Relaxed)).unwrap_or(0)
+        u32::try_from(self.header(Header::Arbiter).load(Ordering::Relaxed)).unwrap_or(0)
     }
 
     /// How often a reset was asked for.
     pub fn reset_generation(&self) -> u64 {
-        self.table[0].load(Ordering::Acquire)
+        self.header(Header::ResetGeneration).load(Ordering::Acquire)
     }
 
     /// Ask every worker to undo its faults.
     pub fn ask_for_reset(&self) {
-        self.table[0].fetch_add(1, Ordering::AcqRel);
+        self.header(Header::ResetGeneration)
+            .fetch_add(1, Ordering::AcqRel);
     }
 
     /// Every taken seat, oldest worker first.
@@ -135,10 +232,28 @@ impl Seat {
         }
     }
 
+    fn is_taken(&self) -> bool {
+        self.field(Field::Pid).load(Ordering::Acquire) != 0
+    }
+
+    /// The worker has done its warm-up.
+    pub fn note_warm(&self) {
+        self.field(Field::Warm).store(1, Ordering::Release);
+    }
+
+    fn is_warm(&self) -> bool {
+        self.field(Field::Warm).load(Ordering::Acquire) != 0
+    }
+
     /// The worker is alive.
     pub fn beat(&self) {
+        self.beat_at(clock::now_nanoseconds());
+    }
+
+    /// The worker was alive at this time of the monotonic clock, in nanoseconds.
+    pub(super) fn beat_at(&self, nanoseconds: u64) {
         self.field(Field::Heartbeat)
-            .store(clock::now_nanoseconds(), Ordering::Release);
+            .store(nanoseconds, Ordering::Release);
     }
 
     /// Time since the last heartbeat; `None` before the first.
@@ -233,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_seat_shows_what_its_worker_does() {
-        let board = Scoreboard::new().unwrap();
+        let board = Scoreboard::new(1).unwrap();
         assert!(board.workers().is_empty());
         let seat = board.seat(3);
         seat.assign(9);
@@ -265,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_long_target_is_cut_and_never_spills_into_the_next_seat() {
-        let board = Scoreboard::new().unwrap();
+        let board = Scoreboard::new(1).unwrap();
         for number in [0, 1] {
             board.seat(number).assign(1);
             board.seat(number).occupy(1);
@@ -278,5 +393,26 @@ mod tests {
             other => panic!("busy expected, got {other:?}"),
         }
         assert_eq!(board.seat(1).snapshot().unwrap().activity, Activity::Idle);
+    }
+
+    #[test]
+    fn what_the_whole_pool_has_been_stays_true_when_a_worker_is_replaced() {
+        let board = Scoreboard::new(2).unwrap();
+        for number in [0, 1] {
+            assert!(!board.has_booted() && !board.is_warm());
+            board.seat(number).assign(1);
+            board.seat(number).occupy(1);
+            board.seat(number).beat();
+            board.seat(number).note_warm();
+        }
+        assert!(board.has_booted() && board.is_warm());
+        assert_eq!(board.warm_workers(), 2);
+        board.seat(0).clear();
+        assert!(board.has_booted() && board.is_warm());
+        assert_eq!(board.warm_workers(), 1);
+        assert!(!board.is_draining() && !board.is_warm_up_wanted());
+        board.begin_draining();
+        board.ask_for_warm_up();
+        assert!(board.is_draining() && board.is_warm_up_wanted());
     }
 }

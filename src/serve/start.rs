@@ -118,13 +118,30 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
             }
         })?
     };
+    let probes = match &settings.probe_bind {
+        None => None,
+        Some(address) => Some(
+            listener::open_with_retries(address, &settings, &log).inspect_err(|_| {
+                if let Some(pidfile) = &pidfile {
+                    pidfile.remove();
+                }
+                listeners.iter().for_each(Listener::unlink);
+            })?,
+        ),
+    };
     announce(&settings, &environment, &listeners, &log);
+    if let Some(probes) = &probes {
+        log.say(&Phrase::ProbesAt {
+            listener: &probes.name(),
+        });
+    }
     Arbiter::new(Beginning {
         settings: Arc::new(settings),
         environment,
         log,
         access,
         listeners,
+        probes,
         signals,
         pidfile,
     })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
 use crate::readiness::{Check, Checked};
 
@@ -13,12 +14,15 @@ use crate::readiness::{Check, Checked};
 pub enum DatabaseUrl {
     /// A file.
     Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<PostgresUrl>),
 }
 
 impl std::fmt::Debug for DatabaseUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => formatter.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(url) => url.fmt(formatter),
         }
     }
 }
@@ -32,14 +36,24 @@ pub enum DatabaseUrlError {
     /// `sqlite:` without a file.
     #[error("it names no file")]
     NoFile,
+    /// A URL that does not follow its own rules.
+    #[error("it is no well-formed postgres URL")]
+    Malformed,
+    /// No host, several, or a socket file.
+    #[error("it does not name exactly one host")]
+    NoHost,
 }
 
 impl DatabaseUrl {
-    /// Read a URL: `sqlite:PATH` (also with `//` before the path).
+    /// Read a URL: `sqlite:PATH` (also with `//` before the path), or
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, see [`PostgresUrl`].
     ///
     /// # Errors
     /// When it is none of them. The error does not show the URL.
     pub fn parse(url: &str) -> Result<Self, DatabaseUrlError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return PostgresUrl::parse(url).map(|url| Self::Postgres(Box::new(url)));
+        }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(DatabaseUrlError::Scheme);
         };
@@ -55,6 +69,7 @@ impl DatabaseUrl {
 #[derive(Clone)]
 pub(in crate::app) enum Database {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Database {
@@ -62,6 +77,7 @@ impl Database {
     pub(in crate::app) fn new(url: DatabaseUrl) -> Self {
         match url {
             DatabaseUrl::Sqlite(path) => Self::Sqlite(Arc::new(Sqlite::new(path))),
+            DatabaseUrl::Postgres(url) => Self::Postgres(Arc::new(Postgres::new(*url))),
         }
     }
 
@@ -84,6 +100,7 @@ impl Check for Alive {
     fn run(&self, deadline: Instant) -> Checked<'_> {
         match &self.0 {
             Database::Sqlite(sqlite) => Box::pin(sqlite.alive(deadline)),
+            Database::Postgres(postgres) => Box::pin(postgres.alive(deadline)),
         }
     }
 }
@@ -96,6 +113,7 @@ impl Check for Migrated {
     fn run(&self, deadline: Instant) -> Checked<'_> {
         match &self.0 {
             Database::Sqlite(sqlite) => Box::pin(sqlite.migrated(deadline)),
+            Database::Postgres(postgres) => Box::pin(postgres.migrated(deadline)),
         }
     }
 }

@@ -3,7 +3,15 @@
 //! The table is the usual one: `schema_migrations`, with one row for each migration that was
 //! applied. A migration that this release has and the table has not is pending.
 
-use super::{DatabaseUrl, sqlite};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{DatabaseUrl, postgres, sqlite};
+use crate::readiness::Failure;
+
+/// How long a server may take to let somebody in who migrates.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,15 @@ pub enum MigrateError {
     /// No such migration.
     #[error("there is no migration {0}\n\nhint: the last one is {last}", last = MIGRATIONS[MIGRATIONS.len() - 1].version)]
     Unknown(String),
+    /// The server cannot be reached, or lets nobody in.
+    #[error("cannot connect: {0}")]
+    Connect(Failure),
+    /// There is no event loop to be had.
+    #[error("no event loop: {0}")]
+    EventLoop(#[from] std::io::Error),
+    /// PostgreSQL refused.
+    #[error("postgres")]
+    Postgres(#[from] tokio_postgres::Error),
     /// SQLite refused.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -63,6 +80,13 @@ pub fn migrate(
     }
     match database {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path, last),
+        DatabaseUrl::Postgres(url) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime
+                .block_on(async { postgres::migrate(url, last, Instant::now() + PATIENCE).await })
+        }
     }
 }
 

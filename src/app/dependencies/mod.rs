@@ -3,56 +3,130 @@
 //! | Setting | Checks | Steps of the warm-up |
 //! |---|---|---|
 //! | `DATABASE_URL` | `database` (`SELECT 1`), `migrations` (none is pending) | the same |
+//! | `REDIS_URL` | `cache` (a value that is set comes back) | the same |
+//! | `API_BASE_URL` | `api` (it answers) | the same |
 //! | `LAB_WARMUP_SECONDS` | - | `caches` |
+//! | `LAB_WARMUP_URLS` | - | `hooks` (every URL is asked for once) |
 //!
 //! No client exists before it is first asked for, and none without its setting. Every failure is
 //! one word of [`words`]; nothing that a dependency or a setting says gets into an answer.
 
+mod api;
+mod cache;
 mod database;
 mod engine;
 pub mod migrations;
+mod network;
+mod postgres;
 mod sqlite;
 pub mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use api::ApiUrl;
+use cache::Cache;
+pub use cache::RedisUrl;
 pub(super) use database::Database;
 pub use database::{DatabaseUrl, DatabaseUrlError};
 pub(super) use engine::Engine;
+pub use postgres::PostgresUrl;
 
 use super::app_config::AppConfig;
 use super::pool::Pool;
-use crate::readiness::{Builder, Readiness};
+use crate::readiness::{Builder, Check, Checked, Latch, Latched as _, Readiness};
 
 /// What a step of the warm-up may take beyond the time that it is told to take.
 const STEP_BUDGET: Duration = Duration::from_secs(10);
 
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A worker: it has caches and connections to warm up.
+    Worker,
+    /// The lane beside the pool: it checks dependencies, and is always warm itself.
+    Lane,
+}
+
 /// The registry of one process: latches of the pool, checks and steps of the settings.
-pub(super) fn registry(config: &AppConfig, pool: &Arc<dyn Pool>) -> Readiness {
-    let mut builder = latches(Readiness::builder(), pool);
+pub(super) fn registry(config: &AppConfig, pool: &Arc<dyn Pool>, part: Part) -> Readiness {
+    let mut registered = Registered {
+        builder: latches(pool),
+        budget: config.check_budget,
+        part,
+    };
     if let Some(url) = &config.database {
         let database = Database::new(url.clone());
-        let (alive, migrated) = (database.alive(), database.migrated());
-        builder = builder
-            .check("database", config.check_budget, alive.clone())
-            .check("migrations", config.check_budget, migrated.clone())
-            .step("database", STEP_BUDGET, alive)
-            .step("migrations", STEP_BUDGET, migrated);
+        registered.dependency("database", Arc::new(database.alive()));
+        registered.dependency("migrations", Arc::new(database.migrated()));
+    }
+    if let Some(url) = &config.redis {
+        registered.dependency("cache", Arc::new(Cache::new(url.clone())));
+    }
+    if let Some(url) = &config.api {
+        registered.dependency("api", Arc::new(url.clone()));
+    }
+    if !config.warm_up_hooks.is_empty() {
+        registered.step("hooks", STEP_BUDGET, Hooks(config.warm_up_hooks.clone()));
     }
     let filling = config.warm_up_time;
     if !filling.is_zero() {
-        builder = builder.step("caches", filling + STEP_BUDGET, move || async move {
+        registered.step("caches", filling + STEP_BUDGET, move || async move {
             tokio::time::sleep(filling).await;
             Ok(())
         });
     }
-    builder.build()
+    registered.builder.build()
 }
 
-fn latches(builder: Builder, pool: &Arc<dyn Pool>) -> Builder {
-    let (booted, draining) = (Arc::clone(pool), Arc::clone(pool));
-    builder
+/// What is registered so far.
+struct Registered {
+    builder: Builder,
+    budget: Duration,
+    part: Part,
+}
+
+impl Registered {
+    /// A check, and a step that makes its connection.
+    fn dependency<C: Check>(&mut self, name: &'static str, check: Arc<C>) {
+        let builder = std::mem::take(&mut self.builder);
+        self.builder = builder.check(name, self.budget, Arc::clone(&check));
+        self.step(name, STEP_BUDGET, check);
+    }
+
+    fn step(&mut self, name: &'static str, budget: Duration, step: impl Check) {
+        if self.part == Part::Worker {
+            let builder = std::mem::take(&mut self.builder);
+            self.builder = builder.step(name, budget, step);
+        }
+    }
+}
+
+fn latches(pool: &Arc<dyn Pool>) -> Builder {
+    let [booted, alive, draining, warm, told] = std::array::from_fn(|_| Arc::clone(pool));
+    let own = Latch::closed();
+    let done = own.clone();
+    Readiness::builder()
         .latch("workers_booted", move || booted.has_booted())
+        .latch("workers_alive", move || alive.is_alive())
         .latch("not_draining", move || !draining.is_draining())
+        .latch("warmed", move || warm.is_warm(own.is_open()))
+        .when_warm(move || {
+            done.set_open();
+            told.note_warm();
+        })
+}
+
+/// Asks for every URL, one after another; the first that fails ends it.
+struct Hooks(Vec<ApiUrl>);
+
+impl Check for Hooks {
+    fn run(&self, deadline: tokio::time::Instant) -> Checked<'_> {
+        Box::pin(async move {
+            for hook in &self.0 {
+                hook.get(deadline).await?;
+            }
+            Ok(())
+        })
+    }
 }

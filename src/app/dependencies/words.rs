@@ -19,6 +19,12 @@ pub const SLOW: Failure = Failure::new("slow");
 pub const WRONG_PASSWORD: Failure = Failure::new("wrong_password");
 /// The user may not do this.
 pub const FORBIDDEN: Failure = Failure::new("forbidden");
+/// Every place for a connection is taken.
+pub const TOO_MANY_CONNECTIONS: Failure = Failure::new("too_many_connections");
+/// It is starting, or loading its data.
+pub const STARTING: Failure = Failure::new("starting");
+/// It is a replica, and takes no writes.
+pub const READ_ONLY: Failure = Failure::new("read_only");
 /// There is no such database.
 pub const WRONG_DATABASE: Failure = Failure::new("wrong_database");
 /// The database lacks a migration that this release needs.
@@ -45,6 +51,9 @@ pub const WORDS: &[Failure] = &[
     SLOW,
     WRONG_PASSWORD,
     FORBIDDEN,
+    TOO_MANY_CONNECTIONS,
+    STARTING,
+    READ_ONLY,
     WRONG_DATABASE,
     PENDING_MIGRATION,
     TLS,

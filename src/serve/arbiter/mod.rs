@@ -5,6 +5,7 @@
 //! any system call or clock, and [`run`] carries them out.
 
 mod commands;
+mod lane_keeper;
 pub mod orders;
 pub mod pidfile;
 pub mod roster;

@@ -51,6 +51,8 @@ pub enum Order {
         /// The signal.
         signal: Signal,
     },
+    /// Let every process of the pool see that it was told to stop.
+    BeginDraining,
     /// Close the arbiter's own copies of the listeners.
     CloseListeners,
     /// Reopen the log files.

@@ -46,6 +46,9 @@ enum Phase {
         last_old_age: u64,
         deadline: Duration,
     },
+    /// After `TERM`, while everybody learns that the pool is not ready any more: else as when
+    /// running.
+    Draining { until: Duration },
     /// No way back.
     Stopping {
         deadline: Duration,
@@ -63,6 +66,7 @@ pub struct Roster {
     next_age: u64,
     timeout: Duration,
     graceful_timeout: Duration,
+    drain_pause: Duration,
     phase: Phase,
     waiting_signals: Vec<Signal>,
     /// Workers forked, reloads: for `ctl show stats`.
@@ -80,11 +84,19 @@ impl Roster {
             next_age: 1,
             timeout,
             graceful_timeout,
+            drain_pause: Duration::ZERO,
             phase: Phase::Running,
             waiting_signals: Vec::new(),
             spawned: 0,
             reloads: 0,
         }
+    }
+
+    /// The same with a pause between `TERM` and the closing of the listeners.
+    #[must_use]
+    pub fn draining_for(mut self, pause: Duration) -> Self {
+        self.drain_pause = pause;
+        self
     }
 
     /// Number of workers wanted now.
@@ -131,7 +143,7 @@ impl Roster {
     pub fn pause(&self) -> Duration {
         match self.phase {
             Phase::Running => PASS,
-            Phase::Reloading { .. } | Phase::Stopping { .. } => STOP_PASS,
+            Phase::Reloading { .. } | Phase::Draining { .. } | Phase::Stopping { .. } => STOP_PASS,
         }
     }
 
@@ -179,7 +191,7 @@ impl Roster {
             signal: short_name(signal),
         })];
         match signal {
-            Signal::SIGTERM => orders.extend(self.stop(now, false, None)),
+            Signal::SIGTERM => orders.extend(self.drain(now)),
             Signal::SIGINT | Signal::SIGQUIT => orders.extend(self.stop(now, true, None)),
             Signal::SIGHUP => orders.extend(self.reload(now)),
             Signal::SIGTTIN => orders.extend(self.change_target(self.target + 1)),
@@ -200,6 +212,23 @@ impl Roster {
     pub fn change_target(&mut self, target: usize) -> Vec<Order> {
         self.target = target;
         self.manage()
+    }
+
+    /// Say that the pool is not ready, and stop after the pause; at once where there is none, or
+    /// where it is told so again.
+    fn drain(&mut self, now: Duration) -> Vec<Order> {
+        if self.drain_pause.is_zero() || matches!(self.phase, Phase::Draining { .. }) {
+            return self.stop(now, false, None);
+        }
+        self.phase = Phase::Draining {
+            until: now + self.drain_pause,
+        };
+        vec![
+            Order::BeginDraining,
+            Order::Say(Phrase::Draining {
+                seconds: self.drain_pause.as_secs(),
+            }),
+        ]
     }
 
     /// Stop: `quick` cuts requests down, otherwise they may finish.
@@ -307,6 +336,12 @@ impl Roster {
                 orders.extend(self.manage());
                 orders
             }
+            Phase::Draining { until } if now >= until => self.stop(now, false, None),
+            Phase::Draining { .. } => {
+                let mut orders = self.time_out(now, heartbeat_age);
+                orders.extend(self.manage());
+                orders
+            }
             Phase::Reloading {
                 last_old_age,
                 deadline,
@@ -377,7 +412,7 @@ impl Roster {
     }
 
     fn manage(&mut self) -> Vec<Order> {
-        if !matches!(self.phase, Phase::Running) {
+        if !matches!(self.phase, Phase::Running | Phase::Draining { .. }) {
             return Vec::new();
         }
         let missing = self.target.saturating_sub(self.members.len());

@@ -14,6 +14,7 @@ struct World {
     signals: Vec<(i32, Signal)>,
     left: Option<u8>,
     listening: bool,
+    draining: bool,
 }
 
 impl World {
@@ -27,6 +28,7 @@ impl World {
             signals: Vec::new(),
             left: None,
             listening: true,
+            draining: false,
         };
         world.pass(Duration::ZERO);
         world
@@ -43,6 +45,7 @@ impl World {
                     self.next_pid += 1;
                 }
                 Order::Signal { pid, signal } => self.signals.push((pid, signal)),
+                Order::BeginDraining => self.draining = true,
                 Order::CloseListeners => self.listening = false,
                 Order::Leave { code } => self.left = Some(code),
                 Order::LookForOutOfMemory { .. } => self.said.push("look for oom".into()),
@@ -321,4 +324,42 @@ fn event() -> impl proptest::strategy::Strategy<Value = Event> {
         (0u64..40).prop_map(Event::Pass),
         Just(Event::Beat),
     ]
+}
+
+#[test]
+fn a_pool_that_drains_keeps_listening_and_replacing_until_the_pause_is_over() {
+    let mut world = World::new(2);
+    world.roster = world.roster.draining_for(3 * SECOND);
+    world.signal(Signal::SIGTERM);
+    assert!(world.draining && world.listening);
+    assert!(world.signals.is_empty());
+    world.exit(100, Ending::Exited(0));
+    world.pass(2 * SECOND);
+    assert_eq!(world.roster.pids(), [101, 102], "work goes on");
+    assert!(world.listening);
+    world.pass(SECOND);
+    assert!(!world.listening);
+    assert_eq!(
+        world.signals,
+        [(101, Signal::SIGTERM), (102, Signal::SIGTERM)]
+    );
+}
+
+#[test]
+fn whoever_is_told_twice_or_told_to_hurry_does_not_wait_for_the_pause() {
+    for (second, expected) in [
+        (Signal::SIGTERM, Signal::SIGTERM),
+        (Signal::SIGINT, Signal::SIGQUIT),
+    ] {
+        let mut world = World::new(1);
+        world.roster = world.roster.draining_for(60 * SECOND);
+        world.signal(Signal::SIGTERM);
+        world.signal(second);
+        assert!(!world.listening);
+        assert_eq!(world.signals, [(100, expected)]);
+    }
+    let mut world = World::new(1);
+    world.roster = world.roster.draining_for(60 * SECOND);
+    world.signal(Signal::SIGINT);
+    assert!(!world.listening, "a quick shutdown has no pause");
 }

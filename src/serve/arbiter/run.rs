@@ -12,6 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::lane_keeper::LaneKeeper;
 use super::orders::{Ending, Order};
 use super::pidfile::Pidfile;
 use super::roster::Roster;
@@ -39,13 +40,15 @@ pub struct Arbiter {
     pub(super) listeners: Option<Arc<Vec<Listener>>>,
     pub(super) board: Scoreboard,
     pub(super) roster: Roster,
+    /// The process that answers probes beside the pool, where it is wanted.
+    pub(super) lane: Option<LaneKeeper>,
     /// Gone in a forked worker.
     pub(super) signals: Option<SignalFd>,
     pub(super) control: Option<ControlServer>,
     pidfile: Option<Pidfile>,
     oom_kills: OutOfMemoryKills,
     started: Instant,
-    leave: Option<u8>,
+    pub(super) leave: Option<u8>,
 }
 
 /// What an arbiter begins with.
@@ -61,6 +64,8 @@ pub struct Beginning {
     pub access: Option<Arc<AccessLog>>,
     /// The open listeners.
     pub listeners: Vec<Listener>,
+    /// The listener of the probe lane, when there is one.
+    pub probes: Option<Listener>,
     /// The signals' descriptor, see [`block_signals`].
     pub signals: SignalFd,
     /// The written pid file.
@@ -108,13 +113,15 @@ impl Arbiter {
                 settings.workers,
                 settings.timeout,
                 settings.graceful_timeout,
-            ),
-            board: Scoreboard::new()?,
+            )
+            .draining_for(settings.drain_pause),
+            board: Scoreboard::new(settings.workers)?,
             settings,
             environment: beginning.environment,
             log: beginning.log,
             access: beginning.access,
             listeners: Some(Arc::new(beginning.listeners)),
+            lane: beginning.probes.map(LaneKeeper::new),
             signals: Some(beginning.signals),
             control: None,
             pidfile: beginning.pidfile,
@@ -127,6 +134,7 @@ impl Arbiter {
     /// Run the pool to its end; returns the exit code.
     pub fn run(mut self) -> u8 {
         self.pass();
+        self.keep_lane();
         self.open_control();
         sys::forget_start_up_code();
         while self.leave.is_none() {
@@ -140,7 +148,9 @@ impl Arbiter {
             self.bury_the_dead();
             self.answer_control();
             self.pass();
+            self.keep_lane();
         }
+        self.end_lane();
         if let Some(pidfile) = &self.pidfile {
             pidfile.remove();
         }
@@ -216,6 +226,9 @@ impl Arbiter {
                 Err(Errno::EINTR | Errno::EINVAL) | Ok(_) => continue,
                 Err(_) => return,
             };
+            if self.is_lane(pid) {
+                continue;
+            }
             if let Some(seat) = self.roster.seat_of(pid) {
                 self.board.seat(seat).clear();
             }
@@ -261,6 +274,7 @@ impl Arbiter {
                     // ESRCH: it has just ended, and its burial follows.
                     let _ = kill(Pid::from_raw(pid), signal);
                 }
+                Order::BeginDraining => self.board.begin_draining(),
                 Order::CloseListeners => self.close_listeners(),
                 Order::ReopenLogs => {
                     self.log.reopen();
@@ -278,12 +292,17 @@ impl Arbiter {
     /// Close the arbiter's copies. The workers' copies keep the port open until the last of them
     /// has gone: whoever waits in the accept queue then gets a reset.
     fn close_listeners(&mut self) {
+        self.board.begin_draining();
         // Gunicorn stops its control socket first.
         if let Some(control) = self.control.take() {
             control.remove();
         }
         if let Some(listeners) = self.listeners.take() {
             for listener in listeners.iter() {
+                // Without a pause they stay open in busy workers, as they do with Gunicorn.
+                if !self.settings.drain_pause.is_zero() {
+                    listener.shut_down();
+                }
                 listener.unlink();
             }
         }

@@ -31,6 +31,7 @@ impl Arbiter {
                 // What is the arbiter's own is closed here, and not used again.
                 self.signals = None;
                 self.control = None;
+                self.lane = None;
                 let code = worker::live(Inheritance {
                     settings: self.settings.clone(),
                     environment: self.environment.clone(),

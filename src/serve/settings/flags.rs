@@ -1,5 +1,5 @@
 //! The one table of flags: all that Gunicorn 25.3.0 accepts, in its order, and what each of them
-//! means here.
+//! means here; behind them the few that only labrat has.
 //!
 //! Reading, help, completions and the README are made from it.
 
@@ -30,7 +30,7 @@ pub enum Meaning {
     Ignored(&'static str),
 }
 
-/// One flag of Gunicorn.
+/// One flag.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Flag {
     /// Gunicorn's name of the setting, as in a configuration file.
@@ -244,4 +244,6 @@ pub const FLAGS: &[Flag] = flags! {
     "control_socket" ["--control-socket"] Text "PATH" "$XDG_RUNTIME_DIR/labrat.ctl or ~/.labrat/labrat.ctl" Acts "Path of the control socket that labrat ctl talks to";
     "control_socket_mode" ["--control-socket-mode"] AutomaticInteger "INT" "0600" Acts "Permission bits of the control socket";
     "control_socket_disable" ["--no-control-socket"] Switch "" "" Acts "Make no control socket";
+    "probe_bind" ["--probe-bind"] Text "ADDRESS" "" Acts "Answer the probes (/health, /ready, /startup, /warmup) at this address as well, beside the pool; not in Gunicorn";
+    "drain_pause" ["--drain-pause"] Integer "INT" "0" Acts "Seconds between TERM, at which /ready says no, and the closing of the listeners; not in Gunicorn";
 };

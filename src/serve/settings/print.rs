@@ -95,6 +95,13 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
         ),
         ("workers", settings.workers.to_string()),
     ];
+    // What Gunicorn does not have is shown where it is used.
+    if let Some(probes) = &settings.probe_bind {
+        entries.push(("probe_bind", address(probes)));
+    }
+    if !settings.drain_pause.is_zero() {
+        entries.push(("drain_pause", settings.drain_pause.as_secs().to_string()));
+    }
     entries.sort_unstable();
     entries
 }

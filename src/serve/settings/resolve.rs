@@ -104,6 +104,8 @@ pub fn resolve(
         reuse_port: layers.has("reuse_port"),
         control_socket: layers.control_socket(environment),
         control_socket_mode: layers.control_socket_mode()?,
+        probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
+        drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
             .positionals
             .first()

@@ -125,6 +125,10 @@ pub struct Settings {
     pub control_socket: Option<PathBuf>,
     /// Permission bits of the control socket, default `0o600`.
     pub control_socket_mode: u32,
+    /// Where probes are answered beside the pool; nowhere by default.
+    pub probe_bind: Option<BindAddress>,
+    /// Time between `TERM`, at which readiness goes, and the closing of the listeners. Default 0.
+    pub drain_pause: Duration,
     /// The application.
     pub app: AppName,
 }

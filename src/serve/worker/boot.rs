@@ -109,6 +109,7 @@ pub(super) fn load(inheritance: &Inheritance) -> Result<Application, BootFailure
     let pool = Arc::new(View {
         board: inheritance.board.clone(),
         listeners: Arc::clone(&inheritance.listeners),
+        seat: inheritance.seat.clone(),
     });
     let state = AppState::new(config, (*environment.0).clone(), pool);
     Ok(Application {

@@ -33,7 +33,7 @@ use crate::serve::clock;
 use crate::serve::console::Phrase;
 use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
-use crate::serve::listener::Listener;
+use crate::serve::listener::{self, Listener};
 use crate::serve::scoreboard::Seat;
 
 /// Longest pause between two heartbeats.
@@ -128,6 +128,7 @@ impl House {
         while let Some(place) = self.free_place().await {
             match listener.accept().await {
                 Ok((stream, peer)) => self.attend(stream, Some(peer), place),
+                Err(error) if listener::is_shut_down(&error) => return self.life.stop(),
                 Err(error) => return self.give_up(&error),
             }
         }
@@ -137,6 +138,7 @@ impl House {
         while let Some(place) = self.free_place().await {
             match listener.accept().await {
                 Ok((stream, _)) => self.attend(stream, None, place),
+                Err(error) if listener::is_shut_down(&error) => return self.life.stop(),
                 Err(error) => return self.give_up(&error),
             }
         }

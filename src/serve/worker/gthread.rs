@@ -19,7 +19,7 @@ use super::life::{Life, poll_timeout};
 use super::sync::request_limit;
 use super::{Inheritance, arbiter_is_alive};
 use crate::serve::console::Phrase;
-use crate::serve::listener::Connection;
+use crate::serve::listener::{self, Connection};
 
 /// Longest pause between two heartbeats.
 const PASS: Duration = Duration::from_secs(1);
@@ -163,6 +163,10 @@ impl ThreadWorker<'_> {
         match self.inheritance.listeners[number].accept() {
             Ok((connection, peer)) => {
                 self.admit(connection, peer);
+                Ok(())
+            }
+            Err(error) if listener::is_shut_down(&error) => {
+                self.life.stop();
                 Ok(())
             }
             Err(error) => match error.kind() {

@@ -26,7 +26,7 @@ use super::settings::{Settings, WorkerClass};
 use life::Life;
 
 pub use boot::{BootFailure, Environment, check_application};
-pub(super) use view::{accept_queues, ask_for_reset};
+pub(super) use view::{accept_queues, ask_for_reset, ask_for_warm_up};
 
 /// Exit code after an unexpected error while serving (Gunicorn's `sys.exit(-1)`).
 const UNEXPECTED: i32 = 255;
@@ -82,6 +82,9 @@ pub fn live(mut inheritance: Inheritance) -> i32 {
         }
     };
     life.adopt(Arc::clone(&application.state));
+    if inheritance.board.is_warm_up_wanted() {
+        application.state.begin_warm_up();
+    }
     inheritance.seat.beat();
     let served = match inheritance.settings.worker_class {
         WorkerClass::Sync => sync::serve(&inheritance, &life, &application),

@@ -18,7 +18,7 @@ use super::{Inheritance, arbiter_is_alive};
 use crate::serve::console::Phrase;
 use crate::serve::http::head::Head;
 use crate::serve::http::reply;
-use crate::serve::listener::{Connection, Listener};
+use crate::serve::listener::{self, Connection, Listener};
 
 /// How long a worker without a timeout waits before it looks around.
 const WAIT_WITHOUT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -122,6 +122,10 @@ impl SyncWorker<'_> {
             Ok((connection, peer)) => {
                 self.handle(Arc::new(connection), peer);
                 Ok(true)
+            }
+            Err(error) if listener::is_shut_down(&error) => {
+                self.life.stop();
+                Ok(false)
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted => Ok(false),

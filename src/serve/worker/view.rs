@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use crate::app::pool::{AcceptQueue, Pool, PoolSnapshot};
 use crate::machine::accept_queue;
 use crate::serve::listener::Listener;
-use crate::serve::scoreboard::Scoreboard;
+use crate::serve::scoreboard::{Scoreboard, Seat};
 
 use super::watch;
 
@@ -14,6 +14,8 @@ use super::watch;
 pub(super) struct View {
     pub board: Scoreboard,
     pub listeners: std::sync::Arc<Vec<Listener>>,
+    /// This worker's own.
+    pub seat: Seat,
 }
 
 impl Pool for View {
@@ -27,6 +29,30 @@ impl Pool for View {
 
     fn request_reset(&self) -> usize {
         ask_for_reset(&self.board, Some(std::process::id()))
+    }
+
+    fn has_booted(&self) -> bool {
+        self.board.has_booted()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.board.is_draining()
+    }
+
+    fn note_warm(&self) {
+        self.seat.note_warm();
+    }
+
+    fn request_warm_up(&self) {
+        ask_for_warm_up(&self.board, Some(std::process::id()));
+    }
+
+    fn warm_workers(&self, _: bool) -> (usize, usize) {
+        (self.board.warm_workers(), self.board.wanted())
+    }
+
+    fn is_warm(&self, _: bool) -> bool {
+        self.board.is_warm()
     }
 }
 
@@ -43,6 +69,16 @@ pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue
             },
         })
         .collect()
+}
+
+/// Ask every worker but `except` to warm up, and those that come later.
+pub(in crate::serve) fn ask_for_warm_up(board: &Scoreboard, except: Option<u32>) {
+    board.ask_for_warm_up();
+    for worker in board.workers() {
+        if Some(worker.pid) != except {
+            watch::nudge(worker.pid);
+        }
+    }
 }
 
 /// Ask every worker but `except` to undo its faults; returns how many were asked.

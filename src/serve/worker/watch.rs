@@ -180,6 +180,11 @@ impl Watch {
                 self.inheritance.seat.note_leak_blocks(state.leak_blocks());
             }
         }
+        if self.inheritance.board.is_warm_up_wanted()
+            && let Some(state) = self.life.state()
+        {
+            state.begin_warm_up();
+        }
         if !arbiter_is_alive(self.inheritance.arbiter) && self.last_moment.is_none() {
             self.last_moment = Some(Instant::now() + self.inheritance.settings.graceful_timeout);
             self.life.stop();

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use labrat::serve::console::Phrase;
 use nix::sys::signal::Signal;
 
-use crate::harness::{Kind, Launch, Line, PATIENCE, busy, in_parallel, peer, poll};
+use crate::harness::{Kind, Launch, Line, PATIENCE, busy, children, in_parallel, peer, poll};
 
 /// Phrases that a test cannot provoke without harming the machine, and why.
 const UNPROVOKED: &[(&str, &str)] = &[
@@ -125,6 +125,27 @@ const RUNS: &[Run] = &[
             .without_bind()
             .run()
             .lines
+    },
+    // A probe lane that is killed, and a stop that begins with readiness.
+    || {
+        let mut server = Launch::new(
+            Kind::Labrat,
+            "--workers 1 --probe-bind 127.0.0.1:0 --drain-pause 1",
+        )
+        .start()
+        .ready();
+        server.wait_for("Probes answered beside the pool");
+        let lane = poll(PATIENCE, || {
+            let workers = server.booted();
+            let mut beside = children(server.arbiter());
+            beside.retain(|pid| !workers.contains(pid));
+            beside.first().copied()
+        });
+        server.signal_to(lane.expect("a lane"), Signal::SIGKILL);
+        server.wait_for("The probe lane");
+        server.signal(Signal::SIGTERM);
+        server.wait_for_end();
+        server.lines()
     },
     // A public address, another one than told, and a control socket.
     || {
