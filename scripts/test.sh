@@ -84,6 +84,7 @@ if cargo clippy --version >/dev/null 2>&1; then
 else
     skip "clippy" "clippy is missing: rustup component add clippy"
 fi
+tests/dependencies/setup.sh >/dev/null || skip "readiness against PostgreSQL and Redis" "they cannot be installed here"
 # The report is opened in a browser; its test says so where there is none.
 need chromium chromium || true
 # What reads deploy/; each test says so where one is not there.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::harness::{Ending, Kind, Launch, PATIENCE, busy, exchange, get_many, poll, request};
+use crate::harness::{Ending, Kind, Launch, PATIENCE, busy, get_many, poll};
 
 const CLASSES: [&str; 3] = ["sync", "gthread", "async"];
 
@@ -89,22 +89,13 @@ fn readiness_says_no_until_the_pool_is_warm_and_begins_the_warm_up_itself() {
 #[test]
 fn at_term_readiness_goes_first_then_the_listener_then_the_work_in_flight() {
     let _turn = busy();
-    for class in CLASSES {
-        let mut server = Launch::new(Kind::Labrat, "--workers 2 --drain-pause 2 --worker-class")
-            .argument(class)
+    for class in ["sync", "gthread --threads 4", "async"] {
+        let arguments = format!("--workers 2 --drain-pause 2 --worker-class {class}");
+        let mut server = Launch::new(Kind::Labrat, &arguments)
             .start()
             .with_workers(2);
-        let address = server.address().clone();
-        let in_flight = std::thread::spawn({
-            let address = address.clone();
-            move || exchange(&address, &request("GET", "/slow?seconds=4"), PATIENCE)
-        });
-        // The other worker answers while one is held.
-        let held = poll(PATIENCE, || {
-            let workers = server.json("/diag/workers").to_string();
-            workers.contains("/slow?seconds=4").then_some(())
-        });
-        assert!(held.is_some(), "{class}");
+        let held = server.in_flight("/slow?seconds=4");
+        let in_flight = std::thread::spawn(move || held.end(PATIENCE));
         assert_eq!(server.get("/ready").status(), Some(200), "{class}");
         server.signal(Signal::SIGTERM);
         let not_ready = poll(PATIENCE, || {
