@@ -58,7 +58,8 @@ pub(super) async fn warm_up(state: Arc<AppState>) -> Response<Body> {
     let waited = state.engine.run(async move {
         let deadline = Instant::now() + LONGEST_WAIT;
         let own = timeout_at(deadline, readiness.warm_up()).await;
-        while own.is_ok() && !pool.is_warm(readiness.is_warm()) && Instant::now() < deadline {
+        let is_done = own.as_ref().is_ok_and(WarmUpAnswer::is_done);
+        while is_done && !pool.is_warm(true) && Instant::now() < deadline {
             tokio::time::sleep(PASS).await;
         }
         own

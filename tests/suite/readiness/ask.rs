@@ -65,6 +65,14 @@ impl Worker {
     }
 }
 
+/// Run to the end on an event loop of its own, while a turn on the machine is held.
+pub fn block_on<F: Future>(work: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("an event loop").block_on(work)
+}
+
 /// The words as a map, for comparing.
 pub fn words(expected: &[(&str, &str)]) -> BTreeMap<String, String> {
     expected

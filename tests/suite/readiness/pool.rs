@@ -74,7 +74,7 @@ fn readiness_says_no_until_the_pool_is_warm_and_begins_the_warm_up_itself() {
     let first = server.get("/ready");
     assert_eq!(first.status(), Some(503));
     let response = first.response().expect("an answer");
-    assert_eq!(response.header("Retry-After").as_deref(), Some("1"));
+    assert_eq!(response.header("Retry-After"), Some("1"));
     assert_eq!(
         server.get("/health").status(),
         Some(200),

@@ -8,7 +8,7 @@ use labrat::app::dependencies::migrations::{MIGRATIONS, migrate};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::ask::{Worker, words};
+use super::ask::{Worker, block_on, words};
 use super::servers::{self, SUPERUSER, Server};
 use crate::harness::{PATIENCE, busy, skip_unless};
 
@@ -45,8 +45,8 @@ async fn errors(database: &str) -> std::collections::BTreeMap<String, String> {
         .await
 }
 
-#[tokio::test]
-async fn every_way_in_which_postgres_is_not_there_has_its_word() {
+#[test]
+fn every_way_in_which_postgres_is_not_there_has_its_word() {
     let _turn = busy();
     let server = match servers::postgres() {
         Ok(server) => server,
@@ -55,6 +55,10 @@ async fn every_way_in_which_postgres_is_not_there_has_its_word() {
             return;
         }
     };
+    block_on(cases(server));
+}
+
+async fn cases(server: Server) {
     let root = admin(&server, "postgres").await;
     for database in ["orders", "behind", "fresh"] {
         let create = format!("CREATE DATABASE {database}");
