@@ -26,6 +26,10 @@ fn is_alone(name: &str) -> bool {
     let output = std::process::Command::new(std::env::current_exe().expect("this test's binary"))
         .args(["--exact", &test, "--nocapture"])
         .env(ALONE, "1")
+        // What `serve` sets for its workers: one arena, and thresholds that stay as they are.
+        .env("MALLOC_ARENA_MAX", "1")
+        .env("MALLOC_TRIM_THRESHOLD_", "131072")
+        .env("MALLOC_MMAP_THRESHOLD_", "131072")
         .output()
         .expect("this test's binary starts again");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
