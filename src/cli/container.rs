@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::host::supervisor;
+use crate::host::supervisor::{self, Content};
 
 /// What TERM gives the command to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -15,10 +15,14 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When there are none, or this process was not started by the stand-in.
 pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let (content, words) = match words.split_first() {
+        Some((first, rest)) if first == supervisor::GUEST => (Content::Guest, rest),
+        _ => (Content::Command, words),
+    };
     let command = match words.split_first() {
         Some((first, rest)) if first == "--" => rest,
         _ => words,
     };
-    let code = supervisor::run(command, GRACE)?;
+    let code = supervisor::run(command, content, GRACE)?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }

@@ -11,6 +11,7 @@ mod downstream;
 mod exit;
 mod host;
 mod init;
+mod memory_box;
 mod migrate;
 mod options;
 mod output;
@@ -30,7 +31,7 @@ pub use exit::Exit;
 pub use options::command;
 use options::{Command, Options};
 
-use crate::machine::memory_box;
+use crate::machine::memory_box::GUEST_COMMAND;
 
 /// Run the program with the arguments of this process and say how it ended.
 pub fn main() -> ExitCode {
@@ -55,7 +56,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     }
     // No command for a person: the kernel of the memory box runs it.
     if let [_, name] = arguments
-        && name == memory_box::GUEST_COMMAND
+        && name == GUEST_COMMAND
     {
         return init::run().map(ExitCode::from);
     }

@@ -7,14 +7,16 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::Exit;
+use super::memory_box::{BoxOptions, scratch};
 use super::scenarios::find;
 use super::trigger::{self, Display};
 use super::{output, verdict};
 use crate::evidence::record::Recorder;
 use crate::host::Notify;
 use crate::load::{StopSignal, stop_pair};
+use crate::machine::memory_box::BoxKind;
 use crate::scenario::apply::Course;
-use crate::scenario::rehearsal::{Rehearsal, RehearsalPlan};
+use crate::scenario::rehearsal::{Rehearsal, RehearsalError, RehearsalPlan, record_unplayed};
 use crate::scenario::shape::Scenario;
 use crate::scenario::trigger::{Played, prepare};
 
@@ -33,9 +35,12 @@ pub(super) struct RehearseOptions {
     /// Rehearse the negative control
     #[arg(long)]
     control: bool,
-    /// Multiply every duration: the clients', the platform's, and those of /slow
-    #[arg(long, default_value_t = 0.2, value_name = "FACTOR", value_parser = trigger::pace)]
-    pace: f64,
+    /// Multiply every duration: the clients', the platform's, and those of /slow [default: 0.2, and
+    /// 1 for a virtual machine]
+    #[arg(long, value_name = "FACTOR", value_parser = trigger::pace)]
+    pace: Option<f64>,
+    #[command(flatten)]
+    memory_box: BoxOptions,
     /// Start this instead of `labrat serve`, with the same words after it: the real Gunicorn, say
     #[arg(long, value_name = "COMMAND")]
     server: Option<String>,
@@ -48,6 +53,16 @@ pub(super) struct RehearseOptions {
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
+}
+
+impl RehearseOptions {
+    /// What an emulated machine computes takes as long as it takes, and its clients wait for it.
+    fn pace(&self) -> f64 {
+        self.pace.unwrap_or(match self.memory_box.kind() {
+            Some(BoxKind::Vm) => 1.0,
+            _ => 0.2,
+        })
+    }
 }
 
 /// Rehearse and judge.
@@ -111,18 +126,31 @@ async fn rehearse(
         "rehearsing {} ({}) at pace {}: starting the stand-in\n",
         scenario.name(),
         course.name(),
-        options.pace
+        options.pace()
     ));
+    let executable = std::env::current_exe().context("finding the program itself")?;
     let plan = RehearsalPlan {
         scenario,
         course,
-        pace: options.pace,
-        executable: std::env::current_exe().context("finding the program itself")?,
+        pace: options.pace(),
+        memory_box: options.memory_box.order(&executable),
+        scratch: scratch(),
+        executable,
         server: options.server.clone(),
         command_line: command_line(options, scenario),
         notify: Notify::new(|message| output::message(&format!("stand-in: {message}\n"))),
     };
-    let rehearsal = Rehearsal::open(&plan).await?;
+    let rehearsal = match Rehearsal::open(&plan, stop.clone()).await {
+        Ok(rehearsal) => rehearsal,
+        // Without a box nothing can be said of memory: the judge finds no evidence.
+        Err(RehearsalError::NoBox(none)) => {
+            output::message(&format!("{none}\n"));
+            record_unplayed(&plan, bundle, &none.to_string())?;
+            return Ok(true);
+        }
+        Err(RehearsalError::Stopped) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
     let played = play(&rehearsal, bundle, stop).await;
     rehearsal.close().await;
     let played = played.with_context(|| format!("rehearsing {}", scenario.name()))?;
@@ -169,6 +197,7 @@ fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
     if let Some(server) = &options.server {
         words.push(format!("--server '{}'", server.replace('\'', r"'\''")));
     }
-    words.push(format!("--pace {}", options.pace));
+    words.extend(options.memory_box.words());
+    words.push(format!("--pace {}", options.pace()));
     words.join(" ")
 }

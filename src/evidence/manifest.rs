@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::machine::memory_box::BoxKind;
+
 /// The schema version that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -129,6 +131,46 @@ pub struct Topology {
     /// The plan, for instance `B1`, or a memory box's limit in words.
     #[serde(default)]
     pub plan: Option<String>,
+    /// The memory box that the target ran in, where it ran in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_box: Option<MemoryBox>,
+}
+
+/// A memory box: what of a larger machine the target had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryBox {
+    /// What it was, which decides whose figures count.
+    pub kind: BoxKind,
+    /// Memory that was left to the target at rest, in kB.
+    pub room_kb: u64,
+    /// Swap, in kB.
+    pub swap_kb: u64,
+    /// What its swap moved in a second, in kB; absent where nothing slowed it down.
+    #[serde(default)]
+    pub swap_kb_per_second: Option<u64>,
+    /// True if its processor was emulated: what computes took far longer than anywhere else.
+    #[serde(default)]
+    pub emulated: bool,
+}
+
+impl MemoryBox {
+    /// In words, for a report.
+    pub fn words(&self) -> String {
+        let kind = match (self.kind, self.emulated) {
+            (BoxKind::Cgroup, _) => "a cgroup",
+            (BoxKind::Vm, false) => "a virtual machine",
+            (BoxKind::Vm, true) => "an emulated machine",
+        };
+        let speed = match self.swap_kb_per_second {
+            Some(speed) => format!("{} MB/s", speed / 1024),
+            None => "this machine's own speed".to_owned(),
+        };
+        format!(
+            "memory box: {kind} with {} MB for the target and {} MB of swap at {speed}",
+            self.room_kb / 1024,
+            self.swap_kb / 1024
+        )
+    }
 }
 
 /// One application setting of one slot.

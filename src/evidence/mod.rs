@@ -32,6 +32,7 @@
 pub mod bundle;
 pub mod criteria;
 pub mod digests;
+pub mod figures;
 pub mod manifest;
 mod reading;
 pub mod record;

@@ -130,6 +130,8 @@ pub struct CgroupNumbers {
     pub usage: Option<f64>,
     /// Swap usage in kB.
     pub swap: Option<f64>,
+    /// What it may still swap, in kB; `None` without a limit.
+    pub swap_left: Option<f64>,
     /// Refaults of pages that had been reclaimed, and pages scanned, as far as counted.
     pub refaults: Option<f64>,
     /// How often the limit was hit: `failcnt`, or `max` of the events.
@@ -274,7 +276,7 @@ fn proc_numbers(value: &Value) -> Result<ProcNumbers, SnapshotError> {
         ),
         allocation_stalls: sum(stalls),
         pages_swapped: sum(["pswpin", "pswpout"].map(|name| number(counters.get(name)))),
-        oom_kills: number(counters.get("oom_kill")),
+        oom_kills: number(counters.get("oom_kill").or(object.get("oom_kills"))),
         memory_pressure: pressure_some(object.get("pressure_memory")),
         cpu_pressure: pressure_some(object.get("cpu_pressure").or(object.get("pressure_cpu"))),
         cgroup: object.get("cgroup").and_then(cgroup_numbers),
@@ -297,10 +299,21 @@ fn cgroup_numbers(value: &Value) -> Option<CgroupNumbers> {
             .iter()
             .find_map(|name| number(value.get(name)).or_else(|| number(events.get(name))))
     };
+    let limit = kilobytes(value, "limit");
+    let swap = kilobytes(value, "swap_usage").or_else(|| kilobytes(value, "swap"));
+    // Version 1 limits memory and swap together.
+    let swap_limit =
+        kilobytes(value, "swap_limit").map(|both| match number(value.get("version")) {
+            Some(1.0) => both - limit.unwrap_or(0.0),
+            _ => both,
+        });
     Some(CgroupNumbers {
-        limit: kilobytes(value, "limit"),
+        limit,
         usage: kilobytes(value, "usage"),
-        swap: kilobytes(value, "swap_usage").or_else(|| kilobytes(value, "swap")),
+        swap,
+        swap_left: swap_limit
+            .zip(swap)
+            .map(|(limit, swap)| (limit - swap).max(0.0)),
         refaults: sum([
             first(&["refaults", "workingset_refault_anon", "workingset_refault"]),
             first(&["pgscan", "pgscan_direct"]),

@@ -35,6 +35,9 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// The memory box does not take the container.
+    #[error("the memory box does not take the container: {}{}", .0.reason(), hint(.0))]
+    MemoryBox(crate::machine::Unavailable),
     /// No free port for a container.
     #[error("no free port for a container on {address}")]
     NoPort {
@@ -105,4 +108,10 @@ pub enum HostError {
         /// Why.
         source: crate::tables::TableError,
     },
+}
+
+fn hint(unavailable: &crate::machine::Unavailable) -> String {
+    let hint = unavailable.hint();
+    hint.map(|hint| format!("\n\nhint: {hint}"))
+        .unwrap_or_default()
 }

@@ -14,6 +14,7 @@
 pub mod control;
 mod error;
 pub mod front_end;
+mod guest;
 pub mod journal;
 pub mod messages;
 mod prepare;

@@ -101,6 +101,7 @@ impl Prepared {
             image: settings.image,
             mode: settings.mode.clone(),
             always_on: settings.always_on,
+            memory_box: settings.memory_box.clone(),
             failed_starts_until_block: settings.failed_starts_until_block.max(1),
             notify: settings.notify.clone(),
         });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SlotConfiguration;
+use crate::machine::memory_box::MemoryBox;
 
 /// Takes what the stand-in has to say to whoever runs it; the room itself prints nothing.
 #[derive(Clone)]
@@ -125,6 +126,8 @@ pub struct HostSettings {
     pub always_on: bool,
     /// Whether what is deployed to staging is swapped into production as soon as it is warm.
     pub auto_swap: bool,
+    /// The memory box that the containers run in; this machine as it is where there is none.
+    pub memory_box: Option<Arc<MemoryBox>>,
     /// Takes messages.
     pub notify: Notify,
 }
@@ -165,6 +168,7 @@ impl HostSettings {
             mode: Mode::AppService,
             always_on: false,
             auto_swap: false,
+            memory_box: None,
             notify: Notify::silent(),
         }
     }

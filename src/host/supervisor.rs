@@ -19,11 +19,16 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::guest;
 
 /// The exit code of a supervisor that could not run the command, as a shell's.
 const CANNOT_RUN: i32 = 127;
+
+/// The word before the command that says that it is a virtual machine.
+pub const GUEST: &str = "--guest";
 
 /// Why the supervisor could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -36,13 +41,26 @@ pub enum SupervisorError {
     Prepare(#[from] std::io::Error),
 }
 
+/// What a container holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// The startup command.
+    Command,
+    /// A virtual machine in which the startup command runs.
+    Guest,
+}
+
 /// Run `command` as the content of a container; TERM is passed on to it and followed by KILL after
 /// `grace`. Returns the exit code of the command, 128 and the signal's number where a signal ended
 /// it.
 ///
 /// # Errors
 /// When there is no command, or standard input is not the pipe of the stand-in.
-pub fn run(command: &[OsString], grace: Duration) -> Result<i32, SupervisorError> {
+pub fn run(
+    command: &[OsString],
+    content: Content,
+    grace: Duration,
+) -> Result<i32, SupervisorError> {
     let (program, arguments) = command.split_first().ok_or(SupervisorError::NoCommand)?;
     // Where the kernel has no such thing, orphans go to process 1 and are found by their group.
     let _ = prctl::set_child_subreaper(true);
@@ -54,23 +72,31 @@ pub fn run(command: &[OsString], grace: Duration) -> Result<i32, SupervisorError
         let mut lifeline = pipe::Receiver::from_owned_fd(lifeline)?;
         let mut term = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .spawn();
-        let mut child = match child {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        if content == Content::Guest {
+            guest::connect(&mut command)?;
+        }
+        let mut child = match command.spawn() {
             Ok(child) => child,
             Err(_) => return Ok(CANNOT_RUN),
         };
+        let console = child.stdout.take().map(guest::Console::relay);
+        // Taken out, because waiting for a child closes its standard input.
+        let orders = child.stdin.take();
         let mut byte = [0_u8; 1];
         let status = tokio::select! {
             status = child.wait() => status,
             // Nobody writes into it: whatever it says, the other end has gone.
             _ = lifeline.read(&mut byte) => kill_now(&mut child).await,
-            _ = term.recv() => end(&mut child, &mut lifeline, grace).await,
-            _ = interrupt.recv() => end(&mut child, &mut lifeline, grace).await,
+            _ = term.recv() => end(&mut child, orders, &mut lifeline, grace).await,
+            _ = interrupt.recv() => end(&mut child, orders, &mut lifeline, grace).await,
         };
-        Ok::<i32, SupervisorError>(code(status?))
+        let code = code(status?);
+        Ok::<i32, SupervisorError>(match console {
+            Some(console) => console.code_of_guest(code).await,
+            None => code,
+        })
     });
     kill_the_rest();
     code
@@ -78,12 +104,18 @@ pub fn run(command: &[OsString], grace: Duration) -> Result<i32, SupervisorError
 
 async fn end(
     child: &mut Child,
+    orders: Option<ChildStdin>,
     lifeline: &mut pipe::Receiver,
     grace: Duration,
 ) -> std::io::Result<ExitStatus> {
-    if let Some(pid) = child.id() {
-        // It may have ended in this moment.
-        let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
+    let mut orders = orders;
+    match (&mut orders, child.id()) {
+        (Some(orders), _) => guest::stop(orders).await,
+        (None, Some(pid)) => {
+            // It may have ended in this moment.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
+        }
+        (None, None) => {}
     }
     let mut byte = [0_u8; 1];
     tokio::select! {

@@ -7,10 +7,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::{Unavailable, proc_files};
+
 /// The counters that can be read here, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutOfMemoryKills {
     counters: BTreeMap<String, u64>,
+}
+
+/// How often the kernel has killed a process of the whole machine for want of memory.
+///
+/// # Errors
+/// When the kernel does not count kills.
+pub fn of_machine() -> Result<u64, Unavailable> {
+    let path = "/proc/vmstat";
+    oom_kill_line(&proc_files::text(path)?).ok_or_else(|| Unavailable::missing(path, "oom_kill"))
 }
 
 /// A counter that went up.

@@ -91,6 +91,11 @@ pub fn groups(scenario: &'static Scenario, course: Course, groups: &[Group]) -> 
                     group.count = *count;
                 }
             }
+            Change::Until { path, status } => {
+                for group in groups.iter_mut().filter(|group| group.path == *path) {
+                    group.until_status = Some(*status);
+                }
+            }
             _ => {}
         }
     }

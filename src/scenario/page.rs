@@ -363,6 +363,12 @@ fn in_words(value: &Value) -> String {
         Some("all-of") => parts("checks").join(", and "),
         Some("any-of") => parts("checks").join(", or "),
         Some("not") => format!("not ({})", parts("check").join(", ")),
+        Some("in-box") => format!(
+            "{} (figures that count in a cgroup: {}; in a virtual machine: {})",
+            parts("check").join(", "),
+            parts("cgroup").join(", "),
+            parts("vm").join(", ")
+        ),
         name => {
             let told: Vec<String> = fields
                 .iter()
@@ -448,6 +454,10 @@ pub fn change_in_words(change: &Change) -> String {
         Change::LeaveOut { path } => format!("no request for `{path}`"),
         Change::LeaveOutStep { name } => format!("without the step `{name}`"),
         Change::Count { path, count } => format!("{count} requests for `{path}`"),
+        Change::Until { path, status } => {
+            format!("requests for `{path}` end with the first {status}")
+        }
+        Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
         Change::Described { how } => (*how).to_owned(),
     }
 }

@@ -83,8 +83,12 @@ fn actions(changes: &[Change]) -> Vec<Value> {
             Change::Described { how } => {
                 actions.push(json!({ "action": "described", "how": how }));
             }
-            // Changes of the load are in the steps.
-            Change::LeaveOut { .. } | Change::LeaveOutStep { .. } | Change::Count { .. } => {}
+            // Changes of the load are in the steps, and Azure's swap is as it is.
+            Change::LeaveOut { .. }
+            | Change::LeaveOutStep { .. }
+            | Change::Count { .. }
+            | Change::Until { .. }
+            | Change::SwapSpace { .. } => {}
         }
     }
     actions

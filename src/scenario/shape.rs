@@ -361,6 +361,18 @@ pub enum Change {
         /// How many.
         count: u32,
     },
+    /// Requests for this path end with the first that is answered so.
+    Until {
+        /// The path.
+        path: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// Other swap space; only a memory box can be given any.
+    SwapSpace {
+        /// In MB.
+        megabytes: u64,
+    },
     /// A change of the program's code that labrat cannot make for the person: only described.
     Described {
         /// What would be changed.

@@ -147,6 +147,17 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
             add(found, DoubtKind::WorkersUnseen, text);
         }
     }
+    if let Some(memory_box) = &manifest.topology.memory_box {
+        let latencies = match memory_box.emulated {
+            true => {
+                "its latencies, which emulation makes many times longer, compare with each other \
+                 and never with Azure's"
+            }
+            false => "its latencies compare with each other, and not with Azure's",
+        };
+        let text = format!("{}; {latencies}", memory_box.words());
+        add(found, DoubtKind::Boxed, text);
+    }
     if (manifest.pace - 1.0).abs() > 1e-9 {
         let text = format!(
             "durations of the client side were multiplied by {}",

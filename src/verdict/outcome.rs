@@ -229,6 +229,8 @@ pub enum DoubtKind {
     TableIncomplete,
     /// Durations of the client side were scaled.
     Paced,
+    /// The target ran in a memory box, which is not the platform.
+    Boxed,
 }
 
 impl DoubtKind {

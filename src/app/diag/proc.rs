@@ -14,7 +14,7 @@ use crate::app::query::Query;
 use crate::app::reply;
 use crate::app::state::AppState;
 use crate::machine::cgroup::{self, CgroupMemory, Version};
-use crate::machine::{Unavailable, memory, pressure, proc_files};
+use crate::machine::{Unavailable, memory, out_of_memory, pressure, proc_files};
 
 /// Fields of `/proc/meminfo` that the labs quote.
 const MEMINFO: &[&str] = &[
@@ -50,6 +50,7 @@ pub(in crate::app) fn proc(_: &AppState, _: &Query) -> Response<Body> {
     body["cgroup"] = or_error(cgroup.map(|memory| cgroup_body(&memory)));
     body["effective_available"] = or_error(available);
     body["host"] = or_error(host);
+    body["oom_kills"] = or_error(out_of_memory::of_machine());
     body["worker_memory"] = or_error(memory::of_this_process());
     reply::json(&body)
 }

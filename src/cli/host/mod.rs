@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Exit;
+use super::memory_box::BoxOptions;
 use crate::host::SlotName;
 
 /// Where the control API is unless told otherwise.
@@ -84,6 +85,8 @@ struct StartOptions {
     /// Multiply every duration of the platform: 0.1 is ten times as fast
     #[arg(long, default_value_t = 1.0, value_parser = pace)]
     pace: f64,
+    #[command(flatten)]
+    memory_box: BoxOptions,
     /// Name of the site
     #[arg(long, default_value = "app-labrat", value_parser = site_name)]
     site_name: String,

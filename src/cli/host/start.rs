@@ -17,13 +17,23 @@ use crate::host::{
 };
 
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
-    let settings = settings(options)?;
+    let mut settings = settings(options)?;
+    let boxes = options.folder.join("box");
+    if let Some(wish) = options.memory_box.wish(&settings.executable, &boxes) {
+        settings.memory_box = Some(Arc::new(wish.fulfil()?));
+    }
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(stand(options, settings))
+    let memory_box = settings.memory_box.clone();
+    let exit = runtime.block_on(stand(options, settings));
+    if let Some(memory_box) = memory_box {
+        // Tasks of the stand-in may still hold it for a moment, and nothing runs in it any more.
+        memory_box.take_away();
+    }
+    exit
 }
 
 /// A request holds two descriptors here; the usual soft limit of 1024 would end at 500 of them.

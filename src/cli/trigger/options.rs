@@ -106,6 +106,7 @@ impl TriggerOptions {
                 command_before: self.command_before.clone(),
                 command_after: self.command_after.clone(),
                 sticky: declared,
+                memory_box: None,
             },
             mine: self.yes_this_is_mine,
         })

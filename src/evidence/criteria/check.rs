@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Metric, Moment, Statuses};
+use crate::evidence::figures::Figure;
 use crate::evidence::manifest::{EventKind, PhaseKind};
 
 /// A measurable check, with its thresholds.
@@ -226,6 +227,12 @@ pub enum Check {
     },
     /// /diag/stats was captured after the fix and is the JSON of a worker.
     StatsReadableAfter,
+    /// A worker that was not among those of the baseline holds no leaked block at `at`: it has
+    /// taken the place of one that died.
+    NewWorkerHoldsNoBlocks {
+        /// When.
+        at: PhaseKind,
+    },
     /// An event of this kind is recorded and did not fail.
     EventSucceeded {
         /// The kind.
@@ -262,6 +269,16 @@ pub enum Check {
     },
     /// A start or a stop of the container is recorded within the trigger.
     RestartDuringTrigger,
+    /// The check, with the figures that count where the target runs in a memory box: those of
+    /// another box are left aside, however they moved. Outside any box all figures count.
+    InBox {
+        /// In a cgroup.
+        cgroup: &'static [Figure],
+        /// In a virtual machine.
+        vm: &'static [Figure],
+        /// The check.
+        check: &'static Check,
+    },
     /// The opposite of a check that has evidence.
     Not {
         /// The check.

@@ -41,6 +41,32 @@ pub(super) fn for_shell(command: &str) -> String {
     }
 }
 
+/// The words of a command that needs no shell; `None` where one would do more than take it apart.
+pub(super) fn split(command: &str) -> Option<Vec<String>> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    for character in command.chars() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some('\''), _) => word.get_or_insert_default().push(character),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (_, '$' | '`' | '\\') => return None,
+            (Some(_), _) => word.get_or_insert_default().push(character),
+            (None, ' ' | '\t') => words.extend(word.take()),
+            (None, ';' | '&' | '|' | '<' | '>' | '(' | ')' | '{' | '}' | '*' | '~' | '\n') => {
+                return None;
+            }
+            (None, _) => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
 /// Replace `:8000` where the digits end there.
 fn replace_port(text: &str, from: u16, to: u16) -> String {
     let wanted = format!(":{from}");
@@ -62,7 +88,24 @@ fn replace_port(text: &str, from: u16, to: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{for_shell, translate};
+    use super::{for_shell, split, translate};
+
+    #[test]
+    fn a_simple_command_is_taken_apart_and_nothing_else_is() {
+        let words = |command| split(command).map(|words| words.join("|"));
+        for (command, expected) in [
+            ("labrat serve  -b :8000", "labrat|serve|-b|:8000"),
+            ("a 'b c' \"d e\" ''", "a|b c|d e|"),
+            ("a --env=X='1;2'", "a|--env=X=1;2"),
+        ] {
+            assert_eq!(words(command).as_deref(), Some(expected));
+        }
+        for script in [
+            "a; b", "a && b", "a $B", "a `b`", "a 'b", "a > b", "a \"$B\"",
+        ] {
+            assert_eq!(words(script), None, "{script}");
+        }
+    }
 
     #[test]
     fn the_containers_address_and_port_take_the_place_of_those_in_the_command() {

@@ -1,6 +1,7 @@
 //! One container: a startup command under its supervisor, its output, its end.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -37,8 +38,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct ContainerPlan<'a> {
     pub(super) executable: &'a Path,
-    /// The translated command.
-    pub(super) command: &'a str,
+    /// The supervisor's words: what it runs, and how.
+    pub(super) words: Vec<OsString>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) folder: &'a Path,
     /// A folder of its own, removed when it has ended.
@@ -72,8 +73,7 @@ impl Container {
         };
         let mut child = Command::new(plan.executable)
             .arg("__container")
-            .arg("--")
-            .args(["/bin/sh", "-c", plan.command])
+            .args(&plan.words)
             .env_clear()
             .envs(&plan.environment)
             .current_dir(plan.folder)

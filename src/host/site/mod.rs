@@ -6,6 +6,7 @@
 mod actor;
 mod command;
 mod container;
+mod entrance;
 mod environment;
 mod health;
 mod log;
@@ -33,6 +34,7 @@ use super::front_end::Routing;
 use super::journal::Journal;
 use super::settings::{Image, Mode, Pace};
 use super::{HostError, Notify, SlotConfiguration};
+use crate::machine::memory_box::MemoryBox;
 
 /// Who a site is, in the environment of its container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub(super) struct Ground {
     pub(super) image: Image,
     pub(super) mode: Mode,
     pub(super) always_on: bool,
+    pub(super) memory_box: Option<Arc<MemoryBox>>,
     pub(super) failed_starts_until_block: u32,
     pub(super) notify: Notify,
 }

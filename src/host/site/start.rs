@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::container::{Container, ContainerPlan, free_address};
+use super::entrance::Inner;
 use super::log::PlatformLog;
 use super::order::Running;
 use super::probe::{Probe, statuses};
-use super::{Ground, SiteIdentity, command, environment};
+use super::{Ground, SiteIdentity, entrance, environment};
 use crate::host::front_end::Upstream;
 use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
 use crate::host::settings::Image;
@@ -164,9 +165,15 @@ impl StartPlan {
         // its own file system on the platform must not meet here.
         let private = runtime.to_string_lossy().into_owned();
         variables.insert("XDG_RUNTIME_DIR".to_owned(), private);
+        let inner = Inner {
+            told,
+            port,
+            address,
+            environment: &variables,
+        };
         let plan = ContainerPlan {
             executable: &ground.executable,
-            command: &command::for_shell(&command::translate(told, port, address)),
+            words: entrance::words(ground.memory_box.as_deref(), &inner)?,
             environment: variables,
             runtime,
             folder: &folder,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::lease::{self, Lease, Made};
-use super::swap;
+use super::{slow_drive, swap};
 use crate::machine::cgroup::{self, CgroupMemory, Location, Version};
 use crate::machine::{Unavailable, memory, proc_files};
 
@@ -31,6 +31,23 @@ pub enum SwapWish {
     /// So many bytes, in a file of the box's own; where this process may not switch swap on, in
     /// the machine's own swap if that much of it is free.
     Bytes(u64),
+    /// On a drive of the box's own that is slow. Where this machine cannot slow a drive down, as
+    /// [`SwapWish::Bytes`]; [`CgroupBox::swap_speed`] tells which.
+    Slow {
+        /// Its size.
+        bytes: u64,
+        /// What it moves in a second, in bytes.
+        speed: u64,
+    },
+}
+
+impl SwapWish {
+    const fn bytes(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Bytes(bytes) | Self::Slow { bytes, .. } => bytes,
+        }
+    }
 }
 
 /// A cgroup with a limit. Dropped, it kills the processes in it and takes everything away.
@@ -40,6 +57,7 @@ pub struct CgroupBox {
     /// Beside a version 1 box: a version 2 cgroup, which measures stalls.
     companion: Option<PathBuf>,
     swap_file: Option<PathBuf>,
+    swap_speed: Result<u64, Unavailable>,
     // Last, because it undoes the others.
     lease: Lease,
 }
@@ -62,12 +80,13 @@ impl CgroupBox {
             Version::One => make_companion(&groups, &mounts, &mut lease),
             Version::Two => None,
         };
-        let swap_file = make_swap(swap, &mut lease)?;
+        let (swap_file, swap_speed) = make_swap(swap, &location, &mut lease)?;
         set_limits(&location, limit_bytes, swap)?;
         let made = Self {
             location,
             companion,
             swap_file,
+            swap_speed,
             lease,
         };
         made.check_entrance()?;
@@ -117,10 +136,23 @@ impl CgroupBox {
         self.swap_file.as_deref()
     }
 
+    /// How many bytes the box's swap moves in a second, reading or writing.
+    ///
+    /// # Errors
+    /// When nothing slows it down: why, and what would.
+    pub fn swap_speed(&self) -> Result<u64, Unavailable> {
+        self.swap_speed.clone()
+    }
+
     /// The box's folder, for files that shall go with it.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.lease.folder()
+    }
+
+    /// Kill what is in the box and take everything away, although somebody still holds it.
+    pub fn take_away(&self) {
+        self.lease.release();
     }
 
     /// A cgroup may be made where no process may be moved to.
@@ -230,20 +262,41 @@ fn make_companion(groups: &str, mounts: &str, lease: &mut Lease) -> Option<PathB
     cgroup::pressure_at(&directory).ok().map(|_| directory)
 }
 
-fn make_swap(swap: SwapWish, lease: &mut Lease) -> Result<Option<PathBuf>, Unavailable> {
-    let SwapWish::Bytes(bytes) = swap else {
-        return Ok(None);
-    };
+type MadeSwap = (Option<PathBuf>, Result<u64, Unavailable>);
+
+fn make_swap(
+    swap: SwapWish,
+    location: &Location,
+    lease: &mut Lease,
+) -> Result<MadeSwap, Unavailable> {
+    let bytes = swap.bytes();
+    let as_fast = || Err(Unavailable::because("nobody wished for slow swap"));
+    if bytes == 0 {
+        return Ok((None, as_fast()));
+    }
     if nix::unistd::geteuid().is_root() {
         let path = lease.folder().join("swap");
         lease.note(Made::Swap(path.clone()))?;
-        swap::switch_on_new_file(&path, bytes)?;
-        return Ok(Some(path));
+        swap::make_file(&path, bytes)?;
+        let speed = match swap {
+            SwapWish::Slow { speed, .. } => {
+                slow_drive::swap_on(&path, bytes, speed, location).map(|()| speed)
+            }
+            _ => as_fast(),
+        };
+        if speed.is_err() {
+            swap::switch_on(&path)?;
+        }
+        return Ok((Some(path), speed));
     }
     let host = memory::of_host()?;
     let free = host.swap_total_bytes.saturating_sub(host.swap_used_bytes);
     if free >= bytes {
-        return Ok(None);
+        let why = "slowing a swap drive down takes root";
+        return Ok((
+            None,
+            Err(Unavailable::because(why).with_hint("run as root")),
+        ));
     }
     Err(Unavailable::because(format!(
         "switching on a swap file takes root, and the machine's own swap has {free} of the \
@@ -253,10 +306,7 @@ fn make_swap(swap: SwapWish, lease: &mut Lease) -> Result<Option<PathBuf>, Unava
 }
 
 fn set_limits(location: &Location, limit: u64, swap: SwapWish) -> Result<(), Unavailable> {
-    let extra = match swap {
-        SwapWish::None => 0,
-        SwapWish::Bytes(bytes) => bytes,
-    };
+    let extra = swap.bytes();
     let write = |name: &str, bytes: u64| {
         let path = location.directory.join(name);
         fs::write(&path, bytes.to_string()).map_err(|error| {

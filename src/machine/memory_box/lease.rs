@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parking_lot::Mutex;
 
-use super::{emulator, swap};
+use super::{emulator, slow_drive, swap};
 use crate::machine::Unavailable;
 
 /// Every folder and cgroup of a box is called this, then the owner's pid, then a number.
@@ -29,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Made {
     /// A cgroup: its processes are killed, then it is removed.
     Cgroup(PathBuf),
-    /// Swap space in this file, which is in the folder.
+    /// Swap space in this file, which is in the folder, or on drives that are made of it.
     Swap(PathBuf),
     /// Virtual machines, whose drives are in this folder: their emulators are killed.
     Machines(PathBuf),
@@ -59,9 +61,12 @@ impl Made {
     fn undo(&self) -> Result<(), Unavailable> {
         match self {
             Self::Cgroup(path) => remove_cgroup(path),
-            Self::Swap(path) => swap::switch_off(path).map_err(|error| {
-                Unavailable::because(format!("{} stays switched on: {error}", path.display()))
-            }),
+            Self::Swap(path) => {
+                slow_drive::take_away(path)?;
+                swap::switch_off(path).map_err(|error| {
+                    Unavailable::because(format!("{} stays switched on: {error}", path.display()))
+                })
+            }
             Self::Machines(folder) => end_emulators(folder),
         }
     }
@@ -78,7 +83,7 @@ pub(super) struct Lease {
     folder: PathBuf,
     /// Locked while this process lives; closed only after everything is undone.
     record: Flock<File>,
-    made: Vec<Made>,
+    made: Mutex<Vec<Made>>,
 }
 
 impl Lease {
@@ -115,11 +120,11 @@ impl Lease {
         Ok(Self {
             folder,
             record,
-            made: Vec::new(),
+            made: Mutex::new(Vec::new()),
         })
     }
 
-    /// The box's folder.
+    /// The folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -144,18 +149,26 @@ impl Lease {
                     self.folder.join(RECORD).display()
                 ))
             })?;
-        self.made.push(made);
+        self.made.lock().push(made);
         Ok(())
+    }
+
+    /// Undo everything now, and remove the folder.
+    pub(super) fn release(&self) {
+        let made = std::mem::take(&mut *self.made.lock());
+        let undone: Vec<_> = made.iter().map(Made::undo).collect();
+        // Where something could not be undone, the record stays for the next owner's sweep.
+        if undone.iter().all(Result::is_ok) {
+            let _ = fs::remove_dir_all(&self.folder);
+        } else {
+            self.made.lock().extend(made);
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let undone: Vec<_> = self.made.iter().map(Made::undo).collect();
-        // Where something could not be undone, the record stays for the next owner's sweep.
-        if undone.iter().all(Result::is_ok) {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
+        self.release();
     }
 }
 
@@ -182,9 +195,17 @@ fn sweep_locked(parent: &Path) -> Vec<PathBuf> {
     };
     let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
     folders
-        .filter(|folder| is_box(folder) && folder.is_dir())
+        .filter(|folder| is_box(folder) && is_own_folder(folder))
         .filter(|folder| sweep_one(folder).is_some())
         .collect()
+}
+
+/// Whether it is a folder that this user made: in a folder that everybody may write to, somebody
+/// else's record is not to be believed.
+fn is_own_folder(path: &Path) -> bool {
+    let metadata = fs::symlink_metadata(path);
+    let own = nix::unistd::geteuid().as_raw();
+    metadata.is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own)
 }
 
 fn sweep_one(folder: &Path) -> Option<()> {

@@ -34,34 +34,46 @@ pub fn write_header(file: &File, bytes: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Make a file of `bytes` without holes, as the kernel wants them, and swap to it.
+/// Make a file of `bytes` without holes, as the kernel wants them, that is swap space.
 ///
 /// # Errors
-/// When there is no room for it, or the kernel refuses: not root, or a file system that cannot
-/// hold swap.
-pub(super) fn switch_on_new_file(path: &Path, bytes: u64) -> Result<(), Unavailable> {
-    let refused = |what: &str, error: &dyn std::fmt::Display| {
+/// When there is no room for it.
+pub(super) fn make_file(path: &Path, bytes: u64) -> Result<(), Unavailable> {
+    let refused = |error: &dyn std::fmt::Display| {
         Unavailable::because(format!(
-            "a swap file of {bytes} bytes at {} cannot be {what}: {error}",
+            "a swap file of {bytes} bytes at {} cannot be made: {error}",
             path.display()
         ))
     };
-    let length = i64::try_from(bytes).map_err(|error| refused("made", &error))?;
+    let length = i64::try_from(bytes).map_err(|error| refused(&error))?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|error| refused("made", &error))?;
-    nix::fcntl::posix_fallocate(&file, 0, length).map_err(|error| refused("made", &error))?;
-    write_header(&file, bytes).map_err(|error| refused("made", &error))?;
-    sys::swap_on(path).map_err(|error| match error {
-        Errno::EPERM => refused("switched on", &error)
-            .with_hint("run as root, or do without swap: past its limit the box then kills"),
-        Errno::EINVAL => refused("switched on", &error)
-            .with_hint("name a folder on ext4 or xfs: this file system holds no swap file"),
-        _ => refused("switched on", &error),
+        .map_err(|error| refused(&error))?;
+    nix::fcntl::posix_fallocate(&file, 0, length).map_err(|error| refused(&error))?;
+    write_header(&file, bytes).map_err(|error| refused(&error))
+}
+
+/// Swap to a file or drive that is swap space.
+///
+/// # Errors
+/// When the kernel refuses: not root, or a file system that cannot hold swap.
+pub(super) fn switch_on(path: &Path) -> Result<(), Unavailable> {
+    sys::swap_on(path).map_err(|error| {
+        let refused = Unavailable::because(format!(
+            "the swap space at {} cannot be switched on: {error}",
+            path.display()
+        ));
+        match error {
+            Errno::EPERM => refused
+                .with_hint("run as root, or do without swap: past its limit the box then kills"),
+            Errno::EINVAL => refused
+                .with_hint("name a folder on ext4 or xfs: this file system holds no swap file"),
+            _ => refused,
+        }
     })
 }
 

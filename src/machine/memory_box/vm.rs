@@ -9,31 +9,28 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::BoxSize;
 use super::emulator::{self, Accelerator, Kernel};
 use super::guest::{self, Startup};
 use super::initramfs::{Archive, pack_program};
 use super::lease::{Lease, Made};
 use crate::machine::Unavailable;
 
-/// Memory of a B1, in MiB: 1.75 GB.
-const MEMORY_MEBIBYTES: u64 = 1792;
-/// Swap of a B1, in bytes: 4 GB.
-const SWAP_BYTES: u64 = 4 << 30;
-/// Pages of 2 MiB that are set apart when the kernel starts, for nobody. On a B1 the platform's own
-/// processes hold that much: of its memory 523,896 kB are available to a site at rest, as recorded,
-/// and with these pages 539,348 kB are here.
-const SET_ASIDE_HUGE_PAGES: u64 = 540;
-/// What the swap drive moves in a second, in bytes, reading and writing together.
-///
-/// Calibrated with the recorded run's 100 /leak: there one took 1.010 s on average while 1.35 GB
-/// went to swap, here 1.01 s while 1.42 GB did (emulated, on a machine that was busy with other
-/// things). The means agree; the spread does not (a p95 of 1.8 s there, 7.6 s here). Nothing is said
-/// of /heavy (a p95 of 14.8 s there): emulation slows it far more than this drive does.
-const SWAP_BYTES_PER_SECOND: u64 = 16 << 20;
+/// What the kernel needs of a B1's memory for itself, in bytes.
+const KERNEL_BYTES: u64 = 178 << 20;
+/// For every so many bytes of memory beyond that, the kernel keeps one to describe them.
+const BYTES_TO_DESCRIBE: u64 = 64;
+/// The pages that are set apart when the kernel starts, for nobody, as the platform's own processes
+/// hold memory on a B1.
+const HUGE_PAGE_BYTES: u64 = 2 << 20;
+/// How many times longer a /heavy computes under emulation: 0.92 s, and 0.17 s on the processor that
+/// emulates it.
+const EMULATION_SLOWS_DOWN: u64 = 5;
 /// How many requests the swap drive serves in a second: chosen beside the rate, not calibrated.
 const SWAP_REQUESTS_PER_SECOND: u64 = 500;
 
@@ -50,6 +47,7 @@ pub struct VmParts {
 /// removes their drives.
 #[derive(Debug)]
 pub struct VmBox {
+    size: BoxSize,
     parts: VmParts,
     kernel: Kernel,
     qemu: PathBuf,
@@ -64,7 +62,7 @@ impl VmBox {
     ///
     /// # Errors
     /// What is missing, and the command that installs it.
-    pub fn prepare(parent: &Path, parts: VmParts) -> Result<Self, Unavailable> {
+    pub fn prepare(parent: &Path, size: BoxSize, parts: VmParts) -> Result<Self, Unavailable> {
         let qemu = emulator::qemu()?;
         let kernel = emulator::kernel(&parts.kernel_root)?;
         if !parts.labrat.is_file() {
@@ -74,6 +72,7 @@ impl VmBox {
         let mut lease = Lease::take(parent)?;
         lease.note(Made::Machines(lease.folder().to_owned()))?;
         Ok(Self {
+            size,
             parts,
             kernel,
             qemu,
@@ -89,6 +88,21 @@ impl VmBox {
         self.accelerator
     }
 
+    /// End the machines and remove their drives, although somebody still holds the box.
+    pub fn take_away(&self) {
+        self.lease.release();
+    }
+
+    /// How many bytes the swap drive moves in a second. An emulated machine's is slower by as much
+    /// as its processor is, or nothing would ever wait for it.
+    #[must_use]
+    pub fn swap_speed(&self) -> u64 {
+        match self.accelerator {
+            Accelerator::Kvm => self.size.swap_speed,
+            Accelerator::Emulation => self.size.swap_speed / EMULATION_SLOWS_DOWN,
+        }
+    }
+
     /// The box's folder, for files that shall go with it.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -96,14 +110,21 @@ impl VmBox {
     }
 
     /// The command that starts a virtual machine in which labrat runs with the arguments and the
-    /// environment of `command`. What is served on `port` inside is reached on the same port of
-    /// 127.0.0.1. It ends when labrat does, and its standard output is the guest's console; the
-    /// last line then says how labrat ended ([`super::ENDED`]).
+    /// environment of `command`. What is served on `port` inside is reached at `address`, which is
+    /// of loopback. It ends when labrat does. Its standard output is the guest's console, which is
+    /// labrat's standard error; the last line then says how labrat ended ([`super::ENDED`]). Its
+    /// standard error is labrat's standard output. A line with [`super::STOP`] on its standard input
+    /// passes TERM on to labrat.
     ///
     /// # Errors
     /// When `command` is not labrat, which is the only program inside, or the drives cannot be
     /// made.
-    pub fn enter_command(&self, command: &Command, port: u16) -> Result<Command, Unavailable> {
+    pub fn enter_command(
+        &self,
+        command: &Command,
+        address: SocketAddr,
+        port: u16,
+    ) -> Result<Command, Unavailable> {
         let program = Path::new(command.get_program());
         if program.file_name() != Some("labrat".as_ref()) {
             return Err(Unavailable::because(format!(
@@ -115,13 +136,13 @@ impl VmBox {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let file = |kind: &str| self.folder().join(format!("{number}.{kind}"));
         let (initramfs, swap) = (file("initramfs"), file("swap"));
-        self.write_initramfs(&initramfs, &Startup::of(command))?;
+        self.write_initramfs(&initramfs, &Startup::of(command, self.size.swap_bytes > 0))?;
         File::create(&swap)
-            .and_then(|file| file.set_len(SWAP_BYTES))
+            .and_then(|file| file.set_len(self.size.swap_bytes))
             .map_err(|error| {
                 Unavailable::because(format!("{} cannot be made: {error}", swap.display()))
             })?;
-        Ok(self.emulate(&initramfs, &swap, port))
+        Ok(self.emulate(&initramfs, &swap, &network(address, port)))
     }
 
     fn write_initramfs(&self, path: &Path, startup: &Startup) -> Result<(), Unavailable> {
@@ -149,7 +170,20 @@ impl VmBox {
         Ok(())
     }
 
-    fn emulate(&self, initramfs: &Path, swap: &Path, port: u16) -> Command {
+    /// What of the memory the kernel, the program and the room leave is set apart.
+    fn huge_pages(&self) -> u64 {
+        // The first process and its files are in memory as well.
+        let program = fs::metadata(&self.parts.labrat).map_or(0, |metadata| metadata.len());
+        let beyond = self
+            .size
+            .machine_bytes
+            .saturating_sub(BoxSize::B1.machine_bytes);
+        let kernel = KERNEL_BYTES + beyond / BYTES_TO_DESCRIBE;
+        let used = kernel + program + self.size.room_bytes;
+        self.size.machine_bytes.saturating_sub(used) / HUGE_PAGE_BYTES
+    }
+
+    fn emulate(&self, initramfs: &Path, swap: &Path, network: &str) -> Command {
         let mut qemu = Command::new(&self.qemu);
         qemu.args(["-name", self.lease.name()])
             .args([
@@ -158,18 +192,20 @@ impl VmBox {
                 "-cpu",
                 "max",
                 "-smp",
-                "1",
+                &self.size.processors.to_string(),
             ])
-            .args(["-m", &MEMORY_MEBIBYTES.to_string()])
+            .args(["-m", &(self.size.machine_bytes >> 20).to_string()])
             .args(["-nodefaults", "-no-user-config", "-no-reboot"])
             .args(["-display", "none", "-serial", "stdio"])
+            .args(["-chardev", "file,id=output,path=/dev/fd/2,append=on"])
+            .args(["-serial", "chardev:output"])
             .arg("-kernel")
             .arg(&self.kernel.image)
             .arg("-initrd")
             .arg(initramfs)
-            .args(["-append", &kernel_words()])
-            .args(["-drive", &swap_drive(swap)])
-            .args(["-netdev", &network(port)])
+            .args(["-append", &kernel_words(self.huge_pages())])
+            .args(["-drive", &swap_drive(swap, self.swap_speed())])
+            .args(["-netdev", network])
             .args(["-device", "virtio-net-pci,netdev=lab,romfile="])
             .stdin(Stdio::null());
         qemu
@@ -179,9 +215,9 @@ impl VmBox {
 /// `panic=-1` with `-no-reboot` ends the emulator when the kernel panics. With `loglevel=0` only a
 /// panic is printed, because the console is the startup command's. The kernel's check of its timer
 /// counts ticks in real time, and fails where an emulator has to wait for its turn.
-fn kernel_words() -> String {
+fn kernel_words(huge_pages: u64) -> String {
     format!(
-        "console=ttyS0 loglevel=0 no_timer_check psi=1 panic=-1 hugepages={SET_ASIDE_HUGE_PAGES} rdinit={} -- {}",
+        "console=ttyS0 loglevel=0 no_timer_check psi=1 panic=-1 hugepages={huge_pages} rdinit={} -- {}",
         guest::LABRAT,
         guest::COMMAND
     )
@@ -189,19 +225,19 @@ fn kernel_words() -> String {
 
 /// A leaked block is cold: it goes to swap once and is never missed. On a fast drive that costs
 /// hardly anything, so the drive is as slow as a small instance's.
-fn swap_drive(swap: &Path) -> String {
+fn swap_drive(swap: &Path, speed: u64) -> String {
     // A comma in a path is doubled, or it would end the path.
     let path = swap.display().to_string().replace(',', ",,");
     format!(
         "file={path},if=virtio,format=raw,cache=unsafe,\
-         throttling.bps-total={SWAP_BYTES_PER_SECOND},\
+         throttling.bps-total={speed},\
          throttling.iops-total={SWAP_REQUESTS_PER_SECOND}"
     )
 }
 
-fn network(port: u16) -> String {
+fn network(address: SocketAddr, port: u16) -> String {
     let guest = guest::ADDRESS.map(|byte| byte.to_string()).join(".");
-    format!("user,id=lab,restrict=on,hostfwd=tcp:127.0.0.1:{port}-{guest}:{port}")
+    format!("user,id=lab,restrict=on,hostfwd=tcp:{address}-{guest}:{port}")
 }
 
 #[cfg(test)]
@@ -211,14 +247,14 @@ mod tests {
     #[test]
     fn the_guest_is_reached_on_one_port_and_reaches_nothing() {
         assert_eq!(
-            network(8123),
-            "user,id=lab,restrict=on,hostfwd=tcp:127.0.0.1:8123-10.0.2.15:8123"
+            network("127.64.0.1:8123".parse().unwrap(), 8000),
+            "user,id=lab,restrict=on,hostfwd=tcp:127.64.0.1:8123-10.0.2.15:8000"
         );
     }
 
     #[test]
     fn a_comma_in_the_drives_path_stays_in_the_path() {
-        let drive = swap_drive(Path::new("/runs/a,b/0.swap"));
+        let drive = swap_drive(Path::new("/runs/a,b/0.swap"), 1);
         assert!(
             drive.starts_with("file=/runs/a,,b/0.swap,if=virtio,"),
             "{drive}"
@@ -232,7 +268,7 @@ mod tests {
             labrat: PathBuf::from("/no/labrat"),
             kernel_root: folder.path().to_owned(),
         };
-        let error = VmBox::prepare(folder.path(), parts).unwrap_err();
+        let error = VmBox::prepare(folder.path(), BoxSize::B1, parts).unwrap_err();
         assert!(
             error.hint().unwrap().contains("scripts/box-setup.sh"),
             "{error}"

@@ -80,19 +80,27 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
     variants: &[Variation {
         name: "past-the-edge",
         what: "Leak on until the kernel kills a worker: an empty answer, a fresh worker with no \
-               blocks, and oom_kill one higher.",
-        changes: &[Change::Count {
-            path: "/leak",
-            count: 400,
-        }],
+               blocks, and oom_kill one higher. A memory box has less swap for it than a B1, so \
+               that the edge is where 100 leaks end.",
+        changes: &[
+            Change::Count {
+                path: "/leak",
+                count: 400,
+            },
+            Change::Until {
+                path: "/leak",
+                status: 502,
+            },
+            Change::SwapSpace { megabytes: 1_400 },
+        ],
     }],
     fixes: &[
         Variation {
             name: "max-requests",
-            what: "Replace each worker after 20 requests, so that what it retains goes with it.",
+            what: "Replace each worker after 4 requests, so that what it retains goes with it.",
             changes: &[Change::StartupCommand {
                 command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
-                          --max-requests=20 app:app",
+                          --max-requests=4 app:app",
                 workers: 4,
                 worker_class: WorkerClass::Sync,
                 threads: 1,
@@ -125,7 +133,8 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
     needs: Needs {
         plan: Some(Plan::B1),
         also: "a target whose memory is bounded: on a large machine nothing presses. A local \
-               rehearsal needs a memory box (a cgroup with a limit and swap).",
+               rehearsal needs a memory box: `--box cgroup` takes root (or swap that is slow), \
+               `--box vm` takes what scripts/box-setup.sh gets.",
     },
     estimate: Estimate::Leak {
         leak: "/leak",

@@ -10,11 +10,15 @@
 
 mod downstream;
 mod folder;
+mod memory_box;
 mod operator;
 mod plan;
 mod stage;
 mod topology;
+mod unplayed;
 
+pub use memory_box::BoxOrder;
 pub use operator::StandIn;
 pub use plan::{RehearsalError, RehearsalPlan};
 pub use stage::Rehearsal;
+pub use unplayed::record_unplayed;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::memory_box::{self, BoxOrder};
 use crate::host::{HostError, Notify};
 use crate::load::TargetError;
+use crate::machine::memory_box::NoBox;
 use crate::scenario::apply::Course;
-use crate::scenario::shape::{Change, Estimate, Scenario};
+use crate::scenario::shape::{Change, Scenario};
 
 /// What is to be rehearsed.
 #[derive(Debug, Clone)]
@@ -23,6 +25,11 @@ pub struct RehearsalPlan {
     pub server: Option<String>,
     /// The command line that rehearses it again.
     pub command_line: String,
+    /// What is wanted of the memory box.
+    pub memory_box: BoxOrder,
+    /// Where the box's folder is made, on a disk that can hold swap; it is gone with the rehearsal,
+    /// or with the next one if this one is killed.
+    pub scratch: PathBuf,
     /// Takes messages of the stand-in.
     pub notify: Notify,
 }
@@ -64,6 +71,15 @@ pub enum RehearsalError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// No memory box, where one is wished for or needed.
+    #[error(transparent)]
+    NoBox(#[from] NoBox),
+    /// Somebody stopped it before it was warm.
+    #[error("stopped before the site was warm")]
+    Stopped,
+    /// A box was being made, and the runtime ended.
+    #[error("making the memory box was broken off")]
+    BrokenOff,
     /// The stand-in.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -79,13 +95,10 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
         course: plan.course.name(),
         why,
     };
-    if matches!(plan.scenario.estimate, Estimate::Leak { .. }) {
-        return Err(not_here(
-            "this machine's memory is not that of a B1, and a rehearsal has no memory box yet",
-        ));
-    }
+    let boxed = plan.needs_box() || plan.memory_box.kind.is_some();
     for change in plan.course.changes(plan.scenario) {
         match change {
+            Change::Plan { name } if boxed && memory_box::stands_for(name) => {}
             Change::Plan { .. } => return Err(not_here("it needs a larger plan")),
             Change::Described { .. } => {
                 return Err(not_here("it is a change of the program's code"));

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::downstream::Downstream;
 use super::folder::Folder;
+use super::memory_box;
 use super::operator::StandIn;
 use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
 use super::topology;
 use crate::host::Host;
-use crate::load::Target;
-use crate::scenario::trigger::Order;
+use crate::load::{StopSignal, Target};
+use crate::machine::memory_box::{MemoryBox, sweep};
+use crate::scenario::trigger::{Declared, Order};
 
 /// How long a slot may take to become warm, before the pace is applied: the platform's own limit.
 const WARM_LIMIT: Duration = Duration::from_secs(230);
@@ -24,6 +26,7 @@ pub struct Rehearsal {
     host: Arc<Host>,
     downstream: Option<Arc<Downstream>>,
     order: Order,
+    memory_box: Option<Arc<MemoryBox>>,
     /// The stand-in's folder, gone with the rehearsal.
     folder: Folder,
 }
@@ -32,34 +35,71 @@ impl Rehearsal {
     /// Build the topology, start it, and wait until it is warm where it is meant to be.
     ///
     /// # Errors
-    /// When this machine cannot have the topology, or the stand-in or its site does not start.
-    pub async fn open(plan: &RehearsalPlan) -> Result<Self, RehearsalError> {
+    /// When this machine cannot have the topology, or the stand-in or its site does not start, or
+    /// `stop` is raised before; nothing is left then.
+    pub async fn open(plan: &RehearsalPlan, stop: StopSignal) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;
         let folder = Folder::make().map_err(RehearsalError::Folder)?;
         let downstream = match plan.scenario.topology.around.downstream {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
             false => None,
         };
-        let settings = topology::host_settings(plan, folder.path(), downstream.as_deref());
+        let memory_box = prepare_box(plan).await?;
+        let mut settings = topology::host_settings(plan, folder.path(), downstream.as_deref());
+        settings.memory_box.clone_from(&memory_box);
         let host = Arc::new(Host::start(settings).await?);
-        let slots = warm_slots(plan, &host).await?;
         let order = Order {
             scenario: plan.scenario,
             course: plan.course,
-            slots,
+            slots: Vec::new(),
             pace: plan.pace,
             key: None,
-            declared: topology::declared(plan),
+            declared: Declared {
+                memory_box: memory_box.as_deref().map(memory_box::told),
+                ..topology::declared(plan)
+            },
             mine: false,
             command_line: Some(plan.command_line.clone()),
         };
-        Ok(Self {
+        let mut rehearsal = Self {
             plan: plan.clone(),
             host,
             downstream,
             order,
+            memory_box,
             folder,
-        })
+        };
+        match rehearsal.warm_slots(stop).await {
+            Ok(slots) => {
+                rehearsal.order.slots = slots;
+                Ok(rehearsal)
+            }
+            Err(error) => {
+                rehearsal.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Every slot's name and address, once it is warm where it is meant to be.
+    async fn warm_slots(
+        &self,
+        mut stop: StopSignal,
+    ) -> Result<Vec<(&'static str, Target)>, RehearsalError> {
+        let (plan, host) = (&self.plan, &self.host);
+        let labels = plan.scenario.topology.slots;
+        let mut slots = Vec::new();
+        for (name, label) in host.slots().into_iter().zip(labels) {
+            if !plan.scenario.starts_down {
+                let limit = WARM_LIMIT.mul_f64(plan.pace).max(LEAST_WARM_LIMIT);
+                tokio::select! {
+                    warm = host.wait_until_warm(name, limit) => warm?,
+                    () = stop.stopped() => return Err(RehearsalError::Stopped),
+                }
+            }
+            slots.push((*label, Target::parse(&host.url(name)?)?));
+        }
+        Ok(slots)
     }
 
     /// What is to be played.
@@ -81,23 +121,26 @@ impl Rehearsal {
     /// Stop everything and leave nothing.
     pub async fn close(self) {
         self.host.shut_down().await;
-        drop(self.folder);
+        let undone = tokio::task::spawn_blocking(move || {
+            // Others may still hold the box for a moment, and nobody uses it any more.
+            if let Some(memory_box) = &self.memory_box {
+                memory_box.take_away();
+            }
+            drop(self.folder);
+        });
+        // Where it is broken off, the next rehearsal does it.
+        let _ = undone.await;
     }
 }
 
-/// Every slot's name and address, once it is warm where it is meant to be.
-async fn warm_slots(
-    plan: &RehearsalPlan,
-    host: &Host,
-) -> Result<Vec<(&'static str, Target)>, RehearsalError> {
-    let labels = plan.scenario.topology.slots;
-    let mut slots = Vec::new();
-    for (name, label) in host.slots().into_iter().zip(labels) {
-        if !plan.scenario.starts_down {
-            let limit = WARM_LIMIT.mul_f64(plan.pace).max(LEAST_WARM_LIMIT);
-            host.wait_until_warm(name, limit).await?;
-        }
-        slots.push((*label, Target::parse(&host.url(name)?)?));
-    }
-    Ok(slots)
+/// Making swap space takes a while.
+async fn prepare_box(plan: &RehearsalPlan) -> Result<Option<Arc<MemoryBox>>, RehearsalError> {
+    let plan = plan.clone();
+    let prepared = tokio::task::spawn_blocking(move || {
+        // Also where this rehearsal needs no box: a killed one may have left swap switched on.
+        sweep(&plan.scratch);
+        memory_box::prepare(&plan)
+    });
+    let made = prepared.await.map_err(|_| RehearsalError::BrokenOff)??;
+    Ok(made.map(Arc::new))
 }

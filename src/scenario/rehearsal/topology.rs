@@ -42,6 +42,7 @@ pub(super) fn declared(plan: &RehearsalPlan) -> Declared {
         sticky: production_settings(&settings)
             .map(|setting| (setting.name.to_owned(), setting.sticky))
             .collect(),
+        memory_box: None,
     }
 }
 

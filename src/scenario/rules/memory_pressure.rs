@@ -4,6 +4,7 @@ use super::rivals;
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Metric, Need, Promise, ScenarioRules, SnapshotKind, Statuses,
 };
+use crate::evidence::figures::Figure;
 use crate::evidence::manifest::PhaseKind;
 
 const BASELINE_PROC: Need = Need::Snapshot {
@@ -25,6 +26,38 @@ const MID_STATS: Need = Need::Snapshot {
 const LEAK_SAMPLES: Need = Need::Samples { route: "/leak" };
 const HEAVY_SAMPLES: Need = Need::Samples { route: "/heavy" };
 
+/// The figures that count in a cgroup. Those of the machine around it hardly move for its sake, and
+/// move for the sake of everything else that runs there.
+const OF_CGROUP: &[Figure] = &[
+    Figure::CgroupRoom,
+    Figure::CgroupRefaults,
+    Figure::CgroupLimitHits,
+    Figure::CgroupSwap,
+    Figure::CgroupSwapLeft,
+    Figure::CgroupMemoryPressure,
+    Figure::LeakBlocks,
+];
+/// The figures that count in a virtual machine, which are the lab's own: there the whole machine is
+/// the target's.
+const OF_MACHINE: &[Figure] = &[
+    Figure::MemAvailable,
+    Figure::PagesScanned,
+    Figure::AllocationStalls,
+    Figure::PagesSwapped,
+    Figure::SwapFree,
+    Figure::MemoryPressure,
+    Figure::LeakBlocks,
+];
+
+/// A check of memory, with the figures that count in each box.
+const fn in_box(check: &'static Check) -> Check {
+    Check::InBox {
+        cgroup: OF_CGROUP,
+        vm: OF_MACHINE,
+        check,
+    }
+}
+
 /// Pages; the published run moved more than two million, an idle host a few hundred.
 const PAGES: f64 = 1_000.0;
 
@@ -44,11 +77,11 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
     promises: &[
         Promise {
             word: "memory pressure",
-            check: Check::MetricAtLeast {
+            check: in_box(&Check::MetricAtLeast {
                 metric: Metric::MemoryPressure,
                 at: PhaseKind::Mid,
                 amount: 10.0,
-            },
+            }),
         },
         Promise {
             word: "5xx",
@@ -86,19 +119,19 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
             id: "headroom-collapses",
             kind: Kind::Proof,
             statement: "free memory falls to a quarter of its baseline or less",
-            check: Check::MetricRatioAtMost {
+            check: in_box(&Check::MetricRatioAtMost {
                 metric: Metric::MemoryHeadroom,
                 at: PhaseKind::Mid,
                 against: PhaseKind::Baseline,
                 ratio: 0.25,
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC],
         },
         Criterion {
             id: "reclaim-grows",
             kind: Kind::Proof,
             statement: "the kernel scans for pages to reclaim, and allocations stall",
-            check: Check::AllOf {
+            check: in_box(&Check::AllOf {
                 checks: &[
                     Check::MetricGrowsAtLeast {
                         metric: Metric::Reclaim,
@@ -113,14 +146,14 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
                         amount: 1.0,
                     },
                 ],
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC],
         },
         Criterion {
             id: "swap-used",
             kind: Kind::Proof,
             statement: "pages move to and from swap, and free swap shrinks",
-            check: Check::AllOf {
+            check: in_box(&Check::AllOf {
                 checks: &[
                     Check::MetricGrowsAtLeast {
                         metric: Metric::SwapTraffic,
@@ -135,7 +168,7 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
                         amount: 1_024.0,
                     },
                 ],
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC],
         },
         Criterion {
@@ -173,35 +206,68 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
             needs: &[HEAVY_SAMPLES],
         },
     ],
-    support: &[Criterion {
-        id: "pressure-rises",
-        kind: Kind::Support,
-        statement: "tasks wait for memory: pressure `some` of the last 10 s is 10 % or more",
-        check: Check::MetricAtLeast {
-            metric: Metric::MemoryPressure,
-            at: PhaseKind::Mid,
-            amount: 10.0,
+    support: &[
+        Criterion {
+            id: "pressure-rises",
+            kind: Kind::Support,
+            statement: "tasks wait for memory: pressure `some` of the last 10 s is 10 % or more",
+            check: in_box(&Check::MetricAtLeast {
+                metric: Metric::MemoryPressure,
+                at: PhaseKind::Mid,
+                amount: 10.0,
+            }),
+            needs: &[MID_PROC],
         },
-        needs: &[MID_PROC],
-    }],
+        Criterion {
+            id: "killed-for-memory",
+            kind: Kind::Support,
+            statement: "past the edge: the kernel kills a worker for memory",
+            check: Check::MetricGrowsAtLeast {
+                metric: Metric::OutOfMemoryKills,
+                from: PhaseKind::Baseline,
+                to: PhaseKind::Mid,
+                amount: 1.0,
+            },
+            needs: &[BASELINE_PROC, MID_PROC],
+        },
+        Criterion {
+            id: "empty-reply",
+            kind: Kind::Support,
+            statement: "past the edge: the killed worker leaves its client without an answer, which the \
+                    front end tells as 502",
+            check: Check::StatusCountAtLeast {
+                route: Some("/leak"),
+                statuses: Statuses::Exactly(502),
+                count: 1,
+            },
+            needs: &[LEAK_SAMPLES],
+        },
+        Criterion {
+            id: "replaced-by-an-empty-worker",
+            kind: Kind::Support,
+            statement: "past the edge: a worker that was not there at baseline holds no blocks",
+            check: Check::NewWorkerHoldsNoBlocks { at: PhaseKind::Mid },
+            needs: &[BASELINE_STATS, MID_STATS],
+        },
+    ],
     disproof: &[
         Criterion {
             id: "headroom-near-baseline",
             kind: Kind::Disproof,
             statement: "more than three quarters of the free memory are still there",
-            check: Check::MetricRatioAbove {
+            check: in_box(&Check::MetricRatioAbove {
                 metric: Metric::MemoryHeadroom,
                 at: PhaseKind::Mid,
                 against: PhaseKind::Baseline,
                 ratio: 0.75,
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC],
         },
         Criterion {
             id: "reclaim-flat",
             kind: Kind::Disproof,
             statement: "the leak grows while the kernel reclaims nothing",
-            check: Check::AllOf {
+            check: in_box(&Check::AllOf {
                 checks: &[
                     Check::MetricGrowsAtLeast {
                         metric: Metric::LeakBlocks,
@@ -211,14 +277,14 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
                     },
                     RECLAIM_FLAT,
                 ],
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC, BASELINE_STATS, MID_STATS],
         },
         Criterion {
             id: "nothing-moves",
             kind: Kind::Disproof,
             statement: "neither swap nor reclaim moves",
-            check: Check::AllOf {
+            check: in_box(&Check::AllOf {
                 checks: &[
                     RECLAIM_FLAT,
                     Check::MetricGrowsLessThan {
@@ -228,7 +294,7 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
                         amount: PAGES,
                     },
                 ],
-            },
+            }),
             needs: &[BASELINE_PROC, MID_PROC],
         },
         Criterion {

@@ -11,7 +11,7 @@ use super::error::TriggerError;
 use super::found::Expectation;
 use super::preflight::{State, check_host, look};
 use crate::evidence::manifest::{
-    Clock, Completion, Manifest, SCHEMA_VERSION, Sampler, Setting, Topology,
+    Clock, Completion, Manifest, MemoryBox, SCHEMA_VERSION, Sampler, Setting, Topology,
 };
 use crate::evidence::record::about_this_machine;
 use crate::load::{Client, Target};
@@ -39,6 +39,8 @@ pub struct Declared {
     pub command_after: Option<String>,
     /// Settings by name, and whether each is a slot setting.
     pub sticky: Vec<(String, bool)>,
+    /// The memory box that the target runs in.
+    pub memory_box: Option<MemoryBox>,
 }
 
 /// What is to be played.
@@ -185,6 +187,8 @@ impl Run {
                 .collect(),
             startup_command: order.declared.command_before.clone(),
             settings: settings.collect(),
+            plan: order.declared.memory_box.as_ref().map(MemoryBox::words),
+            memory_box: order.declared.memory_box.clone(),
             ..Topology::default()
         }
     }
@@ -343,11 +347,15 @@ fn rounded(value: f64) -> u32 {
     value.round().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
-/// `MemAvailable` of /diag/proc, in kB: a text such as `"523896 kB"` in the labs' format.
+/// `MemAvailable` of /diag/proc, in kB: a text such as `"523896 kB"` in the labs' format; or what
+/// a cgroup leaves, where the answer tells of one.
 fn available(processes: &Value) -> Option<u64> {
     let value = processes.get("meminfo")?.get("MemAvailable")?;
-    match value {
+    let of_machine = match value {
         Value::String(text) => text.split_whitespace().next()?.parse().ok(),
         other => other.as_u64(),
-    }
+    }?;
+    let effective = processes.get("effective_available");
+    let effective = effective.and_then(|effective| effective.get("bytes")?.as_u64());
+    Some(effective.map_or(of_machine, |bytes| of_machine.min(bytes / 1024)))
 }

@@ -1,9 +1,11 @@
 //! From a check to the function that measures it, and how checks combine.
 
+use super::metrics::View;
 use super::outbound::{self, Counter};
 use super::{answers, latency, metrics, moments, slots, texts};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Check;
+use crate::evidence::manifest::BoxKind;
 use crate::verdict::outcome::Finding;
 use crate::verdict::quote::Quote;
 
@@ -60,13 +62,24 @@ impl Measured {
 
 /// Measure one check.
 pub(in crate::verdict) fn measure(check: &Check, bundle: &Bundle) -> Measured {
+    measure_in(
+        check,
+        View {
+            bundle,
+            counting: None,
+        },
+    )
+}
+
+fn measure_in(check: &Check, view: View<'_>) -> Measured {
+    let bundle = view.bundle;
     match *check {
         Check::MetricRatioAtMost { .. }
         | Check::MetricRatioAbove { .. }
         | Check::MetricGrowsAtLeast { .. }
         | Check::MetricGrowsLessThan { .. }
         | Check::MetricFallsAtLeast { .. }
-        | Check::MetricAtLeast { .. } => metrics::measure(check, bundle),
+        | Check::MetricAtLeast { .. } => metrics::measure(check, view),
         Check::TailAtLeast { route, times } => latency::tail_at_least(bundle, route, times),
         Check::TailBelow { route, times } => latency::tail_below(bundle, route, times),
         Check::LongRequestsAtLeast {
@@ -119,19 +132,33 @@ pub(in crate::verdict) fn measure(check: &Check, bundle: &Bundle) -> Measured {
             moments::route_answers(bundle, route, moment, ok)
         }
         Check::StatsReadableAfter => moments::stats_after(bundle),
+        Check::NewWorkerHoldsNoBlocks { at } => moments::empty_replacement(bundle, at),
         Check::EventSucceeded { kind } => moments::event(bundle, kind),
         Check::ConfigChanged { key, slot } => slots::config(bundle, key, slot, true),
         Check::ConfigKept { key, slot } => slots::config(bundle, key, slot, false),
         Check::SettingSticky { key, sticky } => slots::sticky(bundle, key, sticky),
         Check::SlotSaysMatches { slot, matches } => slots::says_matches(bundle, slot, matches),
-        Check::Not { check } => not(measure(check, bundle)),
+        Check::InBox { cgroup, vm, check } => {
+            let counting = box_of(bundle).map(|kind| match kind {
+                BoxKind::Cgroup => cgroup,
+                BoxKind::Vm => vm,
+            });
+            measure_in(check, View { bundle, counting })
+        }
+        Check::Not { check } => not(measure_in(check, view)),
         Check::AllOf { checks } => {
-            all_of(checks.iter().map(|check| measure(check, bundle)).collect())
+            all_of(checks.iter().map(|check| measure_in(check, view)).collect())
         }
         Check::AnyOf { checks } => {
-            any_of(checks.iter().map(|check| measure(check, bundle)).collect())
+            any_of(checks.iter().map(|check| measure_in(check, view)).collect())
         }
     }
+}
+
+/// The memory box that the target ran in, where the manifest says so.
+fn box_of(bundle: &Bundle) -> Option<BoxKind> {
+    let topology = &bundle.manifest.as_ref()?.topology;
+    Some(topology.memory_box.as_ref()?.kind)
 }
 
 fn not(mut measured: Measured) -> Measured {

@@ -1,12 +1,14 @@
 //! Series that snapshots carry.
 //!
-//! One metric may have several sources: the host's counters, and those of a cgroup that limits the
-//! target. What says that something happened is met by any source; what says that nothing happened
-//! must hold for every source.
+//! One metric may have several figures: the machine's counters, and those of a cgroup that limits the
+//! target. What says that something happened is met by any figure; what says that nothing happened
+//! must hold for every one. In a memory box only those count that the
+//! criterion names for it.
 
 use super::Measured;
 use crate::evidence::Bundle;
 use crate::evidence::criteria::{Check, Metric};
+use crate::evidence::figures::Figure;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{CgroupNumbers, ProcNumbers, SnapshotBody};
 use crate::verdict::outcome::Finding;
@@ -20,10 +22,8 @@ const NO_LIMIT: f64 = 0.98;
 /// One reading of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::verdict) struct Reading {
-    /// Where it comes from, for instance `MemAvailable`.
-    pub(in crate::verdict) source: &'static str,
-    /// Its unit, with a space before it; empty for a plain count.
-    pub(in crate::verdict) unit: &'static str,
+    /// Where it comes from.
+    pub(in crate::verdict) figure: Figure,
     /// The number.
     pub(in crate::verdict) value: f64,
     /// The file.
@@ -34,7 +34,12 @@ impl Reading {
     fn quote(&self) -> Quote {
         quote_file(
             &self.file,
-            format!("{} {}{}", self.source, number(self.value), self.unit),
+            format!(
+                "{} {}{}",
+                self.figure.words(),
+                number(self.value),
+                self.figure.unit()
+            ),
         )
     }
 }
@@ -44,16 +49,15 @@ impl Reading {
 pub(in crate::verdict) fn readings(bundle: &Bundle, metric: Metric, at: PhaseKind) -> Vec<Reading> {
     let mut found: Vec<Reading> = Vec::new();
     for snapshot in bundle.snapshots.iter().filter(|snapshot| snapshot.at == at) {
-        for (source, unit, value) in sources(&snapshot.body, metric) {
+        for (figure, value) in figures(&snapshot.body, metric) {
             let Some(value) = value else { continue };
             let reading = Reading {
-                source,
-                unit,
+                figure,
                 value,
                 file: snapshot.file.clone(),
             };
             let highest_counts = metric == Metric::LeakBlocks || at == PhaseKind::Trigger;
-            match found.iter_mut().find(|known| known.source == source) {
+            match found.iter_mut().find(|known| known.figure == figure) {
                 Some(known) if !highest_counts || value > known.value => *known = reading,
                 Some(_) => {}
                 None => found.push(reading),
@@ -81,7 +85,7 @@ pub(in crate::verdict) fn growth(bundle: &Bundle, metric: Metric) -> Option<Grow
         .map(|at| readings(bundle, metric, at))
         .find(|readings| !readings.is_empty())?;
     let pairs = before.iter().filter_map(|start| {
-        let end = after.iter().find(|end| end.source == start.source)?;
+        let end = after.iter().find(|end| end.figure == start.figure)?;
         Some(Growth {
             amount: end.value - start.value,
             quotes: vec![start.quote(), end.quote()],
@@ -90,53 +94,50 @@ pub(in crate::verdict) fn growth(bundle: &Bundle, metric: Metric) -> Option<Grow
     pairs.max_by(|one, other| one.amount.total_cmp(&other.amount))
 }
 
-type Source = (&'static str, &'static str, Option<f64>);
+type Value = (Figure, Option<f64>);
 
-fn sources(body: &SnapshotBody, metric: Metric) -> Vec<Source> {
+fn figures(body: &SnapshotBody, metric: Metric) -> Vec<Value> {
     match (body, metric) {
         (SnapshotBody::Stats(stats), Metric::LeakBlocks) => {
-            vec![(
-                "leak_block_count",
-                "",
-                stats.leak_block_count.map(|blocks| blocks as f64),
-            )]
+            let blocks = stats.leak_block_count.map(|blocks| blocks as f64);
+            vec![(Figure::LeakBlocks, blocks)]
         }
         (SnapshotBody::Workers(pool), Metric::AcceptQueue) => {
-            vec![(
-                "accept queue",
-                "",
-                pool.waiting.map(|waiting| waiting as f64),
-            )]
+            let waiting = pool.waiting.map(|waiting| waiting as f64);
+            vec![(Figure::AcceptQueue, waiting)]
+        }
+        // Kills are counted whether or not this very cgroup has the limit, and where it counts
+        // them, others on the machine are somebody else's.
+        (SnapshotBody::Proc(numbers), Metric::OutOfMemoryKills) => {
+            let in_cgroup = numbers.cgroup.as_ref().and_then(|cgroup| cgroup.oom_kills);
+            match in_cgroup {
+                Some(_) => vec![(Figure::CgroupOutOfMemoryKills, in_cgroup)],
+                None => vec![(Figure::OutOfMemoryKills, numbers.oom_kills)],
+            }
         }
         (SnapshotBody::Proc(numbers), metric) => {
-            let mut sources = host_sources(numbers, metric);
-            // Kills are counted whether or not this very cgroup has the limit.
-            let cgroup = match metric {
-                Metric::OutOfMemoryKills => numbers.cgroup.as_ref(),
-                _ => limiting_cgroup(numbers),
-            };
-            if let Some(cgroup) = cgroup {
-                sources.extend(cgroup_sources(cgroup, metric));
+            let mut figures = machine_figures(numbers, metric);
+            if let Some(cgroup) = limiting_cgroup(numbers) {
+                figures.extend(cgroup_figures(cgroup, metric));
             }
-            sources
+            figures
         }
         _ => Vec::new(),
     }
 }
 
-fn host_sources(numbers: &ProcNumbers, metric: Metric) -> Vec<Source> {
-    let source = match metric {
-        Metric::MemoryHeadroom => ("MemAvailable", " kB", numbers.memory_available),
-        Metric::Reclaim => ("pgscan_kswapd + pgscan_direct", "", numbers.pages_scanned),
-        Metric::AllocationStalls => ("allocstall", "", numbers.allocation_stalls),
-        Metric::SwapTraffic => ("pswpin + pswpout", "", numbers.pages_swapped),
-        Metric::SwapFree => ("SwapFree", " kB", numbers.swap_free),
-        Metric::MemoryPressure => ("memory pressure some avg10", " %", numbers.memory_pressure),
-        Metric::CpuPressure => ("CPU pressure some avg10", " %", numbers.cpu_pressure),
-        Metric::OutOfMemoryKills => ("oom_kill", "", numbers.oom_kills),
-        Metric::LeakBlocks | Metric::AcceptQueue => return Vec::new(),
+fn machine_figures(numbers: &ProcNumbers, metric: Metric) -> Vec<Value> {
+    let figure = match metric {
+        Metric::MemoryHeadroom => (Figure::MemAvailable, numbers.memory_available),
+        Metric::Reclaim => (Figure::PagesScanned, numbers.pages_scanned),
+        Metric::AllocationStalls => (Figure::AllocationStalls, numbers.allocation_stalls),
+        Metric::SwapTraffic => (Figure::PagesSwapped, numbers.pages_swapped),
+        Metric::SwapFree => (Figure::SwapFree, numbers.swap_free),
+        Metric::MemoryPressure => (Figure::MemoryPressure, numbers.memory_pressure),
+        Metric::CpuPressure => (Figure::CpuPressure, numbers.cpu_pressure),
+        Metric::OutOfMemoryKills | Metric::LeakBlocks | Metric::AcceptQueue => return Vec::new(),
     };
-    vec![source]
+    vec![figure]
 }
 
 fn limiting_cgroup(numbers: &ProcNumbers) -> Option<&CgroupNumbers> {
@@ -148,25 +149,21 @@ fn limiting_cgroup(numbers: &ProcNumbers) -> Option<&CgroupNumbers> {
     limits.then_some(cgroup)
 }
 
-fn cgroup_sources(cgroup: &CgroupNumbers, metric: Metric) -> Vec<Source> {
+fn cgroup_figures(cgroup: &CgroupNumbers, metric: Metric) -> Vec<Value> {
     let free = match (cgroup.limit, cgroup.usage) {
         (Some(limit), Some(usage)) => Some((limit - usage).max(0.0)),
         _ => None,
     };
     match metric {
-        Metric::MemoryHeadroom => vec![("free room of the cgroup", " kB", free)],
+        Metric::MemoryHeadroom => vec![(Figure::CgroupRoom, free)],
         Metric::Reclaim => vec![
-            ("refaults of the cgroup", "", cgroup.refaults),
-            ("limit hits of the cgroup", "", cgroup.limit_hits),
+            (Figure::CgroupRefaults, cgroup.refaults),
+            (Figure::CgroupLimitHits, cgroup.limit_hits),
         ],
-        Metric::AllocationStalls => vec![("limit hits of the cgroup", "", cgroup.limit_hits)],
-        Metric::SwapTraffic => vec![("swap of the cgroup", " kB", cgroup.swap)],
-        Metric::MemoryPressure => vec![(
-            "memory pressure of the cgroup",
-            " %",
-            cgroup.memory_pressure,
-        )],
-        Metric::OutOfMemoryKills => vec![("oom_kill of the cgroup", "", cgroup.oom_kills)],
+        Metric::AllocationStalls => vec![(Figure::CgroupLimitHits, cgroup.limit_hits)],
+        Metric::SwapTraffic => vec![(Figure::CgroupSwap, cgroup.swap)],
+        Metric::SwapFree => vec![(Figure::CgroupSwapLeft, cgroup.swap_left)],
+        Metric::MemoryPressure => vec![(Figure::CgroupMemoryPressure, cgroup.memory_pressure)],
         _ => Vec::new(),
     }
 }
@@ -180,10 +177,27 @@ struct Question {
     any: bool,
 }
 
+/// What is looked at: the evidence, and the figures in it that count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'b> {
+    pub(super) bundle: &'b Bundle,
+    /// `None` where all do.
+    pub(super) counting: Option<&'static [Figure]>,
+}
+
+impl View<'_> {
+    fn readings(&self, metric: Metric, at: PhaseKind) -> Vec<Reading> {
+        let counts = |figure| self.counting.is_none_or(|list| list.contains(&figure));
+        let mut found = readings(self.bundle, metric, at);
+        found.retain(|reading| counts(reading.figure));
+        found
+    }
+}
+
 /// Measure one of the checks about a metric.
-pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
+pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
     match *check {
-        Check::MetricAtLeast { metric, at, amount } => single(bundle, metric, at, amount),
+        Check::MetricAtLeast { metric, at, amount } => single(view, metric, at, amount),
         Check::MetricRatioAtMost {
             metric,
             at,
@@ -197,7 +211,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
             };
             let judge =
                 |before: f64, after: f64| share(before, after).map(|value| (value <= ratio, value));
-            pair(bundle, metric, against, at, &question, judge)
+            pair(view, metric, against, at, &question, judge)
         }
         Check::MetricRatioAbove {
             metric,
@@ -212,7 +226,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
             };
             let judge =
                 |before: f64, after: f64| share(before, after).map(|value| (value > ratio, value));
-            pair(bundle, metric, against, at, &question, judge)
+            pair(view, metric, against, at, &question, judge)
         }
         Check::MetricGrowsAtLeast {
             metric,
@@ -226,7 +240,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
                 any: true,
             };
             let judge = |before: f64, after: f64| Some((after - before >= amount, after - before));
-            pair(bundle, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, judge)
         }
         Check::MetricGrowsLessThan {
             metric,
@@ -240,7 +254,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
                 any: false,
             };
             let judge = |before: f64, after: f64| Some((after - before < amount, after - before));
-            pair(bundle, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, judge)
         }
         Check::MetricFallsAtLeast {
             metric,
@@ -254,7 +268,7 @@ pub(super) fn measure(check: &Check, bundle: &Bundle) -> Measured {
                 any: true,
             };
             let judge = |before: f64, after: f64| Some((before - after >= amount, before - after));
-            pair(bundle, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, judge)
         }
         _ => Measured::nothing("this check is not about a metric", ""),
     }
@@ -264,9 +278,9 @@ fn share(before: f64, after: f64) -> Option<f64> {
     (before > 0.0).then(|| after / before)
 }
 
-fn single(bundle: &Bundle, metric: Metric, at: PhaseKind, amount: f64) -> Measured {
+fn single(view: View<'_>, metric: Metric, at: PhaseKind, amount: f64) -> Measured {
     let threshold = format!("at least {}", number(amount));
-    let found = readings(bundle, metric, at);
+    let found = view.readings(metric, at);
     let Some(highest) = found
         .iter()
         .max_by(|one, other| one.value.total_cmp(&other.value))
@@ -275,9 +289,9 @@ fn single(bundle: &Bundle, metric: Metric, at: PhaseKind, amount: f64) -> Measur
     };
     let observed = format!(
         "{} {}{}",
-        highest.source,
+        highest.figure.words(),
         number(highest.value),
-        highest.unit
+        highest.figure.unit()
     );
     Measured::of(highest.value >= amount, observed, threshold)
         .value(highest.value)
@@ -285,15 +299,15 @@ fn single(bundle: &Bundle, metric: Metric, at: PhaseKind, amount: f64) -> Measur
 }
 
 fn pair(
-    bundle: &Bundle,
+    view: View<'_>,
     metric: Metric,
     from: PhaseKind,
     to: PhaseKind,
     question: &Question,
     judge: impl Fn(f64, f64) -> Option<(bool, f64)>,
 ) -> Measured {
-    let before = readings(bundle, metric, from);
-    let after = readings(bundle, metric, to);
+    let before = view.readings(metric, from);
+    let after = view.readings(metric, to);
     let missing = match (before.is_empty(), after.is_empty()) {
         (true, true) => Some(format!(
             "no snapshot of it at {} or {}",
@@ -309,7 +323,7 @@ fn pair(
     }
     let mut judged: Vec<(&Reading, &Reading, bool, f64)> = Vec::new();
     for start in &before {
-        let Some(end) = after.iter().find(|end| end.source == start.source) else {
+        let Some(end) = after.iter().find(|end| end.figure == start.figure) else {
             continue;
         };
         if let Some((met, value)) = judge(start.value, end.value) {
@@ -330,10 +344,10 @@ fn pair(
     };
     let observed = format!(
         "{} {} -> {}{} ({change})",
-        start.source,
+        start.figure.words(),
         number(start.value),
         number(end.value),
-        end.unit
+        end.figure.unit()
     );
     let mut measured = Measured::of(met, observed, question.threshold.as_str())
         .value(value)

@@ -180,6 +180,48 @@ pub(super) fn stats_after(bundle: &Bundle) -> Measured {
     }
 }
 
+/// Whether a worker that was not there at baseline holds no blocks.
+pub(super) fn empty_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
+    let threshold = "a worker that was not there at baseline, with 0 blocks";
+    let stats = |at| {
+        let snapshots = bundle.snapshots_of(SnapshotKind::Stats, at);
+        snapshots.filter_map(|snapshot| match &snapshot.body {
+            SnapshotBody::Stats(stats) => Some((snapshot, stats)),
+            _ => None,
+        })
+    };
+    let known: Vec<u32> = stats(PhaseKind::Baseline)
+        .map(|(_, stats)| stats.pid)
+        .collect();
+    if known.is_empty() || stats(at).next().is_none() {
+        let why = format!("no worker told its counters at baseline or {}", at.word());
+        return Measured::nothing(why, threshold);
+    }
+    let seen = |phase| {
+        bundle
+            .manifest
+            .as_ref()?
+            .sampler
+            .workers_seen
+            .get(&phase)
+            .copied()
+    };
+    if let Some(seen) = seen(PhaseKind::Baseline)
+        && seen.of.is_some_and(|of| seen.seen < of)
+    {
+        let why = "some workers did not tell their counters at baseline, and may be old";
+        return Measured::nothing(why, threshold);
+    }
+    let mut fresh = stats(at).filter(|(_, stats)| !known.contains(&stats.pid));
+    match fresh.find(|(_, stats)| stats.leak_block_count == Some(0)) {
+        Some((snapshot, stats)) => {
+            let text = format!("pid {} leak_block_count 0", stats.pid);
+            Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])
+        }
+        None => Measured::of(false, "none", threshold),
+    }
+}
+
 pub(super) fn event(bundle: &Bundle, kind: EventKind) -> Measured {
     let threshold = match kind {
         EventKind::Deployment => "a deployment is recorded as accepted",

@@ -181,7 +181,10 @@ impl Scene<'_> {
         let Some(cpu) = loaded(Metric::CpuPressure) else {
             return open("pressure on the CPU is not recorded");
         };
-        let quote = quote_file(&cpu.file, format!("{} {} %", cpu.source, number(cpu.value)));
+        let quote = quote_file(
+            &cpu.file,
+            format!("{} {} %", cpu.figure.words(), number(cpu.value)),
+        );
         if cpu.value < QUIET {
             let because = format!("pressure on the CPU at most {} %", number(cpu.value));
             return ruled_out(because, vec![quote]);

@@ -200,6 +200,7 @@ fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
             "host",
             "loadavg",
             "meminfo",
+            "oom_kills",
             "pressure",
             "pressure_memory",
             "vmstat",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labrat::machine::Unavailable;
-use labrat::machine::memory_box::{ENDED, VmBox, VmParts};
+use labrat::machine::memory_box::{BoxSize, ENDED, VmBox, VmParts};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ impl Guest {
             .args(arguments)
             .env("FEATURE_FLAG", "of the box");
         let mut emulator = vm
-            .enter_command(&labrat, address.port())
+            .enter_command(&labrat, address, address.port())
             .unwrap()
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -124,6 +124,7 @@ struct Figures {
 fn prepare(parent: &std::path::Path) -> Result<VmBox, Unavailable> {
     VmBox::prepare(
         parent,
+        BoxSize::B1,
         VmParts {
             labrat: PathBuf::from(env!("CARGO_BIN_EXE_labrat")),
             kernel_root: root().join("target/box"),
@@ -197,7 +198,11 @@ fn nothing_but_labrat_can_be_started_in_it() {
         return;
     };
     let error = vm
-        .enter_command(&Command::new("gunicorn"), 8000)
+        .enter_command(
+            &Command::new("gunicorn"),
+            ([127, 0, 0, 1], 8000).into(),
+            8000,
+        )
         .unwrap_err();
     assert!(
         error.reason().contains("holds labrat alone, not gunicorn"),

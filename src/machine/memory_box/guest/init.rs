@@ -2,24 +2,28 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
-use nix::sys::termios::{OutputFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
 
 use super::super::swap;
-use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, Startup, network};
+use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, STOP, Startup, network};
 use crate::machine::sys;
 
 /// The drive that is swapped to.
 const SWAP_DRIVE: &str = "/dev/vda";
+/// The line that labrat's standard output goes to; the console is its standard error.
+const OUTPUT_LINE: &str = "/dev/ttyS1";
 /// How long a drive may take to appear after its driver was loaded.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -76,7 +80,7 @@ pub fn run(say: &dyn Fn(&str)) -> Result<(), InitError> {
 }
 
 fn start() -> Result<Pid, InitError> {
-    leave_lines_as_they_are();
+    leave_lines_as_they_are(io::stdout());
     for (kind, target) in [
         ("proc", "/proc"),
         ("sysfs", "/sys"),
@@ -88,28 +92,56 @@ fn start() -> Result<Pid, InitError> {
             .map_err(system("mount", target))?;
     }
     load_drivers()?;
-    begin_to_swap()?;
     network::bring_up(ADDRESS).map_err(system("netlink", "address"))?;
     let text = fs::read(STARTUP).map_err(file(STARTUP))?;
     let startup: Startup = serde_json::from_slice(&text)?;
+    if startup.swaps {
+        begin_to_swap()?;
+    }
     let child = Command::new(LABRAT)
         .args(&startup.arguments)
         .env_clear()
         .envs([("PATH", "/bin"), ("HOME", "/home"), ("TZ", "UTC")])
         .envs(startup.environment)
         .current_dir("/home")
+        .stdin(Stdio::null())
+        .stdout(output_line())
         .spawn()
         .map_err(file(LABRAT))?;
-    Ok(Pid::from_raw(child.id().cast_signed()))
+    let labrat = Pid::from_raw(child.id().cast_signed());
+    std::thread::spawn(move || pass_stop_on(labrat));
+    Ok(labrat)
 }
 
-/// The console turns every line feed into two characters, as for a teletype.
-fn leave_lines_as_they_are() {
-    let console = io::stdout();
-    if let Ok(mut settings) = tcgetattr(&console) {
+/// A machine with one line has the console for everything.
+fn output_line() -> Stdio {
+    match OpenOptions::new().write(true).open(OUTPUT_LINE) {
+        Ok(line) => {
+            leave_lines_as_they_are(&line);
+            line.into()
+        }
+        Err(_) => Stdio::inherit(),
+    }
+}
+
+/// A line turns every line feed into two characters, as for a teletype, and sends what it hears
+/// back.
+fn leave_lines_as_they_are(line: impl AsFd) {
+    if let Ok(mut settings) = tcgetattr(&line) {
         settings.output_flags.remove(OutputFlags::OPOST);
+        settings.local_flags.remove(LocalFlags::ECHO);
         // Without it there is a carriage return at the end of each line, and that is all.
-        let _ = tcsetattr(&console, SetArg::TCSANOW, &settings);
+        let _ = tcsetattr(&line, SetArg::TCSANOW, &settings);
+    }
+}
+
+/// Listen on the console for as long as the machine runs.
+fn pass_stop_on(labrat: Pid) {
+    for line in io::stdin().lines().map_while(Result::ok) {
+        if line == STOP {
+            // It may have ended in this moment, and then the machine does.
+            let _ = kill(labrat, Signal::SIGTERM);
+        }
     }
 }
 

@@ -16,6 +16,9 @@ pub const COMMAND: &str = "__init";
 /// How the last line of the console begins; then comes `exit code N` or `signal N`.
 pub const ENDED: &str = "labrat init: the startup command ended with ";
 
+/// The line that, written to the console, passes TERM on to labrat.
+pub const STOP: &str = "stop";
+
 /// Where labrat is in the guest.
 pub(super) const LABRAT: &str = "/bin/labrat";
 /// What to start, as JSON.
