@@ -153,6 +153,31 @@ fn past_the_edge_without_swap_the_kernel_kills_a_worker_and_the_arbiter_says_so(
     assert_nothing_is_left(memory_box);
 }
 
+#[test]
+fn a_worker_killed_for_its_heartbeat_in_a_box_is_not_blamed_on_memory() {
+    let _turn = busy();
+    let folder = folder();
+    let prepared = CgroupBox::prepare(folder.path(), 100 * MEGABYTE, SwapWish::None);
+    let Some(memory_box) = or_skip(prepared) else {
+        return;
+    };
+    let server = Launch::new(Kind::Labrat, "--workers=1 --timeout=1")
+        .started_by(words(&memory_box))
+        .start()
+        .with_workers(1);
+    assert_eq!(server.get("/slow?seconds=5").status(), None);
+    server.wait_for_count(1, "WORKER TIMEOUT");
+    server.wait_for_count(2, "Booting worker with pid: ");
+    let lines = server.lines();
+    let blamed = lines
+        .iter()
+        .find(|line| line.text.contains("killed by the kernel"));
+    assert_eq!(blamed.map(|line| line.text.as_str()), None);
+    assert_eq!(kills(&memory_box.facts()), 0);
+    drop(server);
+    assert_nothing_is_left(memory_box);
+}
+
 /// The kernel's words on a box, and its folder, are gone with it.
 fn assert_nothing_is_left(memory_box: CgroupBox) {
     let directory = memory_box.facts().location.directory;

@@ -2,6 +2,7 @@
 
 mod courses;
 mod kills;
+mod memory;
 mod yardstick;
 
 pub(crate) use kills::seed;
@@ -128,16 +129,6 @@ fn a_setting_that_is_not_sticky_drifts_in_a_swap() {
 #[test]
 fn a_swap_with_nothing_to_drift_is_no_incident() {
     expect("slot-swap-drift --control", NOT_REPRODUCED);
-}
-
-#[test]
-fn what_this_machine_cannot_be_made_to_have_is_refused_and_not_pretended() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = rehearse("memory-pressure", &folder.path().join("run"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cannot be rehearsed here"), "{said}");
-    assert!(said.contains("hint:"), "{said}");
 }
 
 #[test]

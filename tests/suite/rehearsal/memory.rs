@@ -1,0 +1,335 @@
+//! memory-pressure, in both boxes: the symptom, each fix, the control, past the edge, and nothing
+//! left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use labrat::machine::memory_box::{BoxKind, BoxSize, BoxWish, VmParts};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{NOT_REPRODUCED, REPRODUCED, met};
+use crate::harness::{PATIENCE, poll, quiet, release_labrat, root, skip_unless};
+
+const INCONCLUSIVE: Option<i32> = Some(11);
+const CUT_SHORT: Option<i32> = Some(12);
+/// Full when the 100 leaks end, so that little has to go through the slow swap before /heavy does.
+const FULL_AT_THE_END: &str = "--box-room 1700";
+
+/// A folder that can hold swap, in which a rehearsal makes everything.
+struct Scratch(TempDir);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// `labrat rehearse WORDS`, everything it makes being in here.
+    fn command(&self, program: &Path, words: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .arg("rehearse")
+            .args(words.split(' '))
+            .args(["--json", "--out"])
+            .arg(self.path().join("run"))
+            .env("TMPDIR", self.path())
+            .env("LABRAT_BOX_KERNEL", root().join("target/box"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Folders of boxes and of stand-ins that are there.
+    fn left(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path()).unwrap().flatten();
+        let folders = entries.map(|entry| entry.path());
+        folders.filter(|path| !path.ends_with("run")).collect()
+    }
+
+    /// What the boxes in here have made elsewhere: cgroups, and drives upon their swap files.
+    fn made_elsewhere(&self) -> Vec<PathBuf> {
+        let records = self.left().into_iter().map(|folder| folder.join("record"));
+        let texts = records.filter_map(|record| fs::read_to_string(record).ok());
+        texts
+            .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter_map(|line| Some(PathBuf::from(line.strip_prefix("cgroup ")?)))
+            .collect()
+    }
+
+    fn drives(&self) -> Vec<String> {
+        let Ok(devices) = fs::read_dir("/sys/block") else {
+            return Vec::new();
+        };
+        let backing = devices
+            .flatten()
+            .filter_map(|device| fs::read_to_string(device.path().join("loop/backing_file")).ok());
+        let here = self.path().display().to_string();
+        backing.filter(|file| file.starts_with(&here)).collect()
+    }
+
+    fn assert_nothing_is_left(&self) {
+        assert_eq!(self.left(), [""; 0].map(PathBuf::from));
+        assert_eq!(self.drives(), [""; 0]);
+        let swaps = fs::read_to_string("/proc/swaps").unwrap();
+        assert!(!swaps.contains(self.path().to_str().unwrap()), "{swaps}");
+    }
+}
+
+/// Whether this machine has such a box, with swap that is slow.
+fn has(kind: BoxKind) -> bool {
+    let scratch = Scratch::new();
+    let wish = BoxWish {
+        kind: Some(kind),
+        size: BoxSize::B1.with_room(64).with_swap(64),
+        parent: scratch.path().to_owned(),
+        parts: VmParts {
+            labrat: PathBuf::from(env!("CARGO_BIN_EXE_labrat")),
+            kernel_root: root().join("target/box"),
+        },
+    };
+    let made = wish.fulfil().map_err(|none| none.to_string());
+    let slow = made.and_then(|made| made.swap_speed().map_err(|why| why.to_string()));
+    !skip_unless(slow.map(drop))
+}
+
+/// What came of a rehearsal, when its files were there and nothing else was left.
+struct Judged {
+    code: Option<i32>,
+    verdict: Value,
+    console: String,
+    said: String,
+}
+
+impl Judged {
+    fn rehearse(words: &str) -> Self {
+        let program = release_labrat().unwrap();
+        let scratch = Scratch::new();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = scratch.command(&program, words).output().unwrap();
+        let said = String::from_utf8_lossy(&stderr).into_owned();
+        let verdict = serde_json::from_slice(&stdout)
+            .unwrap_or_else(|error| panic!("{words}: no verdict ({error})\n{said}"));
+        let console = scratch.path().join("run/tables/console.jsonl");
+        scratch.assert_nothing_is_left();
+        Self {
+            code: status.code(),
+            verdict,
+            console: fs::read_to_string(console).unwrap_or_default(),
+            said,
+        }
+    }
+
+    fn expect(self, code: Option<i32>) -> Self {
+        let headline = &self.verdict["headline"];
+        assert_eq!(self.code, code, "{headline}\n{}", self.said);
+        self
+    }
+
+    /// The figures that a criterion was measured by.
+    fn observed(&self, criterion: &str) -> String {
+        let criteria = self.verdict["criteria"].as_array().unwrap();
+        let found = criteria.iter().find(|one| one["id"] == criterion).unwrap();
+        found["observed"].as_str().unwrap().to_owned()
+    }
+
+    fn ruling(&self, rival: &str) -> &str {
+        let rivals = self.verdict["rivals"].as_array().unwrap();
+        let found = rivals.iter().find(|one| one["id"] == rival).unwrap();
+        found["ruling"].as_str().unwrap()
+    }
+}
+
+#[test]
+fn in_a_cgroup_pressure_is_reproduced_by_the_cgroups_own_figures() {
+    let _turn = quiet();
+    if !has(BoxKind::Cgroup) {
+        return;
+    }
+    let words = format!("memory-pressure --box cgroup {FULL_AT_THE_END} --pace 0.2");
+    let run = Judged::rehearse(&words).expect(REPRODUCED);
+    for (criterion, figure) in [
+        ("headroom-collapses", "free room of the cgroup"),
+        ("reclaim-grows", "limit hits of the cgroup"),
+        ("swap-used", "swap of the cgroup"),
+        ("pressure-rises", "memory pressure of the cgroup"),
+    ] {
+        let observed = run.observed(criterion);
+        assert!(observed.contains(figure), "{criterion}: {observed}");
+        assert!(!observed.contains("MemAvailable"), "{observed}");
+    }
+    assert!(met(&run.verdict, "heavy-tail"), "{}", run.said);
+    let doubts = run.verdict["doubts"].to_string();
+    assert!(doubts.contains("memory box: a cgroup"), "{doubts}");
+}
+
+#[test]
+fn in_a_cgroup_each_fix_and_the_control_make_pressure_go_away() {
+    let _turn = quiet();
+    if !has(BoxKind::Cgroup) {
+        return;
+    }
+    for course in [
+        "--fix max-requests",
+        "--fix bounded-leak",
+        "--fix larger-plan",
+        "--control",
+    ] {
+        let words = format!("memory-pressure --box cgroup {course} --pace 0.2");
+        Judged::rehearse(&words).expect(NOT_REPRODUCED);
+    }
+}
+
+#[test]
+fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
+    let _turn = quiet();
+    if !has(BoxKind::Cgroup) {
+        return;
+    }
+    let words = "memory-pressure --fix past-the-edge --box cgroup --box-room 1700 --box-swap 128 \
+                 --pace 0.2";
+    let run = Judged::rehearse(words);
+    for criterion in [
+        "leak-load",
+        "killed-for-memory",
+        "empty-reply",
+        "replaced-by-an-empty-worker",
+    ] {
+        assert!(met(&run.verdict, criterion), "{criterion}\n{}", run.said);
+    }
+    let blamed = "was killed by the kernel, out of memory: oom_kill of";
+    assert!(run.console.contains(blamed), "{}", run.console);
+    let killed = run.verdict["killed_workers"].as_array().unwrap();
+    assert!(!killed.is_empty(), "{}", run.said);
+    for worker in killed {
+        assert_eq!(worker["cause"], "out-of-memory", "{worker}");
+    }
+    assert_eq!(run.ruling("out-of-memory-kill"), "ruled-in");
+    assert_eq!(run.ruling("worker-timeout"), "ruled-out");
+}
+
+#[test]
+fn in_a_virtual_machine_pressure_is_reproduced_by_the_labs_own_figures() {
+    let _turn = quiet();
+    if !has(BoxKind::Vm) {
+        return;
+    }
+    let words = format!("memory-pressure --box vm {FULL_AT_THE_END}");
+    let run = Judged::rehearse(&words).expect(REPRODUCED);
+    for (criterion, figure) in [
+        ("headroom-collapses", "MemAvailable"),
+        ("reclaim-grows", "pgscan_kswapd + pgscan_direct"),
+        ("reclaim-grows", "allocstall"),
+        ("swap-used", "pswpin + pswpout"),
+        ("swap-used", "SwapFree"),
+        ("pressure-rises", "memory pressure some avg10"),
+    ] {
+        let observed = run.observed(criterion);
+        assert!(observed.contains(figure), "{criterion}: {observed}");
+        assert!(!observed.contains("cgroup"), "{observed}");
+    }
+    assert!(run.console.contains("Listening at: http://0.0.0.0:8000"));
+    let stopped = "[INFO] Shutting down: Master";
+    assert!(run.console.contains(stopped), "{}", run.console);
+    let doubts = run.verdict["doubts"].to_string();
+    assert!(doubts.contains("Azure's"), "{doubts}");
+}
+
+#[test]
+fn in_a_virtual_machine_the_control_shows_no_pressure() {
+    let _turn = quiet();
+    if !has(BoxKind::Vm) {
+        return;
+    }
+    Judged::rehearse("memory-pressure --box vm --control").expect(NOT_REPRODUCED);
+}
+
+#[test]
+fn without_any_box_it_says_why_and_what_to_run_and_is_inconclusive() {
+    let scratch = Scratch::new();
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_labrat"));
+    // Neither a shell to enter a cgroup with nor an emulator can be found.
+    let output = scratch
+        .command(&program, "memory-pressure")
+        .env("PATH", "/no/such/folder")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), INCONCLUSIVE, "{said}");
+    for part in [
+        "there is no memory box here; cgroup: ",
+        "; virtual machine: ",
+        "(hint: run scripts/box-setup.sh",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verdict["outcome"], "inconclusive");
+    let doubts = verdict["doubts"].to_string();
+    assert!(doubts.contains("nothing was played"), "{doubts}");
+    scratch.assert_nothing_is_left();
+}
+
+/// A rehearsal in a cgroup, caught while its box is there.
+fn caught_in_its_box(scratch: &Scratch) -> (std::process::Child, Vec<PathBuf>) {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_labrat"));
+    let words = "memory-pressure --box cgroup --box-room 256 --box-swap 256";
+    let mut command = scratch.command(&program, words);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let manifest = scratch.path().join("run/manifest.json");
+    let running = poll(PATIENCE, || {
+        let begun = fs::read_to_string(&manifest).is_ok_and(|text| text.contains("\"leak\""));
+        (begun && !scratch.drives().is_empty()).then(|| scratch.made_elsewhere())
+    });
+    let Some(made) = running else {
+        let _ = child.kill();
+        panic!("it never loads its box: {:?}", child.wait());
+    };
+    assert!(!made.is_empty() && made.iter().all(|cgroup| cgroup.is_dir()));
+    (child, made)
+}
+
+#[test]
+fn an_interrupted_rehearsal_takes_its_box_away() {
+    let _turn = quiet();
+    if !has(BoxKind::Cgroup) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (mut child, made) = caught_in_its_box(&scratch);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), CUT_SHORT);
+    assert!(made.iter().all(|cgroup| !cgroup.exists()), "{made:?}");
+    scratch.assert_nothing_is_left();
+}
+
+#[test]
+fn the_box_of_a_killed_rehearsal_is_taken_away_by_the_next() {
+    let _turn = quiet();
+    if !has(BoxKind::Cgroup) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (mut child, made) = caught_in_its_box(&scratch);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!scratch.drives().is_empty(), "a kill leaves the swap");
+    fs::remove_dir_all(scratch.path().join("run")).unwrap();
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_labrat"));
+    let next = scratch
+        .command(&program, "startup-failed --control --pace 0.1")
+        .output()
+        .unwrap();
+    assert_eq!(next.status.code(), NOT_REPRODUCED);
+    assert!(made.iter().all(|cgroup| !cgroup.exists()), "{made:?}");
+    scratch.assert_nothing_is_left();
+}
