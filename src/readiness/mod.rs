@@ -16,7 +16,8 @@
 //! # Use
 //!
 //! Register latches, checks and steps; mount the three routes ([`routes`]) in an axum program. The
-//! module needs axum and tokio, and nothing else of this crate.
+//! folder can be copied as it is: it uses axum, http, jiff, parking_lot, serde and tokio, and
+//! nothing else of this crate.
 //!
 //! ```
 //! use std::time::Duration;

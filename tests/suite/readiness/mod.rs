@@ -3,6 +3,7 @@
 mod api;
 mod ask;
 mod lane;
+mod migrate;
 mod pool;
 mod postgres;
 mod redis;
