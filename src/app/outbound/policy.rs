@@ -8,7 +8,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How calls are made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct OutboundPolicy {
     /// The service that is called; `None` where none is set.
     pub base_url: Option<String>,
@@ -30,6 +30,24 @@ pub struct OutboundPolicy {
     pub ports: u16,
     /// How long a connection that is not used again stays open, and its port taken.
     pub hold: Duration,
+}
+
+/// Without the service's address, in which there may be a key.
+impl std::fmt::Debug for OutboundPolicy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("OutboundPolicy")
+            .field("budget", &self.budget)
+            .field("retries", &self.retries)
+            .field("backoff", &self.backoff)
+            .field("jitter", &self.jitter)
+            .field("breaker_failures", &self.breaker_failures)
+            .field("breaker_open", &self.breaker_open)
+            .field("reuse", &self.reuse)
+            .field("ports", &self.ports)
+            .field("hold", &self.hold)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for OutboundPolicy {
