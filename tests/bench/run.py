@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import front_end
+
 CONNECTIONS = (1, 8, 64)
 DEADLINE_SECONDS = 15
 HEALTH = b"GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
@@ -34,6 +36,10 @@ TARGETS = {
     "first 200, ms": ("<", 15),
     "first 200, Gunicorn / labrat": (">=", 20),
     "idle PSS, MB": ("<", 6),
+    "front end: added median c=1, ms": ("<=", 0.3),
+    "front end: throughput c=8 / direct": (">=", 0.5),
+    "front end: throughput c=64 / direct": (">=", 0.5),
+    "front end: 2,000 held, MB": ("<", 100),
 }
 
 
@@ -219,10 +225,16 @@ def judged(measured):
     found["first 200, ms"] = first["labrat"]["median"]
     found["first 200, Gunicorn / labrat"] = first["gunicorn"]["median"] / first["labrat"]["median"]
     found["idle PSS, MB"] = measured["idle_pss_mb"]["labrat"]["median"]
+    through = measured["front_end"]
+    found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
+    for connections in ("8", "64"):
+        name = f"front end: throughput c={connections} / direct"
+        found[name] = through["rate_ratio"][connections]["median"]
+    found["front end: 2,000 held, MB"] = through["held_mb"]
     rows = []
     for name, (relation, wanted) in TARGETS.items():
         value = found[name]
-        met = value >= wanted if relation == ">=" else value < wanted
+        met = {">=": value >= wanted, "<": value < wanted, "<=": value <= wanted}[relation]
         rows.append({"target": name, "wanted": f"{relation} {wanted}", "found": value, "met": met})
     return rows
 
@@ -300,6 +312,27 @@ def markdown(results):
     first, memory = results["first_200_ms"], results["idle_pss_mb"]
     row("exec to first 200, 4 workers: ms", first["labrat"], first["gunicorn"], None, True)
     row("PSS of an idle arbiter and 4 workers: MB", memory["labrat"], memory["gunicorn"], None, True)
+    return "\n".join(lines) + "\n\n" + front_end_markdown(results["front_end"])
+
+
+def front_end_markdown(found):
+    """The front end's table."""
+    lines = [
+        "The stand-in's front end before the same pool of 2 async workers, `/health`, keep-alive; "
+        f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB:",
+        "",
+        "| connections | direct: requests/s | through the front end | ratio | added median, ms | its processor time a request, µs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for connections in map(str, front_end.CONNECTIONS):
+        cells = [
+            connections,
+            *(cell(found["rate"][name][connections]) for name in ("direct", "front end")),
+            cell(found["rate_ratio"][connections]),
+            cell(found["added_ms"][connections]),
+            cell(found["cpu_us"][connections]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -338,6 +371,9 @@ def main():
         concurrent, async_cost, async_errors = throughput(["labrat async", "axum"], options, environment)
         first = starts(options, environment)
         memory = idle_memory(options, environment)
+        rounds, seconds = options.rounds, options.seconds
+        through = front_end.measure(options.labrat, environment, rounds, seconds, summary)
+        say("front end measured")
 
     def table(rates):
         return {name: {str(c): summary(found) for c, found in by.items()} for name, by in rates.items()}
@@ -352,7 +388,8 @@ def main():
         "async_cpu_us": table(async_cost),
         "first_200_ms": {name: summary(found) for name, found in first.items()},
         "idle_pss_mb": {name: summary(found) for name, found in memory.items()},
-        "errors": sync_errors + async_errors,
+        "front_end": through,
+        "errors": sync_errors + async_errors + through["errors"],
     }
     results["targets"] = judged(results)
     out = Path(options.out)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{root, skip_unless};
+use crate::harness::{quiet, root, skip_unless};
 
 /// Sourced by the others, not run.
 const SHARED: [&str; 2] = ["azure.sh", "common.sh"];
@@ -50,6 +50,36 @@ fn every_script_is_executable_and_stops_at_the_first_error() {
         seen += 1;
     }
     assert!(seen >= 4, "only {seen} scripts were found");
+}
+
+/// The longest that the first command may take, once labrat is built.
+const FIRST_COMMAND: Duration = Duration::from_secs(90);
+
+#[test]
+fn the_first_command_rehearses_an_incident_within_ninety_seconds_and_says_where_its_report_is() {
+    let _turn = quiet();
+    let folder = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let output = Command::new(root().join("scripts/rehearse.sh"))
+        .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
+        .env("TMPDIR", folder.path())
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(begun.elapsed() < FIRST_COMMAND, "{:?}", begun.elapsed());
+    let verdict = String::from_utf8(output.stdout).unwrap();
+    assert!(verdict.contains("reproduced: all "), "{verdict}");
+    assert!(said.contains("estimate: 2 workers"), "{said}");
+    let report = said.lines().find_map(|line| line.strip_prefix("report: "));
+    assert!(folder.path().join(report.unwrap()).is_file(), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(left.len(), 1, "nothing but the runs: {left:?}");
 }
 
 /// The first look with few clients, its files in `folder`.

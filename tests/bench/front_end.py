@@ -1,0 +1,164 @@
+"""What the stand-in's front end costs: the same pool asked directly and through it, in one run."""
+
+import json
+import re
+import resource
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+CONNECTIONS = (1, 8, 64)
+HELD = 2000
+DEADLINE_SECONDS = 30
+COMMAND = "labrat serve --bind=0.0.0.0:8000 --workers=2 --worker-class=async --backlog=4096 app:app"
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+class StandIn:
+    """A stand-in with an asynchronous pool behind it."""
+
+    def __init__(self, labrat, environment, folder):
+        self.labrat = labrat
+        self.process = subprocess.Popen(
+            [labrat, "host", "--port=0", "--control=127.0.0.1:0", "--startup-command", COMMAND, "--folder", folder],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        started = json.loads(self.process.stdout.readline())
+        self.control = started["control"]
+        self.url = started["slots"]["production"]
+        self.container = self.wait_until_warm(environment)
+
+    def wait_until_warm(self, environment):
+        """The container's own address."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            words = [self.labrat, "host", "status", "--json", "--control", self.control]
+            text = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+            slot = json.loads(text)["slots"][0]
+            if slot["state"] == "started":
+                return "http://" + slot["address"]
+            time.sleep(0.05)
+        raise SystemExit("the stand-in's site does not become warm")
+
+    def cpu_seconds(self):
+        """Processor time that the front end has used so far: not that of the pool behind it."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+    def resident_mb(self):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.M).group(1)) * 1024 / 1e6
+
+    def descriptors(self):
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def load(url, connections, seconds):
+    """One run of wrk: requests a second, the median latency in ms, and the errors."""
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + "/health"]
+    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
+    median = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", text)
+    count = int(re.search(r"(\d+) requests in", text).group(1))
+    errors = re.findall(r"(?:Socket errors|Non-2xx or 3xx responses): .*", text)
+    return rate, float(median.group(1)) * MILLISECONDS[median.group(2)], count, errors
+
+
+def hold(stand_in):
+    """Memory in MB while so many requests wait in the front end at the same time."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    host, port = stand_in.url.removeprefix("http://").split(":")
+    clients = []
+    try:
+        for _ in range(HELD):
+            client = socket.create_connection((host, int(port)), timeout=DEADLINE_SECONDS)
+            client.sendall(b"GET /slow?seconds=60 HTTP/1.1\r\nHost: bench\r\n\r\n")
+            clients.append(client)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        # Each has a descriptor to the client and one to the container.
+        while stand_in.descriptors() < 2 * HELD:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{stand_in.descriptors()} descriptors, not {2 * HELD}: not all are held")
+            time.sleep(0.05)
+        return stand_in.resident_mb()
+    finally:
+        for client in clients:
+            client.close()
+
+
+def measure(labrat, environment, rounds, seconds, summary):
+    """Rates, medians and costs, direct and through the front end, rounds interleaved."""
+    rates = {name: {c: [] for c in CONNECTIONS} for name in ("direct", "front end")}
+    medians = {name: {c: [] for c in CONNECTIONS} for name in rates}
+    costs, errors = {c: [] for c in CONNECTIONS}, []
+    with tempfile.TemporaryDirectory() as folder:
+        stand_in = StandIn(labrat, environment, folder)
+        try:
+            urls = {"direct": stand_in.container, "front end": stand_in.url}
+            for turn in range(rounds):
+                order = list(urls) if turn % 2 == 0 else list(reversed(urls))
+                for connections in CONNECTIONS:
+                    for name in order:
+                        before = stand_in.cpu_seconds()
+                        rate, median, count, seen = load(urls[name], connections, seconds)
+                        rates[name][connections].append(rate)
+                        medians[name][connections].append(median)
+                        if name == "front end":
+                            costs[connections].append((stand_in.cpu_seconds() - before) * 1e6 / count)
+                        errors += [f"{name} c={connections}: {error}" for error in seen]
+            held = hold(stand_in)
+        finally:
+            stand_in.stop()
+
+    def by_connections(values):
+        return {str(connections): summary(found) for connections, found in values.items()}
+
+    def compared(values, how):
+        pairs = {c: zip(values["front end"][c], values["direct"][c]) for c in CONNECTIONS}
+        return by_connections({c: [how(through, direct) for through, direct in pairs[c]] for c in CONNECTIONS})
+
+    return {
+        "rate": {name: by_connections(found) for name, found in rates.items()},
+        "median_ms": {name: by_connections(found) for name, found in medians.items()},
+        "rate_ratio": compared(rates, lambda through, direct: through / direct),
+        "added_ms": compared(medians, lambda through, direct: through - direct),
+        "cpu_us": by_connections(costs),
+        "held_mb": held,
+        "errors": errors,
+    }
+
+
+def main():
+    """Measure this alone."""
+    import argparse
+    import os
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--labrat", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"PATH": os.environ["PATH"], "HOME": folder, "XDG_RUNTIME_DIR": folder}
+        found = measure(options.labrat, environment, options.rounds, options.seconds, statistics.median)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
