@@ -15,6 +15,8 @@ use crate::tables::{ConsoleRow, HttpRow, PlatformRow, TableRow, write_json_line}
 /// Bytes of rows that are kept for a disk that takes none; above that the newest are dropped and
 /// counted.
 const MOST_PENDING: usize = 64 * 1024 * 1024;
+/// Bytes that a row of a request usually takes.
+const USUAL_ROW: usize = 512;
 
 /// The tables of one run.
 #[derive(Debug)]
@@ -73,20 +75,30 @@ impl Journal {
     }
 }
 
+/// One table. A row goes into memory first, which takes no longer than copying it; whoever finds
+/// the file free then writes everything that is there. Requests that end at the same time so never
+/// wait for each other's write.
 #[derive(Debug)]
 struct TableFile {
     path: PathBuf,
     notify: Notify,
-    state: Mutex<FileState>,
+    waiting: Mutex<Waiting>,
+    disk: Mutex<Disk>,
 }
 
 #[derive(Debug)]
-struct FileState {
-    file: File,
-    /// What is to be written and is not yet.
-    pending: Vec<u8>,
+struct Waiting {
+    /// Rows that nobody has taken to write yet.
+    bytes: Vec<u8>,
     /// Rows dropped because even the memory for them was used up.
     dropped: usize,
+}
+
+#[derive(Debug)]
+struct Disk {
+    file: File,
+    /// What is being written, and what the disk did not take.
+    bytes: Vec<u8>,
     /// Whether the last write failed, which is said only when it changes.
     failing: bool,
 }
@@ -115,53 +127,71 @@ impl TableFile {
             source,
         })?;
         // A run before this one may have been killed in the middle of a row.
-        let pending = match ends_within_a_line(&path) {
+        let bytes = match ends_within_a_line(&path) {
             true => b"\n".to_vec(),
             false => Vec::new(),
         };
         Ok(Self {
             path,
             notify,
-            state: Mutex::new(FileState {
+            waiting: Mutex::new(Waiting { bytes, dropped: 0 }),
+            disk: Mutex::new(Disk {
                 file,
-                pending,
-                dropped: 0,
+                bytes: Vec::new(),
                 failing: false,
             }),
         })
     }
 
     fn append<R: TableRow>(&self, row: &R) {
-        let mut state = self.state.lock();
-        if state.pending.len() > MOST_PENDING {
-            state.dropped += 1;
-        } else {
-            // Writing into memory cannot fail.
-            let _ = write_json_line(&mut state.pending, row);
-        }
-        self.flush(&mut state);
-    }
-
-    fn flush(&self, state: &mut FileState) {
-        while !state.pending.is_empty() {
-            match state.file.write(&state.pending) {
-                Ok(0) => return self.failed(state, "the disk takes nothing"),
-                Ok(written) => {
-                    state.pending.drain(..written);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return self.failed(state, &error.to_string()),
+        let mut line = Vec::with_capacity(USUAL_ROW);
+        // Writing into memory cannot fail.
+        let _ = write_json_line(&mut line, row);
+        {
+            let mut waiting = self.waiting.lock();
+            match waiting.bytes.len() > MOST_PENDING {
+                true => waiting.dropped += 1,
+                false => waiting.bytes.extend_from_slice(&line),
             }
         }
-        if state.failing {
-            state.failing = false;
+        self.write_unless_others_do();
+    }
+
+    /// Write what waits. Who holds the file looks once more after having let it go, so that a row
+    /// that came in the meantime is written by one of the two.
+    fn write_unless_others_do(&self) {
+        while let Some(mut disk) = self.disk.try_lock() {
+            self.write_all(&mut disk);
+            let failing = disk.failing;
+            drop(disk);
+            if failing || self.waiting.lock().bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn write_all(&self, disk: &mut Disk) {
+        loop {
+            if disk.bytes.is_empty() {
+                // The two buffers change places and keep their memory.
+                std::mem::swap(&mut self.waiting.lock().bytes, &mut disk.bytes);
+            }
+            if disk.bytes.is_empty() {
+                break;
+            }
+            if let Err(reason) = disk.write() {
+                return self.failed(disk, &reason);
+            }
+        }
+        if disk.failing {
+            disk.failing = false;
             (self.notify)(&format!("{}: rows are written again", self.path.display()));
         }
     }
 
-    fn failed(&self, state: &mut FileState, reason: &str) {
-        if !state.failing {
-            state.failing = true;
+    fn failed(&self, disk: &mut Disk, reason: &str) {
+        if !disk.failing {
+            disk.failing = true;
             (self.notify)(&format!(
                 "{}: {reason}; serving goes on, rows are kept in memory and written when they can be",
                 self.path.display()
@@ -170,14 +200,35 @@ impl TableFile {
     }
 
     fn close(&self) -> usize {
-        let mut state = self.state.lock();
-        self.flush(&mut state);
-        let kept = state.pending.iter().filter(|byte| **byte == b'\n').count();
-        let lost = kept + state.dropped;
+        let mut disk = self.disk.lock();
+        self.write_all(&mut disk);
+        let waiting = self.waiting.lock();
+        let rows = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lost = rows(&disk.bytes) + rows(&waiting.bytes) + waiting.dropped;
         if lost > 0 {
             (self.notify)(&format!("{}: {lost} rows are lost", self.path.display()));
         }
         lost
+    }
+}
+
+impl Disk {
+    /// Write everything; what the disk did not take stays.
+    fn write(&mut self) -> Result<(), String> {
+        let mut written = 0;
+        let ended = loop {
+            if written == self.bytes.len() {
+                break Ok(());
+            }
+            match self.file.write(&self.bytes[written..]) {
+                Ok(0) => break Err("the disk takes nothing".to_owned()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error.to_string()),
+            }
+        };
+        self.bytes.drain(..written);
+        ended
     }
 }
 
@@ -198,5 +249,26 @@ mod tests {
         let text = std::fs::read(folder.path().join("http.jsonl")).unwrap();
         let table = read::<HttpRow>(&text).unwrap();
         assert_eq!((table.rows.len(), table.fault_count), (3, 1));
+    }
+
+    #[test]
+    fn rows_of_many_threads_are_all_written_whole_and_none_waits_for_the_close() {
+        const THREADS: usize = 8;
+        const ROWS: usize = 500;
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), &Notify::silent()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..ROWS {
+                        journal.http(&HttpRow::at(jiff::Timestamp::now().into()));
+                    }
+                });
+            }
+        });
+        let text = std::fs::read(folder.path().join("http.jsonl")).unwrap();
+        let table = read::<HttpRow>(&text).unwrap();
+        assert_eq!((table.rows.len(), table.fault_count), (THREADS * ROWS, 0));
+        assert_eq!(journal.close(), 0);
     }
 }

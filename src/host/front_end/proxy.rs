@@ -93,6 +93,10 @@ async fn route(
     record: &mut Record,
     deadline: tokio::time::Instant,
 ) -> Result<Arc<Upstream>, RequestEnd> {
+    // Nearly always; a receiver of its own is for those that wait.
+    if let Routing::Up(upstream) = &*shared.routing.borrow() {
+        return Ok(Arc::clone(upstream));
+    }
     let mut routing = shared.routing.clone();
     let mut failed_before = None;
     loop {

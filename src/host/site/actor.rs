@@ -1,28 +1,30 @@
 //! The task that owns a site: it carries out one order after another, and reacts to requests for a
 //! start, to the end of its container and to what its health says.
 
+mod blocked;
+mod starts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Notify as Wakeup, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+
+use blocked::Block;
+use starts::StartEnd;
 
 use super::health::{self, Finding};
 use super::log::PlatformLog;
 use super::order::{Order, Running};
-use super::start::{Coming, StartPlan};
+use super::start::StartPlan;
 use super::{Ground, Phase, SiteIdentity, SiteStatus, stop};
+use crate::host::SlotConfiguration;
 use crate::host::front_end::Routing;
-use crate::host::messages::{Action, Details, Level, Message, State};
-use crate::host::{HostError, SlotConfiguration};
+use crate::host::messages::{Details, Message};
 
 /// How long the old container serves beside the new one after a restart.
 const OVERLAP: Duration = Duration::from_secs(15);
-
-/// How long a site is blocked after several failed starts.
-const BLOCK: Duration = Duration::from_secs(120);
 
 /// A container that ends by itself within this time counts as a failed start.
 const QUICK_EXIT: Duration = Duration::from_secs(10);
@@ -52,13 +54,6 @@ pub(super) struct Actor {
     next: Option<(u64, Order)>,
 }
 
-struct Block {
-    until: Instant,
-    shown: Timestamp,
-    /// The order that waits for the end of the block.
-    pending: Option<u64>,
-}
-
 enum Event {
     Order(u64, Order),
     /// A request wants a start.
@@ -68,13 +63,6 @@ enum Event {
     BlockEnded,
     /// Nobody is left to give orders.
     Abandoned,
-}
-
-/// How a start ended.
-enum StartEnd {
-    Up,
-    Failed(String),
-    Superseded,
 }
 
 impl Actor {
@@ -225,112 +213,6 @@ impl Actor {
         }
     }
 
-    fn start_failed(&self, reason: String) -> HostError {
-        HostError::StartFailed {
-            site: self.identity.platform_name.clone(),
-            reason,
-        }
-    }
-
-    /// Start what is configured. Where that fails, what ran before is ended too, as recorded on
-    /// the platform.
-    async fn start_configured(&mut self, number: u64, orders: &mut Orders) {
-        if let Some(block) = &mut self.blocked {
-            block.pending = Some(number);
-            return self.prohibit();
-        }
-        let plan = StartPlan::new(self.identity.clone(), self.configuration.clone());
-        match self.start(&plan, orders).await {
-            StartEnd::Up => self.publish(Phase::Started, Some(number)),
-            StartEnd::Superseded => self.publish(self.phase(), Some(number)),
-            StartEnd::Failed(reason) => {
-                self.failures += 1;
-                self.routing.send_replace(Routing::Failed {
-                    start: self.status.borrow().starts,
-                });
-                if let Some(running) = self.running.take() {
-                    stop::stop_running(&self.log, running).await;
-                    self.log.before = Details::StoppedAt(Timestamp::now());
-                }
-                match self.failures >= self.ground.failed_starts_until_block {
-                    true => self.block(number),
-                    false => self.publish(Phase::Failed { reason }, Some(number)),
-                }
-            }
-        }
-    }
-
-    /// One start. Requests go to the container that serves, as long as there is one.
-    async fn start(&mut self, plan: &StartPlan, orders: &mut Orders) -> StartEnd {
-        // A request that asked for a start gets this one.
-        std::pin::pin!(self.wake.notified()).as_mut().enable();
-        self.status.send_modify(|status| status.starts += 1);
-        self.publish_coming();
-        let launched = {
-            let ground = Arc::clone(&self.ground);
-            plan.launch(&ground, &mut self.log)
-        };
-        let coming = match launched {
-            Ok(coming) => coming,
-            Err(error) => {
-                (self.ground.notify)(&error.to_string());
-                return StartEnd::Failed(error.to_string());
-            }
-        };
-        match self.wait_for(&coming, orders).await {
-            Outcome::Answered => {
-                let running = plan.succeeded(&mut self.log, coming);
-                self.failures = 0;
-                let old = self.running.take();
-                self.serve_from(running);
-                if let Some(old) = old {
-                    self.retire(old);
-                }
-                StartEnd::Up
-            }
-            Outcome::Exited(code) => {
-                StartEnd::Failed(plan.exited(&mut self.log, &coming, code).await)
-            }
-            Outcome::TimedOut => StartEnd::Failed(plan.timed_out(&mut self.log, &coming).await),
-            Outcome::Superseded(number, order) => {
-                self.next = Some((number, order));
-                plan.superseded(&mut self.log, &coming).await;
-                StartEnd::Superseded
-            }
-        }
-    }
-
-    async fn wait_for(&mut self, coming: &Coming, orders: &mut Orders) -> Outcome {
-        let mut probe = std::pin::pin!(
-            coming
-                .probe
-                .succeeds(coming.container.address(), coming.limit)
-        );
-        loop {
-            let old = self.running.as_ref();
-            let old_exited = async {
-                match old {
-                    Some(old) => old.container.exited().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                order = orders.recv() => {
-                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
-                    return Outcome::Superseded(number, order);
-                }
-                code = coming.container.exited() => return Outcome::Exited(code),
-                answered = &mut probe => return match answered {
-                    true => Outcome::Answered,
-                    false => Outcome::TimedOut,
-                },
-                code = old_exited => self.lose(code).await,
-            }
-            self.publish_coming();
-        }
-    }
-
     fn publish_coming(&mut self) {
         match &self.running {
             Some(_) => self.publish(Phase::Restarting, None),
@@ -435,60 +317,6 @@ impl Actor {
         }
     }
 
-    fn block(&mut self, number: u64) {
-        let wait = self.ground.pace.of(BLOCK);
-        let shown = Timestamp::now() + wait;
-        self.blocked = Some(Block {
-            until: Instant::now() + wait,
-            shown,
-            pending: None,
-        });
-        self.log.say(&Message::WillBeBlocked(shown));
-        self.log.state(
-            State::Blocked,
-            Action::StoppingSiteNetworks,
-            Details::WillBeBlocked(shown),
-            Level::Warning,
-        );
-        self.routing.send_replace(Routing::Blocked);
-        self.publish(Phase::Blocked { until: shown }, Some(number));
-    }
-
-    /// Somebody wants a start while the site is blocked.
-    fn prohibit(&mut self) {
-        let Some(block) = &self.blocked else {
-            return;
-        };
-        self.log.state(
-            State::Blocked,
-            Action::None,
-            Details::BlockedUntil(block.shown),
-            Level::Warning,
-        );
-        self.log.say(&Message::StartProhibited);
-    }
-
-    async fn unblock(&mut self, orders: &mut Orders) {
-        let Some(block) = self.blocked.take() else {
-            return;
-        };
-        self.failures = 0;
-        self.quick_exits = 0;
-        self.log.say(&Message::Unblocked);
-        self.log.before = Details::BlockedUntil(block.shown);
-        let start = self.status.borrow().starts;
-        self.routing.send_replace(Routing::Failed { start });
-        match block.pending {
-            Some(number) => self.start_configured(number, orders).await,
-            None => self.publish(
-                Phase::Failed {
-                    reason: "it was blocked after several failed starts".to_owned(),
-                },
-                None,
-            ),
-        }
-    }
-
     async fn end(&mut self) {
         self.routing.send_replace(Routing::Stopped);
         self.ending.send_replace(true);
@@ -518,12 +346,4 @@ impl Actor {
             status.started_at = self.running.as_ref().map(|running| running.started_at);
         });
     }
-}
-
-/// What became of a container that was started.
-enum Outcome {
-    Answered,
-    Exited(i32),
-    TimedOut,
-    Superseded(u64, Order),
 }

@@ -46,13 +46,22 @@ pub(super) fn environment(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Setting;
+    use crate::host::{ConnectionKind, Setting, SettingKind};
+
+    fn connection(name: &str, kind: ConnectionKind) -> Setting {
+        Setting {
+            kind: SettingKind::Connection(kind),
+            ..Setting::app(name, "Server=db")
+        }
+    }
 
     #[test]
     fn settings_come_twice_and_the_platforms_own_variables_win() {
         let configuration = SlotConfiguration::new("x").with([
             Setting::app("FEATURE_FLAG", "on"),
             Setting::app("PORT", "9000"),
+            connection("Orders", ConnectionKind::SqlAzure),
+            connection("Cache", ConnectionKind::Custom),
         ]);
         let identity = SiteIdentity {
             site_name: "site".into(),
@@ -71,6 +80,8 @@ mod tests {
             ("WEBSITE_SITE_NAME", "site"),
             ("WEBSITE_SLOT_NAME", "staging"),
             ("HOME", "/h"),
+            ("SQLAZURECONNSTR_Orders", "Server=db"),
+            ("CUSTOMCONNSTR_Cache", "Server=db"),
         ] {
             assert_eq!(seen.get(name).map(String::as_str), Some(value), "{name}");
         }

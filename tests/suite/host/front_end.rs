@@ -133,6 +133,40 @@ async fn a_request_body_reaches_the_site_before_the_client_has_sent_all_of_it() 
 }
 
 #[tokio::test]
+async fn silent_and_half_hearted_clients_cost_only_themselves() {
+    let site = OwnSite::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        stream.write_all(OK).await.unwrap();
+    })
+    .await;
+    let front = Front::start(site.routing(), LIMIT).await;
+    let mut idle = Vec::new();
+    for number in 0..200 {
+        let mut client = TcpStream::connect(front.address()).await.unwrap();
+        // One says nothing at all, the next the half of a head.
+        if number % 2 == 0 {
+            client.write_all(b"GET / HTTP/1.1\r\nHos").await.unwrap();
+        }
+        idle.push(client);
+    }
+    for _ in 0..20 {
+        assert_eq!(get(front.address(), "/").await.status, 200);
+    }
+    // One of them finishes after all.
+    idle[0]
+        .write_all(b"t: h\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    idle[0].read_to_end(&mut answer).await.unwrap();
+    assert_eq!(Reply::parse(&answer).status, 200);
+    drop(idle);
+    front.front_end.stop().await;
+    let rows = front.rows();
+    assert_eq!(rows.len(), 21, "who asked nothing has no row");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_stops_the_site_and_not_the_memory() {
     let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = Arc::clone(&sent);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use labrat::app::dependencies::DatabaseUrl;
+use labrat::app::dependencies::migrations::migrate;
 use labrat::host::{HostError, Image, Mode, Phase, Probes, Setting, SlotName};
 use labrat::tables::PlatformRow;
 
@@ -355,6 +357,42 @@ async fn a_site_that_is_not_ready_leaves_the_rotation_and_its_container_goes_on(
     let container: std::net::SocketAddr = status.address.unwrap().parse().unwrap();
     assert_eq!(super::get(container, "/health").await.status, 200);
     assert_eq!(status.starts, 1);
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_site_whose_database_goes_and_comes_back_leaves_the_rotation_and_returns_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, elsewhere) = (folder.path().join("orders.db"), folder.path().join("gone"));
+    let url = format!("sqlite://{}", database.display());
+    migrate(&DatabaseUrl::parse(&url).unwrap(), None).unwrap();
+    let stand = Stand::warm(SERVE, |settings| {
+        settings.mode = Mode::Kubernetes(Probes {
+            period: Duration::from_secs(1),
+            ..Probes::default()
+        });
+        let production = &mut settings.production.configuration;
+        *production = production.clone().with([Setting::app("DATABASE_URL", url)]);
+    })
+    .await;
+    let container = stand.host.status(PRODUCTION).unwrap().address.unwrap();
+    let container: std::net::SocketAddr = container.parse().unwrap();
+    assert_eq!(super::get(container, "/warmup").await.status, 200);
+    let becomes = async |phase: Phase| {
+        until("the other phase", || {
+            (stand.host.status(PRODUCTION).unwrap().phase == phase).then_some(())
+        })
+        .await;
+    };
+    becomes(Phase::Started).await;
+    std::fs::rename(&database, &elsewhere).unwrap();
+    becomes(Phase::NotReady).await;
+    assert_eq!(stand.get("/fast").await.status, 503);
+    assert_eq!(super::get(container, "/health").await.status, 200);
+    std::fs::rename(&elsewhere, &database).unwrap();
+    becomes(Phase::Started).await;
+    assert_eq!(stand.get("/fast").await.status, 200);
+    assert_eq!(stand.host.status(PRODUCTION).unwrap().starts, 1);
     stand.stop().await;
 }
 

@@ -1,0 +1,136 @@
+//! One start after another: what is configured, or what a swap puts into the slot.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Actor, Orders};
+use crate::host::HostError;
+use crate::host::front_end::Routing;
+use crate::host::messages::Details;
+use crate::host::site::order::Order;
+use crate::host::site::start::{Coming, StartPlan};
+use crate::host::site::{Phase, stop};
+
+/// How a start ended.
+pub(super) enum StartEnd {
+    Up,
+    Failed(String),
+    Superseded,
+}
+
+/// What became of a container that was started.
+enum Outcome {
+    Answered,
+    Exited(i32),
+    TimedOut,
+    Superseded(u64, Order),
+}
+
+impl Actor {
+    pub(super) fn start_failed(&self, reason: String) -> HostError {
+        HostError::StartFailed {
+            site: self.identity.platform_name.clone(),
+            reason,
+        }
+    }
+
+    /// Start what is configured. Where that fails, what ran before is ended too, as recorded on
+    /// the platform.
+    pub(super) async fn start_configured(&mut self, number: u64, orders: &mut Orders) {
+        if let Some(block) = &mut self.blocked {
+            block.pending = Some(number);
+            return self.prohibit();
+        }
+        let plan = StartPlan::new(self.identity.clone(), self.configuration.clone());
+        match self.start(&plan, orders).await {
+            StartEnd::Up => self.publish(Phase::Started, Some(number)),
+            StartEnd::Superseded => self.publish(self.phase(), Some(number)),
+            StartEnd::Failed(reason) => {
+                self.failures += 1;
+                self.routing.send_replace(Routing::Failed {
+                    start: self.status.borrow().starts,
+                });
+                if let Some(running) = self.running.take() {
+                    stop::stop_running(&self.log, running).await;
+                    self.log.before = Details::StoppedAt(Timestamp::now());
+                }
+                match self.failures >= self.ground.failed_starts_until_block {
+                    true => self.block(number),
+                    false => self.publish(Phase::Failed { reason }, Some(number)),
+                }
+            }
+        }
+    }
+
+    /// One start. Requests go to the container that serves, as long as there is one.
+    pub(super) async fn start(&mut self, plan: &StartPlan, orders: &mut Orders) -> StartEnd {
+        // A request that asked for a start gets this one.
+        std::pin::pin!(self.wake.notified()).as_mut().enable();
+        self.status.send_modify(|status| status.starts += 1);
+        self.publish_coming();
+        let launched = {
+            let ground = Arc::clone(&self.ground);
+            plan.launch(&ground, &mut self.log)
+        };
+        let coming = match launched {
+            Ok(coming) => coming,
+            Err(error) => {
+                (self.ground.notify)(&error.to_string());
+                return StartEnd::Failed(error.to_string());
+            }
+        };
+        match self.wait_for(&coming, orders).await {
+            Outcome::Answered => {
+                let running = plan.succeeded(&mut self.log, coming);
+                self.failures = 0;
+                let old = self.running.take();
+                self.serve_from(running);
+                if let Some(old) = old {
+                    self.retire(old);
+                }
+                StartEnd::Up
+            }
+            Outcome::Exited(code) => {
+                StartEnd::Failed(plan.exited(&mut self.log, &coming, code).await)
+            }
+            Outcome::TimedOut => StartEnd::Failed(plan.timed_out(&mut self.log, &coming).await),
+            Outcome::Superseded(number, order) => {
+                self.next = Some((number, order));
+                plan.superseded(&mut self.log, &coming).await;
+                StartEnd::Superseded
+            }
+        }
+    }
+
+    async fn wait_for(&mut self, coming: &Coming, orders: &mut Orders) -> Outcome {
+        let mut probe = std::pin::pin!(
+            coming
+                .probe
+                .succeeds(coming.container.address(), coming.limit)
+        );
+        loop {
+            let old = self.running.as_ref();
+            let old_exited = async {
+                match old {
+                    Some(old) => old.container.exited().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                order = orders.recv() => {
+                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
+                    return Outcome::Superseded(number, order);
+                }
+                code = coming.container.exited() => return Outcome::Exited(code),
+                answered = &mut probe => return match answered {
+                    true => Outcome::Answered,
+                    false => Outcome::TimedOut,
+                },
+                code = old_exited => self.lose(code).await,
+            }
+            self.publish_coming();
+        }
+    }
+}
