@@ -38,6 +38,7 @@ impl Snapshot {
             SnapshotBody::Slots(_) => SnapshotKind::Slots,
             SnapshotBody::Config(_) => SnapshotKind::Config,
             SnapshotBody::Health(_) => SnapshotKind::Health,
+            SnapshotBody::Ready(_) => SnapshotKind::Ready,
         }
     }
 }
@@ -59,6 +60,18 @@ pub enum SnapshotBody {
     Config(BTreeMap<String, String>),
     /// /health: the status in words, `healthy`.
     Health(String),
+    /// /ready: its checks by name.
+    Ready(BTreeMap<String, ReadinessCheck>),
+}
+
+/// One check of /ready.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReadinessCheck {
+    /// Whether it passed.
+    pub ok: bool,
+    /// The word for what was wrong.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// One worker's own counters.
@@ -204,6 +217,12 @@ pub fn parse(kind: SnapshotKind, text: &[u8]) -> Result<SnapshotBody, SnapshotEr
         SnapshotKind::Health => {
             let status = value.get("status").and_then(Value::as_str);
             SnapshotBody::Health(status.ok_or(SnapshotError::Lacks("status"))?.to_owned())
+        }
+        SnapshotKind::Ready => {
+            let checks = value.get("checks").cloned().unwrap_or(Value::Null);
+            let checks =
+                serde_json::from_value(checks).map_err(|_| SnapshotError::Lacks("checks"))?;
+            SnapshotBody::Ready(checks)
         }
     })
 }

@@ -67,6 +67,10 @@ pub struct Probes {
     pub readiness_path: String,
     /// Path of the liveness probe.
     pub liveness_path: String,
+    /// Port of the readiness probe inside the container, where it is not the site's own.
+    pub readiness_port: Option<u16>,
+    /// Port of the liveness probe inside the container, where it is not the site's own.
+    pub liveness_port: Option<u16>,
     /// Between two probes, before the pace is applied.
     pub period: Duration,
     /// Failures in a row until the platform reacts.
@@ -78,6 +82,8 @@ impl Default for Probes {
         Self {
             readiness_path: "/ready".to_owned(),
             liveness_path: "/health".to_owned(),
+            readiness_port: None,
+            liveness_port: None,
             period: Duration::from_secs(10),
             failure_threshold: 3,
         }

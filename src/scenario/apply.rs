@@ -56,6 +56,7 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
                 topology.threads = *threads;
                 topology.timeout_seconds = *timeout_seconds;
             }
+            Change::Probes { probes } => topology.around.probes = Some(*probes),
             Change::Settings { settings: changed } => {
                 settings.retain(|setting| {
                     !changed

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::shape::{Action, Change, Done, Group, Scenario, Step, Variation};
+use super::shape::{Action, Change, Done, Group, Probes, Scenario, Step, Variation};
 use crate::evidence::criteria::{Criterion, Moment, Need, SnapshotKind};
 
 /// The line with which a generated file begins.
@@ -144,6 +144,19 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         topology.threads,
         topology.timeout_seconds
     )?;
+    if topology.around.downstream {
+        writeln!(page, "| beside it | `labrat downstream`, as API_BASE_URL |")?;
+    }
+    if let Some(probes) = &topology.around.probes {
+        writeln!(page, "| probes | {} |", probes_in_words(probes))?;
+    }
+    for command in topology.around.prepared {
+        writeln!(
+            page,
+            "| before it starts | `labrat {}` |",
+            command.join(" ")
+        )?;
+    }
     for setting in topology.settings {
         writeln!(
             page,
@@ -328,6 +341,7 @@ fn need_in_words(need: &Need) -> String {
                 SnapshotKind::Slots => "/diag/slots",
                 SnapshotKind::Config => "/config",
                 SnapshotKind::Health => "/health",
+                SnapshotKind::Ready => "/ready",
             };
             format!("snapshot of {path} ({})", at.word())
         }
@@ -450,6 +464,7 @@ pub fn change_in_words(change: &Change) -> String {
                 .collect();
             settings.join("; ")
         }
+        Change::Probes { probes } => probes_in_words(probes),
         Change::Plan { name } => format!("plan {name}"),
         Change::LeaveOut { path } => format!("no request for `{path}`"),
         Change::LeaveOutStep { name } => format!("without the step `{name}`"),
@@ -460,4 +475,18 @@ pub fn change_in_words(change: &Change) -> String {
         Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
         Change::Described { how } => (*how).to_owned(),
     }
+}
+
+/// Probes in words.
+fn probes_in_words(probes: &Probes) -> String {
+    let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(" at port {port}"));
+    format!(
+        "readiness `{}`{}, liveness `{}`{}, every {} s, acted on after {} failures in a row",
+        probes.readiness_path,
+        port(probes.readiness_port),
+        probes.liveness_path,
+        port(probes.liveness_port),
+        probes.period_seconds,
+        probes.failure_threshold
+    )
 }

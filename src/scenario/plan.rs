@@ -89,6 +89,9 @@ fn actions(changes: &[Change]) -> Vec<Value> {
             | Change::Count { .. }
             | Change::Until { .. }
             | Change::SwapSpace { .. } => {}
+            Change::Probes { probes } => {
+                actions.push(json!({ "action": "set-probes", "probes": probes }));
+            }
         }
     }
     actions

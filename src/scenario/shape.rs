@@ -97,13 +97,54 @@ pub struct Topology {
 pub struct Around {
     /// A service (`labrat downstream`) whose address every slot gets as `API_BASE_URL`.
     pub downstream: bool,
+    /// An orchestrator that probes the container, in place of App Service's own health check.
+    pub probes: Option<Probes>,
+    /// Words of commands of labrat that are run in the folder of every slot before it starts.
+    pub prepared: &'static [&'static [&'static str]],
 }
 
 impl Around {
     /// Nothing.
-    pub const NOTHING: Self = Self { downstream: false };
+    pub const NOTHING: Self = Self {
+        downstream: false,
+        probes: None,
+        prepared: &[],
+    };
     /// A service that the application calls.
-    pub const DOWNSTREAM: Self = Self { downstream: true };
+    pub const DOWNSTREAM: Self = Self {
+        downstream: true,
+        ..Self::NOTHING
+    };
+}
+
+/// How an orchestrator probes a container: one that is not ready gets no requests but those for
+/// its liveness path, one that is not alive is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Probes {
+    /// Path of the readiness probe.
+    pub readiness_path: &'static str,
+    /// Port of the readiness probe; `None` is the site's own.
+    pub readiness_port: Option<u16>,
+    /// Path of the liveness probe.
+    pub liveness_path: &'static str,
+    /// Port of the liveness probe; `None` is the site's own.
+    pub liveness_port: Option<u16>,
+    /// Between two probes, in seconds, and how long an answer may take.
+    pub period_seconds: u32,
+    /// Failures in a row until the orchestrator acts.
+    pub failure_threshold: u32,
+}
+
+impl Probes {
+    /// `/ready` and `/health` on the site's own port, every ten seconds, three failures in a row.
+    pub const USUAL: Self = Self {
+        readiness_path: "/ready",
+        readiness_port: None,
+        liveness_path: "/health",
+        liveness_port: None,
+        period_seconds: 10,
+        failure_threshold: 3,
+    };
 }
 
 /// An App Service plan.
@@ -338,6 +379,11 @@ pub enum Change {
     Settings {
         /// The settings.
         settings: &'static [Setting],
+    },
+    /// Other probes of the orchestrator.
+    Probes {
+        /// The probes.
+        probes: Probes,
     },
     /// A larger plan.
     Plan {

@@ -76,6 +76,7 @@ fn route_of(kind: SnapshotKind) -> &'static str {
         SnapshotKind::Slots => "/diag/slots",
         SnapshotKind::Config => "/config",
         SnapshotKind::Health => "/health",
+        SnapshotKind::Ready => "/ready",
     }
 }
 

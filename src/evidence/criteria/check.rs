@@ -225,6 +225,21 @@ pub enum Check {
         /// 200, or anything else.
         ok: bool,
     },
+    /// At that stage production's /ready said that this check of it failed, or (`ok: true`) that
+    /// it passed.
+    ReadinessCheck {
+        /// The check's name in the answer, for instance `migrations`.
+        check: &'static str,
+        /// When.
+        at: PhaseKind,
+        /// Passed or failed.
+        ok: bool,
+    },
+    /// Production's process of the last snapshot started after an event of this kind.
+    ProcessYoungerThan {
+        /// The kind.
+        event: EventKind,
+    },
     /// /diag/stats was captured after the fix and is the JSON of a worker.
     StatsReadableAfter,
     /// A worker that was not among those of the baseline holds no leaked block at `at`: it has

@@ -191,4 +191,6 @@ pub enum SnapshotKind {
     Config,
     /// /health
     Health,
+    /// /ready, whether it said yes or no
+    Ready,
 }

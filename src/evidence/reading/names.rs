@@ -98,7 +98,7 @@ fn table(folder: &str, stem: &str) -> Option<Content> {
 }
 
 fn snapshot(folder: &str, stem: &str) -> Option<Content> {
-    const KINDS: [(&str, SnapshotKind); 7] = [
+    const KINDS: [(&str, SnapshotKind); 8] = [
         ("diag-stats", SnapshotKind::Stats),
         ("diag-proc", SnapshotKind::Proc),
         ("diag-env", SnapshotKind::Env),
@@ -106,6 +106,7 @@ fn snapshot(folder: &str, stem: &str) -> Option<Content> {
         ("diag-slots", SnapshotKind::Slots),
         ("config", SnapshotKind::Config),
         ("health", SnapshotKind::Health),
+        ("ready", SnapshotKind::Ready),
     ];
     let (rest, kind) = KINDS.into_iter().find_map(|(prefix, kind)| {
         let rest = stem.strip_prefix(prefix)?;

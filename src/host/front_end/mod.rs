@@ -47,8 +47,17 @@ pub enum Routing {
     Stopped,
     /// Nowhere: the site is blocked after several failed starts.
     Blocked,
-    /// Nowhere: the container runs and says that it is not ready.
-    NotReady,
+    /// Nowhere but to its liveness path: the container runs and says that it is not ready.
+    NotReady(Option<Liveness>),
+}
+
+/// What still answers of a container that is alive and not ready.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    /// The path.
+    pub path: String,
+    /// The container.
+    pub upstream: Arc<Upstream>,
 }
 
 /// What a front end has to know.

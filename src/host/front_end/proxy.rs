@@ -30,7 +30,7 @@ pub(super) async fn pass_on(
         return own_answer(&shared, RequestEnd::NotPassedOn, record);
     }
     let deadline = record.started() + shared.settings.limit;
-    let upstream = match route(&shared, &mut record, deadline).await {
+    let upstream = match route(&shared, &mut record, head.uri.path(), deadline).await {
         Ok(upstream) => upstream,
         Err(end) => return own_answer(&shared, end, record),
     };
@@ -91,6 +91,7 @@ pub(super) async fn pass_on(
 async fn route(
     shared: &Shared,
     record: &mut Record,
+    path: &str,
     deadline: tokio::time::Instant,
 ) -> Result<Arc<Upstream>, RequestEnd> {
     // Nearly always; a receiver of its own is for those that wait.
@@ -107,7 +108,10 @@ async fn route(
                 return Ok(upstream);
             }
             Routing::Stopped => return Err(RequestEnd::Stopped),
-            Routing::NotReady => return Err(RequestEnd::NotReady),
+            Routing::NotReady(Some(liveness)) if liveness.path == path => {
+                return Ok(liveness.upstream);
+            }
+            Routing::NotReady(_) => return Err(RequestEnd::NotReady),
             Routing::Blocked => {
                 shared.wake.notify_one();
                 return Err(RequestEnd::Blocked);

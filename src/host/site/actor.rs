@@ -20,8 +20,9 @@ use super::order::{Order, Running};
 use super::start::StartPlan;
 use super::{Ground, Phase, SiteIdentity, SiteStatus, stop};
 use crate::host::SlotConfiguration;
-use crate::host::front_end::Routing;
+use crate::host::front_end::{Liveness, Routing};
 use crate::host::messages::{Details, Message};
+use crate::host::settings::Mode;
 
 /// How long the old container serves beside the new one after a restart.
 const OVERLAP: Duration = Duration::from_secs(15);
@@ -305,16 +306,38 @@ impl Actor {
                 self.publish(Phase::Started, None);
             }
             Finding::Ready(false) => {
-                self.routing.send_replace(Routing::NotReady);
+                let liveness = match &self.ground.mode {
+                    Mode::Kubernetes(probes) => Some(Liveness {
+                        path: probes.liveness_path.clone(),
+                        upstream: Arc::clone(&running.upstream),
+                    }),
+                    Mode::AppService => None,
+                };
+                self.routing.send_replace(Routing::NotReady(liveness));
                 self.publish(Phase::NotReady, None);
             }
             Finding::Restart(reason) => {
                 let site = &self.identity.platform_name;
                 (self.ground.notify)(&format!("{site}: the platform restarts it: {reason}"));
                 let number = self.status.borrow().done;
+                self.restart_in_place().await;
                 self.start_configured(number, orders).await;
             }
         }
+    }
+
+    /// Where an orchestrator restarts a container, the old one ends before the new one begins, and
+    /// meanwhile there is nobody to send a request to.
+    async fn restart_in_place(&mut self) {
+        if !matches!(self.ground.mode, Mode::Kubernetes(_)) {
+            return;
+        }
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        self.routing.send_replace(Routing::NotReady(None));
+        self.publish(Phase::NotReady, None);
+        stop::stop_running(&self.log, running).await;
     }
 
     async fn end(&mut self) {
@@ -328,7 +351,7 @@ impl Actor {
 
     fn phase(&self) -> Phase {
         match (&self.running, &*self.routing.borrow()) {
-            (_, Routing::NotReady) => Phase::NotReady,
+            (_, Routing::NotReady(_)) => Phase::NotReady,
             (Some(_), _) => Phase::Started,
             (None, Routing::Stopped) => Phase::Stopped,
             (None, _) => Phase::Starting,

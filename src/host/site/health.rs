@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::order::Watcher;
 use super::{Ground, Probe, SiteIdentity};
 use crate::host::SlotConfiguration;
-use crate::host::settings::{Mode, Probes};
+use crate::host::settings::Mode;
 
 /// Between two health checks of App Service, and the longest that an answer may take.
 const CHECK_PERIOD: Duration = Duration::from_secs(60);
@@ -63,11 +63,16 @@ pub(super) fn watch(
         (Mode::Kubernetes(probes), _) => {
             let readiness = probe(&probes.readiness_path);
             let liveness = probe(&probes.liveness_path);
-            let probes = probes.clone();
+            let at = |port: Option<u16>| {
+                SocketAddr::new(address.ip(), port.unwrap_or_else(|| address.port()))
+            };
+            let readiness = (readiness, at(probes.readiness_port));
+            let liveness = (liveness, at(probes.liveness_port));
+            let threshold = probes.failure_threshold;
             let period = pace.of(probes.period);
             tokio::spawn(async move {
                 tokio::join!(
-                    readiness_and_liveness(readiness, liveness, address, probes, period, tell),
+                    readiness_and_liveness(readiness, liveness, threshold, period, tell),
                     always_on
                 );
             })
@@ -141,10 +146,9 @@ async fn health_check(
 }
 
 async fn readiness_and_liveness(
-    readiness: Probe,
-    liveness: Probe,
-    address: SocketAddr,
-    probes: Probes,
+    (readiness, readiness_at): (Probe, SocketAddr),
+    (liveness, liveness_at): (Probe, SocketAddr),
+    failure_threshold: u32,
     period: Duration,
     tell: impl Fn(Finding),
 ) {
@@ -153,17 +157,17 @@ async fn readiness_and_liveness(
     loop {
         tokio::time::sleep(period).await;
         let (is_ready, is_alive) = tokio::join!(
-            healthy(&readiness, address, period),
-            healthy(&liveness, address, period)
+            healthy(&readiness, readiness_at, period),
+            healthy(&liveness, liveness_at, period)
         );
         not_ready = if is_ready { 0 } else { not_ready + 1 };
         not_alive = if is_alive { 0 } else { not_alive + 1 };
-        if not_alive >= probes.failure_threshold {
+        if not_alive >= failure_threshold {
             tell(Finding::Restart("the liveness probe failed"));
             return;
         }
         let now_ready = match ready {
-            true => not_ready < probes.failure_threshold,
+            true => not_ready < failure_threshold,
             false => is_ready,
         };
         if now_ready != ready {

@@ -3,21 +3,25 @@
 mod intermittent_5xx;
 mod memory_pressure;
 mod outbound;
+mod probes;
 mod slot_swap_drift;
 mod startup;
 mod startup_failed;
+mod swap;
 
 use super::shape::Scenario;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
+pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
-pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
+pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
+pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
 
 /// Every scenario, in the order in which lists show them.
-pub const ALL: [&Scenario; 10] = [
+pub const ALL: [&Scenario; 16] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
@@ -26,8 +30,14 @@ pub const ALL: [&Scenario; 10] = [
     &SLOW_START,
     &CRASH_AT_BOOT,
     &MISSING_SETTING,
+    &START_COMMAND_OVERRIDE,
+    &PROBE_RESTART,
     &DEPENDENCY_LATENCY,
     &OUTBOUND_PRESSURE,
+    &SWAP_RESTART,
+    &WARMUP_RACE,
+    &DEPENDENCY_CONTEXT,
+    &CRASHED_BUT_HEALTHY,
 ];
 
 /// The scenario that is called so, by its name or another name of it.

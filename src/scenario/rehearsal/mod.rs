@@ -13,6 +13,7 @@ mod folder;
 mod memory_box;
 mod operator;
 mod plan;
+mod prepared;
 mod stage;
 mod topology;
 mod unplayed;

@@ -65,6 +65,14 @@ pub enum RehearsalError {
     /// No folder for the stand-in.
     #[error("making a folder for the stand-in: {0}")]
     Folder(std::io::Error),
+    /// What the scenario wants done before the target starts.
+    #[error("labrat {command}: {why}")]
+    Prepared {
+        /// The words after the program's name.
+        command: String,
+        /// What it said.
+        why: String,
+    },
     /// The service that the application calls.
     #[error("starting the service that the application calls: {source}")]
     Downstream {

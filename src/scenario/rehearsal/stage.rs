@@ -8,7 +8,7 @@ use super::folder::Folder;
 use super::memory_box;
 use super::operator::StandIn;
 use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
-use super::topology;
+use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
 use crate::machine::memory_box::{MemoryBox, sweep};
@@ -40,6 +40,7 @@ impl Rehearsal {
     pub async fn open(plan: &RehearsalPlan, stop: StopSignal) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;
         let folder = Folder::make().map_err(RehearsalError::Folder)?;
+        prepared::prepare(plan, folder.path()).await?;
         let downstream = match plan.scenario.topology.around.downstream {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
             false => None,

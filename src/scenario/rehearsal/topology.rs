@@ -1,10 +1,11 @@
 //! What a course wants the stand-in to be: its slots, their settings, and what is declared of them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
-use crate::host::{self, HostSettings, SlotConfiguration, SlotName, SlotSettings};
+use crate::host::{self, HostSettings, Mode, SlotConfiguration, SlotName, SlotSettings};
 use crate::scenario::apply;
 use crate::scenario::shape::{Action, Estimate, Scenario, Setting, Step};
 use crate::scenario::trigger::Declared;
@@ -24,6 +25,16 @@ pub(super) fn host_settings(
             .with(slot_settings(plan, name, &settings)),
     };
     let mut made = HostSettings::new(folder, &plan.executable, &command);
+    if let Some(probes) = topology.around.probes {
+        made.mode = Mode::Kubernetes(host::Probes {
+            readiness_path: probes.readiness_path.to_owned(),
+            liveness_path: probes.liveness_path.to_owned(),
+            readiness_port: probes.readiness_port,
+            liveness_port: probes.liveness_port,
+            period: Duration::from_secs(u64::from(probes.period_seconds)),
+            failure_threshold: probes.failure_threshold,
+        });
+    }
     made.pace = plan.pace;
     made.notify = plan.notify.clone();
     made.production = slot(SlotName::Production);

@@ -6,22 +6,26 @@
 mod intermittent_5xx;
 mod memory_pressure;
 mod outbound;
+mod probes;
 mod rivals;
 mod slot_swap_drift;
 mod startup;
 mod startup_failed;
+mod swap;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
+pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
-pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, WRONG_PORT};
+pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WRONG_PORT};
 pub use startup_failed::STARTUP_FAILED;
+pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
 
 use crate::evidence::criteria::ScenarioRules;
 
 /// The rules of every scenario, in the order of the catalogue.
-pub const ALL: [&ScenarioRules; 10] = [
+pub const ALL: [&ScenarioRules; 16] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
@@ -30,8 +34,14 @@ pub const ALL: [&ScenarioRules; 10] = [
     &SLOW_START,
     &CRASH_AT_BOOT,
     &MISSING_SETTING,
+    &START_COMMAND_OVERRIDE,
+    &PROBE_RESTART,
     &DEPENDENCY_LATENCY,
     &OUTBOUND_PRESSURE,
+    &SWAP_RESTART,
+    &WARMUP_RACE,
+    &DEPENDENCY_CONTEXT,
+    &CRASHED_BUT_HEALTHY,
 ];
 
 /// The rules of the scenario that is called so, by its name or another name of it.

@@ -137,6 +137,9 @@ pub async fn capture(
                 .keep(client, target, path, place, place.file(name, &rest))
                 .await;
         }
+        captured
+            .readiness(client, target, place, place.file("ready", &rest))
+            .await;
         if several {
             let file = place.file("diag-slots", &rest);
             captured
@@ -168,6 +171,25 @@ impl Captured {
                 place.phase.word(),
                 target.url(path)
             )),
+        }
+    }
+
+    /// /ready tells most when it says no: an answer of the application counts, whatever its status.
+    async fn readiness(&mut self, client: &Client, target: &Target, place: Place, file: String) {
+        let exchange = client.send(target, Method::GET, "/ready", PATIENCE).await;
+        let Ok(answer) = exchange.result else { return };
+        let body = answer.body.to_vec();
+        let told = serde_json::from_slice::<Value>(&body)
+            .is_ok_and(|told| told.get("checks").is_some_and(Value::is_object));
+        if told {
+            self.snapshots.push(Snapshot {
+                file,
+                phase: place.phase,
+                requested: exchange.started,
+                seconds: exchange.total.as_secs_f64(),
+                pid: None,
+                body,
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::metrics::View;
 use super::outbound::{self, Counter};
-use super::{answers, latency, metrics, moments, slots, texts};
+use super::{answers, latency, metrics, moments, readiness, slots, texts};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Check;
 use crate::evidence::manifest::BoxKind;
@@ -131,6 +131,8 @@ fn measure_in(check: &Check, view: View<'_>) -> Measured {
         Check::RouteAnswers { route, moment, ok } => {
             moments::route_answers(bundle, route, moment, ok)
         }
+        Check::ReadinessCheck { check, at, ok } => readiness::check(bundle, check, at, ok),
+        Check::ProcessYoungerThan { event } => readiness::younger(bundle, event),
         Check::StatsReadableAfter => moments::stats_after(bundle),
         Check::NewWorkerHoldsNoBlocks { at } => moments::empty_replacement(bundle, at),
         Check::EventSucceeded { kind } => moments::event(bundle, kind),

@@ -6,6 +6,7 @@ mod latency;
 mod metrics;
 mod moments;
 mod outbound;
+mod readiness;
 mod slots;
 mod texts;
 

@@ -89,7 +89,7 @@ fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
 
 fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
     let mut found: Vec<Observation> = bundle
-        .samples_where(|kind| kind == PhaseKind::Recovery)
+        .samples_where(|kind| matches!(kind, PhaseKind::Recovery | PhaseKind::Post))
         .filter(|(_, sample)| sample.path() == route)
         .map(|(set, sample)| Observation {
             ok: sample.status.code() == 200,

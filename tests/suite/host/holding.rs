@@ -78,7 +78,7 @@ async fn a_request_that_waits_longer_than_the_limit_gets_503() {
 
 #[tokio::test]
 async fn a_site_that_is_stopped_blocked_or_not_ready_is_a_503_at_once() {
-    for routing in [Routing::Stopped, Routing::Blocked, Routing::NotReady] {
+    for routing in [Routing::Stopped, Routing::Blocked, Routing::NotReady(None)] {
         let front = Front::start(routing.clone(), LIMIT).await;
         assert_eq!(get(front.address(), "/").await.status, 503, "{routing:?}");
         let row = front.row().await;

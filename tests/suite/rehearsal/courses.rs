@@ -51,3 +51,42 @@ fn a_slow_dependency_is_multiplied_by_retries_until_a_budget_a_cap_or_a_breaker_
 fn a_connection_for_every_call_runs_out_of_ports_until_connections_are_used_again() {
     every_course("outbound-pressure");
 }
+
+#[test]
+fn a_startup_command_that_replaces_the_entry_point_runs_and_is_not_ready() {
+    every_course("start-command-override");
+}
+
+#[test]
+fn a_liveness_probe_behind_the_work_restarts_a_busy_pool_until_it_is_patient_or_the_worker_is() {
+    every_course("probe-restart");
+}
+
+#[test]
+fn a_container_whose_readiness_fails_answers_its_liveness_path_and_nothing_else() {
+    every_course("crashed-but-healthy");
+    for variant in ["readiness-absent", "probe-wrong-port"] {
+        let words = format!("crashed-but-healthy --fix {variant}");
+        expect_at("0.05", &words, REPRODUCED);
+    }
+}
+
+#[test]
+fn a_setting_put_back_after_a_swap_restarts_production() {
+    every_course("swap-restart");
+}
+
+#[test]
+fn traffic_before_a_slot_is_warm_waits_until_the_swap_asks_for_readiness() {
+    every_course("warmup-race");
+}
+
+#[test]
+fn a_database_that_moved_with_the_swap_is_named_by_readiness_while_liveness_is_well() {
+    every_course("dependency-context");
+    expect_at(
+        "0.05",
+        "dependency-context --fix wrong-database",
+        REPRODUCED,
+    );
+}

@@ -4,11 +4,13 @@
 mod crash_at_boot;
 mod missing_setting;
 mod slow_start;
+mod start_command_override;
 mod wrong_port;
 
 pub use crash_at_boot::CRASH_AT_BOOT;
 pub use missing_setting::MISSING_SETTING;
 pub use slow_start::SLOW_START;
+pub use start_command_override::START_COMMAND_OVERRIDE;
 pub use wrong_port::WRONG_PORT;
 
 use crate::evidence::manifest::PhaseKind;
@@ -85,8 +87,9 @@ const fn steps(action: Action) -> [Step; 5] {
     ]
 }
 
+const NEEDS_HELP: &str = "somebody, or a script, that mends the site when told to";
 /// A site on the smallest plan, and somebody who mends it.
 const NEEDS: Needs = Needs {
     plan: Some(Plan::B1),
-    also: "somebody, or a script, that mends the site when told to",
+    also: NEEDS_HELP,
 };

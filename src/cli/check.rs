@@ -1,0 +1,250 @@
+//! `labrat scenarios --check`: every scenario on this machine, with its symptom, its fixes and its
+//! control, and whether the evidence of one is taken for another.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::output;
+use crate::evidence;
+use crate::scenario::rules;
+use crate::scenario::shape::{Change, Scenario, Variation};
+use crate::verdict::{self, Outcome};
+
+/// What a rehearsal says that this machine cannot play.
+const NOT_HERE: &str = "cannot be rehearsed here";
+
+/// Which course was played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Course {
+    Symptom,
+    Fix(&'static str),
+    Control,
+}
+
+impl Course {
+    /// Its words on the command line of `labrat rehearse`.
+    fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Symptom => Vec::new(),
+            Self::Fix(name) => vec!["--fix", name],
+            Self::Control => vec!["--control"],
+        }
+    }
+
+    const fn expected(self) -> Exit {
+        match self {
+            Self::Symptom => Exit::Success,
+            Self::Fix(_) | Self::Control => Exit::NotReproduced,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Symptom => "symptom",
+            Self::Fix(name) => name,
+            Self::Control => "control",
+        }
+    }
+}
+
+/// How a course ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Ending {
+    /// As it should.
+    AsExpected,
+    /// Otherwise; the verdict's headline, or what went wrong.
+    Otherwise(String),
+    /// This machine cannot play it, and why.
+    NotHere(String),
+}
+
+/// One course of one scenario.
+#[derive(Debug, Serialize)]
+struct Played {
+    scenario: &'static str,
+    course: Course,
+    ending: Ending,
+    seconds: f64,
+    /// Other scenarios whose rules the evidence of the symptom meets.
+    taken_for: Vec<&'static str>,
+}
+
+/// Play everything, one course after another, and print the table. Progress goes to standard
+/// error, a line a course.
+///
+/// # Errors
+/// When no folder can be made, the program cannot be started, or a bundle cannot be read.
+pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result<Exit> {
+    let folder = tempfile::Builder::new()
+        .prefix("labrat-check-")
+        .tempdir()
+        .context("making a folder for the evidence")?;
+    let begun = Instant::now();
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        for course in courses(scenario) {
+            let played = play(scenario, course, folder.path())?;
+            output::message(&progress(&played));
+            all.push(played);
+        }
+    }
+    let text = match json {
+        true => format!("{}\n", serde_json::to_string_pretty(&all)?),
+        false => format!("{}\n", table(scenarios, &all)),
+    };
+    output::data(&text)?;
+    let bad = all.iter().filter(|played| !played.is_good()).count();
+    output::message(&format!(
+        "{} courses in {:.0} s, {bad} not as expected\n",
+        all.len(),
+        begun.elapsed().as_secs_f64()
+    ));
+    Ok(match bad {
+        0 => Exit::Success,
+        _ => Exit::Failure,
+    })
+}
+
+/// Symptom, every fix that a rehearsal can make, and control.
+fn courses(scenario: &'static Scenario) -> Vec<Course> {
+    let fixes = scenario.fixes.iter().filter(|fix| can_be_made(fix));
+    std::iter::once(Course::Symptom)
+        .chain(fixes.map(|fix| Course::Fix(fix.name)))
+        .chain([Course::Control])
+        .collect()
+}
+
+/// A larger plan and other code are for somebody else to make.
+fn can_be_made(fix: &Variation) -> bool {
+    !fix.changes
+        .iter()
+        .any(|change| matches!(change, Change::Plan { .. } | Change::Described { .. }))
+}
+
+impl Played {
+    fn is_good(&self) -> bool {
+        !matches!(self.ending, Ending::Otherwise(_)) && self.taken_for.is_empty()
+    }
+}
+
+fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::Result<Played> {
+    let out = folder.join(format!("{}-{}", scenario.name(), course.name()));
+    let begun = Instant::now();
+    let output = Command::new(std::env::current_exe().context("finding the program itself")?)
+        .args(["rehearse", scenario.name()])
+        .args(course.words())
+        .args(["--pace", &scenario.quickest_pace.to_string(), "--json"])
+        .arg("--out")
+        .arg(&out)
+        .stdin(Stdio::null())
+        .output()
+        .context("starting a rehearsal")?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ending = match output.status.code() {
+        Some(code) if code == i32::from(course.expected().code()) => Ending::AsExpected,
+        Some(1) if said.contains(NOT_HERE) => Ending::NotHere(last_sentence(&said)),
+        _ => Ending::Otherwise(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said))),
+    };
+    let taken_for = match (course, &ending) {
+        (Course::Symptom, Ending::AsExpected) => taken_for(scenario, &out)?,
+        _ => Vec::new(),
+    };
+    Ok(Played {
+        scenario: scenario.name(),
+        course,
+        ending,
+        seconds,
+        taken_for,
+    })
+}
+
+/// The other scenarios that this evidence would be judged to be.
+fn taken_for(scenario: &Scenario, bundle: &PathBuf) -> anyhow::Result<Vec<&'static str>> {
+    let bundle = evidence::read(bundle)?;
+    let others = rules::ALL
+        .into_iter()
+        .filter(|rules| rules.name != scenario.name());
+    Ok(others
+        .filter(|rules| verdict::judge(rules, &bundle).outcome == Outcome::Reproduced)
+        .map(|rules| rules.name)
+        .collect())
+}
+
+fn headline(verdict: &[u8]) -> Option<String> {
+    let verdict: Value = serde_json::from_slice(verdict).ok()?;
+    Some(verdict.get("headline")?.as_str()?.to_owned())
+}
+
+/// The last line that is no hint.
+fn last_sentence(said: &str) -> String {
+    let lines = said.lines().rev().map(str::trim);
+    let mut telling = lines.filter(|line| !line.is_empty() && !line.starts_with("hint:"));
+    telling.next().unwrap_or("nothing was said").to_owned()
+}
+
+fn progress(played: &Played) -> String {
+    let mut text = format!(
+        "{} {}: {} ({:.1} s)",
+        played.scenario,
+        played.course.name(),
+        match &played.ending {
+            Ending::AsExpected => "as expected",
+            Ending::Otherwise(why) | Ending::NotHere(why) => why,
+        },
+        played.seconds
+    );
+    if !played.taken_for.is_empty() {
+        text.push_str(&format!(", taken for {}", played.taken_for.join(", ")));
+    }
+    text.push('\n');
+    text
+}
+
+fn table(scenarios: &[&Scenario], all: &[Played]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::ASCII_MARKDOWN)
+        .set_header(["scenario", "symptom", "fixes", "control"]);
+    for scenario in scenarios {
+        let of = |wanted: fn(&Course) -> bool| {
+            let cells = all
+                .iter()
+                .filter(|played| played.scenario == scenario.name() && wanted(&played.course));
+            cells.map(cell).collect::<Vec<_>>().join("; ")
+        };
+        table.add_row([
+            format!("`{}`", scenario.name()),
+            of(|course| matches!(course, Course::Symptom)),
+            of(|course| matches!(course, Course::Fix(_))),
+            of(|course| matches!(course, Course::Control)),
+        ]);
+    }
+    table
+}
+
+fn cell(played: &Played) -> String {
+    let name = match played.course {
+        Course::Fix(name) => format!("{name}: "),
+        Course::Symptom | Course::Control => String::new(),
+    };
+    let ending = match (&played.ending, played.course) {
+        (_, Course::Symptom) if !played.taken_for.is_empty() => {
+            return format!("**taken for {}**", played.taken_for.join(", "));
+        }
+        (Ending::AsExpected, Course::Symptom) => "reproduced",
+        (Ending::AsExpected, _) => "not reproduced",
+        (Ending::NotHere(_), _) => return format!("{name}not on this machine"),
+        (Ending::Otherwise(why), _) => return format!("{name}**{why}**"),
+    };
+    format!("{name}{ending}, {:.1} s", played.seconds)
+}

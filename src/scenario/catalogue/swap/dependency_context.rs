@@ -1,0 +1,144 @@
+//! dependency-context.
+
+use crate::evidence::manifest::PhaseKind;
+use crate::scenario::rules;
+use crate::scenario::shape::{
+    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting,
+    Step, Topology, Variation, WorkerClass,
+};
+
+const PRODUCTION_DATABASE: &str = "sqlite:orders.db";
+const STAGING_DATABASE: &str = "sqlite:orders-staging.db";
+
+const fn database(slot: &'static str, value: &'static str, sticky: bool) -> Setting {
+    Setting {
+        slot,
+        name: "DATABASE_URL",
+        value,
+        sticky,
+    }
+}
+
+/// Both probes, for the length of a few health checks.
+const fn probes() -> [Group; 2] {
+    [
+        Group {
+            interval_seconds: 1.0,
+            ..Group::new("/ready", 10, 1, 20.0)
+        },
+        Group {
+            interval_seconds: 1.0,
+            ..Group::new("/health", 10, 1, 20.0)
+        },
+    ]
+}
+const PROBES: [Group; 2] = probes();
+
+/// dependency-context, as data.
+pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
+    title: "After the swap production has the wrong database, and its schema is behind",
+    incident: "A swap succeeds and the liveness path answers 200 as before, yet whatever needs the \
+               database fails. The address of the database moved with the code, and the one that \
+               production talks to now lacks a migration.",
+    plays: "hypothesis H4 of the playbook on slot swaps: a dependency context that is broken",
+    topology: Topology {
+        plan: Plan::S1,
+        slots: &["production", "staging"],
+        settings: &[
+            database("production", PRODUCTION_DATABASE, false),
+            database("staging", STAGING_DATABASE, false),
+        ],
+        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=2 app:app",
+        workers: 2,
+        worker_class: WorkerClass::Sync,
+        threads: 1,
+        timeout_seconds: 120,
+        around: Around {
+            prepared: &[
+                &["migrate", "--database", PRODUCTION_DATABASE],
+                &["migrate", "--database", STAGING_DATABASE, "--to", "0001"],
+            ],
+            ..Around::NOTHING
+        },
+    },
+    starts_down: false,
+    steps: &[
+        Step::Capture {
+            moment: PhaseKind::Baseline,
+        },
+        Step::Load {
+            name: "before",
+            kind: PhaseKind::Baseline,
+            groups: &PROBES,
+        },
+        Step::Act {
+            name: "swap",
+            action: Action::Swap {
+                source: "staging",
+                target: "production",
+            },
+            meanwhile: Some(Group {
+                interval_seconds: 1.0,
+                ..Group::new("/health", 1_800, 1, 20.0)
+            }),
+            done: Done::ProcessReplaced {
+                limit_seconds: 600.0,
+            },
+        },
+        Step::Load {
+            name: "after",
+            kind: PhaseKind::Post,
+            groups: &PROBES,
+        },
+        Step::Capture {
+            moment: PhaseKind::Post,
+        },
+    ],
+    recorded: &[],
+    rules: &rules::DEPENDENCY_CONTEXT,
+    misreadings: &[
+        Misreading {
+            claim: "/health is 200, so the swap is fine.",
+            answer: "Liveness asks nobody. A swap should be gated on readiness, which asks the \
+                     database and for pending migrations.",
+        },
+        Misreading {
+            claim: "The code is the same in both slots, so the database cannot be the matter.",
+            answer: "Which database it is comes from a setting, and that moved.",
+        },
+    ],
+    variants: &[Variation {
+        name: "wrong-database",
+        what: "Staging's address leads to a file that is not there.",
+        changes: &[Change::Settings {
+            settings: &[database(
+                "staging",
+                "sqlite:no-such-folder/orders.db",
+                false,
+            )],
+        }],
+    }],
+    fixes: &[Variation {
+        name: "sticky",
+        what: "Mark the address as a slot setting in both slots.",
+        changes: &[Change::Settings {
+            settings: &[
+                database("production", PRODUCTION_DATABASE, true),
+                database("staging", STAGING_DATABASE, true),
+            ],
+        }],
+    }],
+    control: Variation {
+        name: "control",
+        what: "The same swap with one database for both slots.",
+        changes: &[Change::Settings {
+            settings: &[database("staging", PRODUCTION_DATABASE, false)],
+        }],
+    },
+    needs: Needs {
+        plan: None,
+        also: "two databases, one of them behind, which a rehearsal makes by itself",
+    },
+    estimate: Estimate::None,
+    quickest_pace: 0.05,
+};
