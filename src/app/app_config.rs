@@ -48,6 +48,8 @@ pub struct AppConfig {
     pub database: Option<DatabaseUrl>,
     /// How other services are called.
     pub outbound: OutboundPolicy,
+    /// Memory that a worker holds from its boot on, in MB.
+    pub worker_memory_megabytes: u64,
     /// The cache, when there is one.
     pub redis: Option<RedisUrl>,
     /// The other service, when there is one.
@@ -110,6 +112,7 @@ impl Default for AppConfig {
             check_budget: Duration::from_secs(2),
             database: None,
             outbound: OutboundPolicy::default(),
+            worker_memory_megabytes: 0,
             redis: None,
             api: None,
             warm_up_hooks: Vec::new(),
@@ -182,6 +185,7 @@ impl AppConfig {
                     source,
                 })?,
             outbound: source.outbound()?,
+            worker_memory_megabytes: source.whole(knobs::LAB_WORKER_MEMORY_MB, 0..=1_024, 0)?,
             redis: source.url(knobs::REDIS_URL, RedisUrl::parse)?,
             api: source.url(knobs::API_BASE_URL, ApiUrl::parse)?,
             warm_up_hooks: source

@@ -36,6 +36,8 @@ pub const REDIS_URL: &str = "REDIS_URL";
 pub const DATABASE_URL: &str = "DATABASE_URL";
 /// The service that `/dependency` and `/outbound` call; a setting of real applications.
 pub const API_BASE_URL: &str = "API_BASE_URL";
+/// Memory that a worker holds from its boot on, in MB.
+pub const LAB_WORKER_MEMORY_MB: &str = "LAB_WORKER_MEMORY_MB";
 /// The time budget of one outbound call, in seconds.
 pub const LAB_CALL_BUDGET_SECONDS: &str = "LAB_CALL_BUDGET_SECONDS";
 /// How often an outbound call that failed is tried again.
@@ -150,6 +152,12 @@ pub const KNOBS: &[Knob] = &[
         default: "2",
         bounds: "0.01 to 60, fractions allowed",
         meaning: "time budget of each check of `/ready`",
+    },
+    Knob {
+        name: LAB_WORKER_MEMORY_MB,
+        default: "0",
+        bounds: "0 to 1024",
+        meaning: "memory that a worker holds from its boot on, as the modules of a real application do; `/lab/reset` frees it",
     },
     Knob {
         name: LAB_CALL_BUDGET_SECONDS,

@@ -30,6 +30,8 @@ pub struct AppState {
     pub(super) pool: Arc<dyn Pool>,
     pub(super) leak: Mutex<Leak>,
     pub(super) delays: Delays,
+    /// What the worker holds from its boot on.
+    ballast: Mutex<Vec<u8>>,
     /// Calls of other services.
     pub(super) outbound: Client,
     /// Wakes every `/slow` in flight, so that it answers at once.
@@ -93,6 +95,7 @@ impl AppState {
             delays: Delays::new(&config),
             readiness: dependencies::registry(&config, &pool, part),
             engine: Engine::default(),
+            ballast: Mutex::new(ballast(config.worker_memory_megabytes)),
             // The parent is the same for every worker of a pool.
             outbound: Client::new(config.outbound.clone(), std::os::unix::process::parent_id()),
             config,
@@ -113,6 +116,7 @@ impl AppState {
     /// and end every outbound call and connection. Returns the number of blocks that were freed.
     pub fn undo_faults(&self) -> u64 {
         self.outbound.undo();
+        *self.ballast.lock() = Vec::new();
         self.cut_short.notify_waiters();
         self.free_leak()
     }
@@ -181,4 +185,10 @@ impl AppState {
             .cloned()
             .unwrap_or_else(|| default.to_owned())
     }
+}
+
+/// So much memory, written to, so that it is resident and nobody else's.
+fn ballast(megabytes: u64) -> Vec<u8> {
+    let bytes = usize::try_from(megabytes << 20).unwrap_or(0);
+    vec![1; bytes]
 }

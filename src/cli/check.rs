@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output;
 use crate::evidence;
 use crate::scenario::rules;
-use crate::scenario::shape::{Change, Scenario, Variation};
+use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
 use crate::verdict::{self, Outcome};
 
 /// What a rehearsal says that this machine cannot play.
@@ -153,6 +153,9 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
     let ending = match output.status.code() {
         Some(code) if code == i32::from(course.expected().code()) => Ending::AsExpected,
         Some(1) if said.contains(NOT_HERE) => Ending::NotHere(last_sentence(&said)),
+        Some(code) if code == i32::from(Exit::Inconclusive.code()) && needs_box(scenario) => {
+            Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
+        }
         _ => Ending::Otherwise(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said))),
     };
     let taken_for = match (course, &ending) {
@@ -166,6 +169,11 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
         seconds,
         taken_for,
     })
+}
+
+/// Without a memory box there is no evidence, and the verdict says so.
+fn needs_box(scenario: &Scenario) -> bool {
+    scenario.topology.around.memory.is_some() || matches!(scenario.estimate, Estimate::Leak { .. })
 }
 
 /// The other scenarios that this evidence would be judged to be.

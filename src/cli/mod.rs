@@ -4,6 +4,7 @@
 //! everything else by clap. Nothing here may start a thread or a runtime before
 //! [`crate::serve::run`], which forks.
 
+mod check;
 mod completions;
 mod container;
 mod ctl;

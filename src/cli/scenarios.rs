@@ -5,7 +5,7 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::Exit;
-use super::{output, trigger};
+use super::{check, output, trigger};
 use crate::scenario::catalogue;
 use crate::scenario::page::markdown;
 use crate::scenario::parameters::deployment_parameters;
@@ -20,6 +20,9 @@ pub(super) struct ScenariosOptions {
     /// Print the data as JSON
     #[arg(long)]
     json: bool,
+    /// Rehearse symptom, fixes and control of every scenario, or of this one, and print the table
+    #[arg(long, conflicts_with = "applied")]
+    check: bool,
     /// Print the parameters of its deployment in Azure, see bicep/main.bicep
     #[arg(long, requires = "name", conflicts_with = "json", group = "applied")]
     parameters: bool,
@@ -44,6 +47,13 @@ pub(super) struct ScenariosOptions {
 /// # Errors
 /// When no scenario, fix or variant is called so, or standard output cannot be written.
 pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
+    if options.check {
+        let scenarios = match &options.name {
+            Some(name) => vec![find(name)?],
+            None => catalogue::ALL.to_vec(),
+        };
+        return check::run(&scenarios, options.json);
+    }
     let text = match (&options.name, options.json) {
         (Some(name), _) if options.parameters => parameters(options, name)?,
         (Some(name), _) if options.plan => plan(options, name)?,

@@ -150,6 +150,13 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     if let Some(probes) = &topology.around.probes {
         writeln!(page, "| probes | {} |", probes_in_words(probes))?;
     }
+    if let Some(memory) = topology.around.memory {
+        writeln!(
+            page,
+            "| memory | {} MB at rest, {} MB of swap |",
+            memory.room_megabytes, memory.swap_megabytes
+        )?;
+    }
     for command in topology.around.prepared {
         writeln!(
             page,

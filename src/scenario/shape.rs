@@ -101,6 +101,17 @@ pub struct Around {
     pub probes: Option<Probes>,
     /// Words of commands of labrat that are run in the folder of every slot before it starts.
     pub prepared: &'static [&'static [&'static str]],
+    /// So little memory, where that is the matter: a rehearsal needs a memory box.
+    pub memory: Option<Memory>,
+}
+
+/// What memory a target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// What is left to it at rest, in MB.
+    pub room_megabytes: u64,
+    /// Its swap, in MB.
+    pub swap_megabytes: u64,
 }
 
 impl Around {
@@ -109,6 +120,7 @@ impl Around {
         downstream: false,
         probes: None,
         prepared: &[],
+        memory: None,
     };
     /// A service that the application calls.
     pub const DOWNSTREAM: Self = Self {

@@ -16,12 +16,14 @@ pub use memory_pressure::MEMORY_PRESSURE;
 pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
 pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
 pub use slot_swap_drift::SLOT_SWAP_DRIFT;
-pub use startup::{CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WRONG_PORT};
+pub use startup::{
+    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WORKER_FORMULA, WRONG_PORT,
+};
 pub use startup_failed::STARTUP_FAILED;
 pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
 
 /// Every scenario, in the order in which lists show them.
-pub const ALL: [&Scenario; 16] = [
+pub const ALL: [&Scenario; 17] = [
     &MEMORY_PRESSURE,
     &INTERMITTENT_5XX,
     &STARTUP_FAILED,
@@ -31,6 +33,7 @@ pub const ALL: [&Scenario; 16] = [
     &CRASH_AT_BOOT,
     &MISSING_SETTING,
     &START_COMMAND_OVERRIDE,
+    &WORKER_FORMULA,
     &PROBE_RESTART,
     &DEPENDENCY_LATENCY,
     &OUTBOUND_PRESSURE,

@@ -28,6 +28,7 @@ impl RehearsalPlan {
     #[must_use]
     pub const fn needs_box(&self) -> bool {
         matches!(self.scenario.estimate, Estimate::Leak { .. })
+            || self.scenario.topology.around.memory.is_some()
     }
 }
 
@@ -58,6 +59,11 @@ pub(super) fn stands_for(name: &str) -> bool {
 /// which a larger plan adds what it has more.
 fn size(plan: &RehearsalPlan) -> BoxSize {
     let mut size = BoxSize::B1;
+    if let Some(memory) = plan.scenario.topology.around.memory {
+        size = size
+            .with_room(memory.room_megabytes)
+            .with_swap(memory.swap_megabytes);
+    }
     let changes = plan.course.changes(plan.scenario);
     for change in changes {
         match change {

@@ -3,6 +3,7 @@
 mod diag;
 mod faults;
 mod flask;
+mod outbound;
 mod secrets;
 mod serving;
 mod slow;

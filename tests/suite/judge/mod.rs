@@ -4,6 +4,7 @@ mod any_bytes;
 mod browser;
 mod builder;
 mod command_line;
+mod confusions;
 mod console;
 mod doubts;
 mod exported_runs;

@@ -4,7 +4,10 @@
 use labrat::scenario::catalogue;
 use labrat::scenario::shape::Change;
 
-use super::{NOT_REPRODUCED, REPRODUCED, expect_at};
+use super::{NOT_REPRODUCED, REPRODUCED, expect_at, rehearse_at};
+use crate::harness::skip_unless;
+
+const INCONCLUSIVE: Option<i32> = Some(11);
 
 /// Play symptom, fixes and control of one scenario at its quickest pace.
 fn every_course(name: &str) {
@@ -67,7 +70,7 @@ fn a_container_whose_readiness_fails_answers_its_liveness_path_and_nothing_else(
     every_course("crashed-but-healthy");
     for variant in ["readiness-absent", "probe-wrong-port"] {
         let words = format!("crashed-but-healthy --fix {variant}");
-        expect_at("0.05", &words, REPRODUCED);
+        expect_at("0.1", &words, REPRODUCED);
     }
 }
 
@@ -89,4 +92,17 @@ fn a_database_that_moved_with_the_swap_is_named_by_readiness_while_liveness_is_w
         "dependency-context --fix wrong-database",
         REPRODUCED,
     );
+}
+
+#[test]
+fn workers_by_formula_are_killed_for_memory_until_their_number_is_capped() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = rehearse_at("0.1", "worker-formula", &folder.path().join("run"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.code() == INCONCLUSIVE {
+        // Without a box there is nothing to say, and it says that.
+        assert!(!skip_unless(Err(said)));
+        return;
+    }
+    every_course("worker-formula");
 }

@@ -8,14 +8,15 @@ use crate::scenario::shape::{
     Variation, WorkerClass,
 };
 
-const COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app";
+const COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=1 \
+                       --worker-class=gthread --threads=8 app:app";
 /// The same, with the database brought up to date first.
 const MIGRATED: Change = Change::StartupCommand {
-    command: "labrat migrate && exec labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
-              app:app",
-    workers: 4,
-    worker_class: WorkerClass::Sync,
-    threads: 1,
+    command: "labrat migrate && exec labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=1 \
+              --worker-class=gthread --threads=8 app:app",
+    workers: 1,
+    worker_class: WorkerClass::Gthread,
+    threads: 8,
     timeout_seconds: 120,
 };
 
@@ -25,8 +26,8 @@ const DECIDED_SECONDS: f64 = 45.0;
 /// crashed-but-healthy, as data.
 pub const CRASHED_BUT_HEALTHY: Scenario = Scenario {
     title: "The platform says crashed, and the liveness path says healthy",
-    incident: "From outside the liveness path answers 200 and every other request 503, with four \
-               workers running and nothing in the console. Readiness fails, or is asked where \
+    incident: "From outside the liveness path answers 200 and every other request 503, with its \
+               worker running and nothing in the console. Readiness fails, or is asked where \
                nobody answers, and the platform sends no traffic to what is not ready.",
     plays: "the incident report on a container that is crashed and healthy, hypotheses H1 to H3",
     topology: Topology {
@@ -34,9 +35,9 @@ pub const CRASHED_BUT_HEALTHY: Scenario = Scenario {
         slots: &["production"],
         settings: &[Setting::production("DATABASE_URL", "sqlite:orders.db")],
         startup_command: COMMAND,
-        workers: 4,
-        worker_class: WorkerClass::Sync,
-        threads: 1,
+        workers: 1,
+        worker_class: WorkerClass::Gthread,
+        threads: 8,
         timeout_seconds: 120,
         around: Around {
             prepared: &[&["migrate", "--database", "sqlite:orders.db", "--to", "0001"]],
@@ -124,5 +125,5 @@ pub const CRASHED_BUT_HEALTHY: Scenario = Scenario {
     },
     needs: NEEDS,
     estimate: Estimate::None,
-    quickest_pace: 0.05,
+    quickest_pace: 0.1,
 };

@@ -39,7 +39,7 @@ pub const PROBE_RESTART: Scenario = Scenario {
             name: "burst",
             kind: PhaseKind::Trigger,
             groups: &[
-                Group::new("/slow", 30, 30, 45.0),
+                Group::new("/slow", 16, 16, 45.0),
                 Group {
                     delay_seconds: 0.2,
                     interval_seconds: 2.0,
@@ -76,6 +76,27 @@ pub const PROBE_RESTART: Scenario = Scenario {
     ],
     variants: &[],
     fixes: &[
+        Variation {
+            name: "probe-lane",
+            what: "Answer the probes beside the pool, so that they never wait behind the work.",
+            changes: &[
+                Change::StartupCommand {
+                    command: "labrat serve --bind=0.0.0.0:8000 --probe-bind=0.0.0.0:8001 \
+                              --workers 2 --worker-class sync --timeout 30 app:app",
+                    workers: 2,
+                    worker_class: WorkerClass::Sync,
+                    threads: 1,
+                    timeout_seconds: 30,
+                },
+                Change::Probes {
+                    probes: Probes {
+                        readiness_port: Some(8_001),
+                        liveness_port: Some(8_001),
+                        ..Probes::USUAL
+                    },
+                },
+            ],
+        },
         Variation {
             name: "threshold",
             what: "Give liveness more failures in a row than a burst lasts.",

@@ -1,16 +1,24 @@
 //! start-command-override.
 
-use super::{NEEDS_HELP, command};
+use super::NEEDS_HELP;
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Around, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting, Step,
-    Topology, Variation, WorkerClass,
+    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting,
+    Step, Topology, Variation, WorkerClass,
 };
 
 /// What the image's entry point would do: prepare, then serve.
 const ENTRY_POINT: &str = "labrat migrate && exec labrat serve --bind=0.0.0.0:8000 --timeout=120 \
-                           --workers=2 app:app";
+                           --workers=1 --worker-class=gthread --threads=8 app:app";
+
+const PREPARED: Change = Change::StartupCommand {
+    command: ENTRY_POINT,
+    workers: 1,
+    worker_class: WorkerClass::Gthread,
+    threads: 8,
+    timeout_seconds: 120,
+};
 
 const PROBES: [Group; 2] = [
     Group {
@@ -35,10 +43,11 @@ pub const START_COMMAND_OVERRIDE: Scenario = Scenario {
         plan: Plan::B1,
         slots: &["production"],
         settings: &[Setting::production("DATABASE_URL", "sqlite:orders.db")],
-        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=2 app:app",
-        workers: 2,
-        worker_class: WorkerClass::Sync,
-        threads: 1,
+        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=1 \
+                          --worker-class=gthread --threads=8 app:app",
+        workers: 1,
+        worker_class: WorkerClass::Gthread,
+        threads: 8,
         timeout_seconds: 120,
         around: Around {
             prepared: &[&["migrate", "--database", "sqlite:orders.db", "--to", "0001"]],
@@ -94,12 +103,12 @@ pub const START_COMMAND_OVERRIDE: Scenario = Scenario {
     fixes: &[Variation {
         name: "entry-point",
         what: "Let the startup command do what the entry point does.",
-        changes: &[command(ENTRY_POINT)],
+        changes: &[PREPARED],
     }],
     control: Variation {
         name: "control",
         what: "The entry point's own command from the beginning.",
-        changes: &[command(ENTRY_POINT)],
+        changes: &[PREPARED],
     },
     needs: Needs {
         plan: None,

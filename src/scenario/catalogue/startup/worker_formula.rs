@@ -1,14 +1,13 @@
 //! worker-formula.
 
-use super::steps;
+use super::{MINUTE_LIMIT, steps};
 use crate::scenario::rules;
 use crate::scenario::shape::{
     Action, Around, Change, Estimate, Memory, Misreading, Needs, Plan, Scenario, Setting, Topology,
     Variation, WorkerClass,
 };
 
-const CAPPED_COMMAND: &str =
-    "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app";
+const CAPPED_COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app";
 const CAPPED: Change = Change::StartupCommand {
     command: CAPPED_COMMAND,
     workers: 4,
@@ -27,7 +26,10 @@ pub const WORKER_FORMULA: Scenario = Scenario {
     topology: Topology {
         plan: Plan::B1,
         slots: &["production"],
-        settings: &[Setting::production("LAB_WORKER_MEMORY_MB", "60")],
+        settings: &[
+            MINUTE_LIMIT,
+            Setting::production("LAB_WORKER_MEMORY_MB", "60"),
+        ],
         startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=67 app:app",
         workers: 67,
         worker_class: WorkerClass::Sync,

@@ -48,10 +48,11 @@ pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
             database("production", PRODUCTION_DATABASE, false),
             database("staging", STAGING_DATABASE, false),
         ],
-        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=2 app:app",
-        workers: 2,
-        worker_class: WorkerClass::Sync,
-        threads: 1,
+        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=1 \
+                          --worker-class=gthread --threads=8 app:app",
+        workers: 1,
+        worker_class: WorkerClass::Gthread,
+        threads: 8,
         timeout_seconds: 120,
         around: Around {
             prepared: &[

@@ -5,12 +5,14 @@ mod crash_at_boot;
 mod missing_setting;
 mod slow_start;
 mod start_command_override;
+mod worker_formula;
 mod wrong_port;
 
 pub use crash_at_boot::CRASH_AT_BOOT;
 pub use missing_setting::MISSING_SETTING;
 pub use slow_start::SLOW_START;
 pub use start_command_override::START_COMMAND_OVERRIDE;
+pub use worker_formula::WORKER_FORMULA;
 pub use wrong_port::WRONG_PORT;
 
 use super::rivals;
