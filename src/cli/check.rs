@@ -1,7 +1,7 @@
 //! `labrat scenarios --check`: every scenario on this machine, with its symptom, its fixes and its
 //! control, and whether the evidence of one is taken for another.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -177,7 +177,7 @@ fn needs_box(scenario: &Scenario) -> bool {
 }
 
 /// The other scenarios that this evidence would be judged to be.
-fn taken_for(scenario: &Scenario, bundle: &PathBuf) -> anyhow::Result<Vec<&'static str>> {
+fn taken_for(scenario: &Scenario, bundle: &Path) -> anyhow::Result<Vec<&'static str>> {
     let bundle = evidence::read(bundle)?;
     let others = rules::ALL
         .into_iter()
