@@ -21,6 +21,9 @@ const SEARCH: Duration = Duration::from_secs(20);
 /// Rounds without a new worker after which a search of unknown extent ends, and after which it is
 /// asked anew which workers there are.
 const FRUITLESS_ROUNDS: usize = 6;
+/// Workers that have answered, for each that there is, after which they are taken to be replaced by
+/// the very questions (`--max-requests`).
+const CHURN: usize = 4;
 /// The most requests of one round.
 const WIDEST_ROUND: usize = 128;
 /// The pause after a round that brought nothing new; it doubles each time, up to ...
@@ -217,6 +220,15 @@ impl Captured {
                 None => fruitless == FRUITLESS_ROUNDS,
             };
             if complete {
+                break;
+            }
+            let most = named
+                .as_ref()
+                .map_or(usize::MAX, |named| named.len() * CHURN);
+            if found.len() > most {
+                let sentence = "workers are replaced as fast as they are asked";
+                self.notes
+                    .push(format!("At {} {sentence}.", place.phase.word()));
                 break;
             }
             let at_a_time = (few << fruitless.min(4)).min(WIDEST_ROUND);
