@@ -8,8 +8,9 @@ const MEBIBYTE: u64 = 1 << 20;
 /// What the swap drive of a B1 moves in a second, in bytes: calibrated by scripts/calibrate-box.sh.
 ///
 /// One figure cannot give both tails of the recorded run (a p95 of 1.8 s for /leak and of 14.8 s for
-/// /heavy): a slower drive brings the second nearer and takes the first away. This one misses both
-/// by about the same factor.
+/// /heavy): a slower drive brings the second nearer and takes the first away. In a cgroup of 512 MB
+/// the tails were 4.7 and 9.3 s at 9 MB/s, 3.3 and 6.6 s at 12 MB/s, 2.6 and 6.2 s at 16 MB/s: with
+/// 12 MB/s the one that is missed more is missed least, by a factor of 2.2.
 const SWAP_SPEED: u64 = 12 * MEBIBYTE;
 
 /// What a virtual machine needs beside the room, in bytes.

@@ -81,7 +81,8 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         name: "past-the-edge",
         what: "Leak on until the kernel kills a worker: an empty answer, a fresh worker with no \
                blocks, and oom_kill one higher. A memory box has less swap for it than a B1, so \
-               that the edge is where 100 leaks end.",
+               that the edge is where 100 leaks end. The kill frees what its worker held: the \
+               pressure that led to it may be over when one looks, and is then not reproduced.",
         changes: &[
             Change::Count {
                 path: "/leak",

@@ -197,7 +197,7 @@ fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
     if !has(BoxKind::Cgroup) {
         return;
     }
-    let words = "memory-pressure --fix past-the-edge --box cgroup --box-room 1700 --box-swap 128 \
+    let words = "memory-pressure --fix past-the-edge --box cgroup --box-room 1700 --box-swap 64 \
                  --pace 0.2";
     let run = Judged::rehearse(words);
     for criterion in [
@@ -225,7 +225,8 @@ fn in_a_virtual_machine_pressure_is_reproduced_by_the_labs_own_figures() {
     if !has(BoxKind::Vm) {
         return;
     }
-    let words = format!("memory-pressure --box vm {FULL_AT_THE_END} {SLOWER}");
+    // Slow enough for a tail, and quick enough that no client waits for its whole two minutes.
+    let words = format!("memory-pressure --box vm {FULL_AT_THE_END} --box-swap-speed 10");
     let run = Judged::rehearse(&words).expect(REPRODUCED);
     for (criterion, figure) in [
         ("headroom-collapses", "MemAvailable"),
