@@ -1,5 +1,6 @@
 //! The task that owns a site: it carries out one order after another, and reacts to requests for a
-//! start, to the end of its container and to what its health says.
+//! start, to the end of its container and to what its health says. [`starts`] is how it starts a
+//! container, [`blocked`] what it does after several starts that failed.
 
 mod blocked;
 mod starts;
