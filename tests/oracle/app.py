@@ -13,6 +13,7 @@ from collections import Counter
 from datetime import datetime, timezone
 
 from flask import Flask, jsonify, request
+from outbound import calls, counted
 
 UNSET = "<unset>"
 LEAK_STRINGS = 250_000
@@ -79,7 +80,19 @@ class Delays:
         return round(self.random.uniform(self.least, self.most), 3)
 
 
+def start(environment):
+    """What can go wrong before the first request, as the environment names it."""
+    time.sleep(float(environment.get("LAB_START_DELAY_SECONDS") or 0))
+    if environment.get("LAB_BOOT_FAIL"):
+        raise RuntimeError(environment["LAB_BOOT_FAIL"])
+    for name in (environment.get("LAB_REQUIRED_SETTINGS") or "").split(","):
+        if name and not environment.get(name):
+            raise RuntimeError(f"required setting {name} is not set")
+
+
+start(os.environ)
 app = Flask(__name__)
+app.register_blueprint(calls)
 born = time.monotonic()
 started = datetime.now(timezone.utc).isoformat()
 delays = Delays(os.environ)
@@ -176,7 +189,10 @@ def config_dump():
 
 @app.get("/diag/stats")
 def diag_stats():
+    # An application that calls nobody has no such counters.
+    outbound = {"outbound": counted()} if os.environ.get("API_BASE_URL") else {}
     return jsonify(
+        **outbound,
         active_slow_requests=state["slow"],
         endpoint_counters=dict(endpoints),
         last_config_snapshot=state["snapshot"],

@@ -11,10 +11,11 @@ use crate::verdict::quote::{quote_file, quote_sample};
 use crate::verdict::text::count;
 
 /// What outbound calls that fail leave in the console.
-const DEPENDENCY_LINES: [&str; 8] = [
+const DEPENDENCY_LINES: [&str; 9] = [
     "ConnectionRefusedError",
     "ConnectTimeout",
     "ReadTimeout",
+    "TimeoutError",
     "Max retries exceeded",
     "OperationalError",
     "could not connect to server",

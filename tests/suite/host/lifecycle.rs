@@ -352,10 +352,15 @@ async fn a_site_that_is_not_ready_leaves_the_rotation_and_its_container_goes_on(
         (stand.host.status(PRODUCTION).unwrap().phase == Phase::NotReady).then_some(())
     })
     .await;
-    assert_eq!(stand.get("/health").await.status, 503);
+    assert_eq!(stand.get("/fast").await.status, 503);
+    assert_eq!(
+        stand.get("/health").await.status,
+        200,
+        "the liveness path stays open"
+    );
     let status = stand.host.status(PRODUCTION).unwrap();
     let container: std::net::SocketAddr = status.address.unwrap().parse().unwrap();
-    assert_eq!(super::get(container, "/health").await.status, 200);
+    assert_eq!(super::get(container, "/fast").await.status, 200);
     assert_eq!(status.starts, 1);
     stand.stop().await;
 }
@@ -397,7 +402,7 @@ async fn a_site_whose_database_goes_and_comes_back_leaves_the_rotation_and_retur
 }
 
 #[tokio::test]
-async fn a_container_that_is_not_alive_is_restarted() {
+async fn a_container_that_is_not_alive_ends_before_the_next_one_begins() {
     let stand = Stand::warm(SERVE, |settings| {
         settings.mode = Mode::Kubernetes(Probes {
             readiness_path: "/health".to_owned(),
@@ -411,7 +416,39 @@ async fn a_container_that_is_not_alive_is_restarted() {
         (stand.host.status(PRODUCTION).unwrap().starts >= 2).then_some(())
     })
     .await;
+    let wanted = [
+        "Site started.",
+        "Container is terminating. Grace period: 5 seconds.",
+        "Site: app-labrat stopped.",
+        "Container is running.",
+    ];
+    assert_eq!(in_order(&told(&stand.platform()), &wanted), Ok(()));
     stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_probe_at_a_port_of_its_own_is_asked_there_and_nowhere_else() {
+    let command = "labrat serve --bind=0.0.0.0:8000 --probe-bind=0.0.0.0:8001 app:app";
+    let probed = |port| {
+        Mode::Kubernetes(Probes {
+            readiness_port: Some(port),
+            liveness_port: Some(8_001),
+            period: Duration::from_secs(1),
+            ..Probes::default()
+        })
+    };
+    let right = Stand::warm(command, |settings| settings.mode = probed(8_001)).await;
+    let wrong = Stand::warm(command, |settings| settings.mode = probed(9_000)).await;
+    until("the wrong one is out of rotation", || {
+        (wrong.host.status(PRODUCTION).unwrap().phase == Phase::NotReady).then_some(())
+    })
+    .await;
+    let status = right.host.status(PRODUCTION).unwrap();
+    assert_eq!((status.phase, status.starts), (Phase::Started, 1));
+    assert_eq!(right.get("/fast").await.status, 200);
+    assert_eq!(wrong.get("/fast").await.status, 503);
+    right.stop().await;
+    wrong.stop().await;
 }
 
 #[tokio::test]

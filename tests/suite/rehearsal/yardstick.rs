@@ -160,3 +160,25 @@ fn a_fix_and_a_control_with_gunicorn_come_out_as_with_labrat() {
         agree(course, NOT_REPRODUCED);
     }
 }
+
+#[test]
+fn the_start_up_family_with_gunicorn_comes_out_as_with_labrat() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    for scenario in ["wrong-port", "crash-at-boot", "missing-setting"] {
+        agree(scenario, REPRODUCED);
+    }
+    agree("slow-start --control", NOT_REPRODUCED);
+}
+
+#[test]
+fn calls_of_a_slow_service_and_calls_without_a_port_are_one_incident_each() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    agree("dependency-latency", REPRODUCED);
+    agree("outbound-pressure", REPRODUCED);
+}

@@ -76,7 +76,7 @@ pub const DEPENDENCY_LATENCY: ScenarioRules = ScenarioRules {
             kind: Kind::Proof,
             statement: "the console shows outbound calls that timed out",
             check: Check::ConsoleContains {
-                any: &["ReadTimeout", "ConnectTimeout"],
+                any: &["ReadTimeout", "ConnectTimeout", "TimeoutError"],
                 count: 1,
             },
             needs: &[Need::ConsoleTable],
