@@ -1,6 +1,7 @@
 //! The stand-in for App Service: who failed gets which status, what a start writes and in which
 //! order, and that nothing is lost or left behind.
 
+mod boxed;
 mod ending;
 mod front_end;
 mod holding;

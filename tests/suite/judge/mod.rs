@@ -1,6 +1,7 @@
 //! The judge: tables, evidence, verdicts and reports, from bundles that the tests build.
 
 mod any_bytes;
+mod boxes;
 mod browser;
 mod builder;
 mod command_line;
