@@ -1,0 +1,281 @@
+"""A fake of Azure on loopback for the real az: Resource Manager, the deployment endpoint, the
+query endpoint of Log Analytics, and a managed identity to log in with.
+
+It records every request and answers in the shapes of the real ones. What a site does is done by
+the project's own stand-in, where --host-control names one: a changed command, setting or slot is
+changed there, and queries are answered from its tables. It is no model of Azure: what it does not
+know is answered 404 and fails the test.
+
+Prints one line of JSON with what a client needs, then serves until it is ended.
+"""
+
+import argparse
+import http.server
+import json
+import pathlib
+import re
+import ssl
+import threading
+
+import shapes
+
+
+class Azure:
+    """What is there, and what was asked."""
+
+    def __init__(self, options):
+        self.options = options
+        self.stand_in = shapes.StandIn(options.host_control)
+        self.lock = threading.Lock()
+        self.groups = {}
+        self.deployments = {}
+        self.resources = []
+        self.command = ""
+        self.settings = {}
+        self.sticky = []
+        if options.existing_group:
+            self.groups[options.existing_group] = {}
+
+    def record(self, method, path, body):
+        """Add a request to the record."""
+        line = {"method": method, "path": path}
+        try:
+            line["body"] = json.loads(body)
+        except ValueError:
+            line["bytes"] = len(body)
+        with self.lock, open(self.options.requests, "a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def route(self, method, path, body):
+        """Status and answer."""
+        for pattern, methods, answer in ROUTES:
+            found = re.fullmatch(pattern, path.lower())
+            if found and method in methods:
+                return answer(self, method, path, found, body)
+        return 404, shapes.error("ResourceNotFound", f"the fake does not know {method} {path}")
+
+    # Logging in.
+
+    def token(self, *_):
+        return 200, shapes.token(self.url)
+
+    def subscriptions(self, *_):
+        return 200, {"value": [shapes.SUBSCRIPTION_SHAPE]}
+
+    def tenants(self, *_):
+        return 200, {"value": [{"id": f"/tenants/{shapes.TENANT}", "tenantId": shapes.TENANT}]}
+
+    def provider(self, method, path, found, body):
+        return 200, shapes.provider(found["provider"])
+
+    # Resource groups.
+
+    def group(self, method, path, found, body):
+        name = found["group"]
+        if method == "PUT":
+            self.groups[name] = json.loads(body).get("tags") or {}
+        if method == "HEAD":
+            return (204 if name in self.groups else 404), None
+        if name not in self.groups:
+            return 404, shapes.error("ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+        if method == "DELETE":
+            del self.groups[name]
+            self.resources, self.deployments = [], {}
+            return 200, None
+        return 200, shapes.group(path, name, self.groups[name])
+
+    def list_resources(self, *_):
+        return 200, {"value": self.resources}
+
+    def delete_resource(self, method, path, found, body):
+        self.resources = [resource for resource in self.resources if resource["id"].lower() != path.lower()]
+        return 200, None
+
+    # The deployment.
+
+    def validate(self, method, path, found, body):
+        if self.options.fault == "quota":
+            return 400, shapes.QUOTA
+        return 200, {"id": path, "name": "validated", "properties": {"provisioningState": "Succeeded"}}
+
+    def deployment(self, method, path, found, body):
+        name = found["deployment"]
+        if method == "PUT":
+            self.deploy(path, name, json.loads(body)["properties"])
+        if name not in self.deployments:
+            return 404, shapes.error("DeploymentNotFound", f"Deployment '{name}' could not be found.")
+        if method == "DELETE":
+            del self.deployments[name]
+            return 204, None
+        return 200, self.deployments[name]
+
+    def deploy(self, path, name, properties):
+        """Do what the template would, as far as the scripts see it."""
+        given = {key: value["value"] for key, value in properties["parameters"].items()}
+        self.command = given["startupCommand"]
+        key = {"LAB_KEY": given["labKey"]}
+        self.settings = {slot: {**settings, **key} for slot, settings in given["appSettings"].items()}
+        self.sticky = list(given["stickySettings"])
+        outputs = {
+            "webAppName": shapes.SITE,
+            "productionDefaultHostName": self.options.production,
+            "slotDefaultHostNames": [self.options.staging for _ in given["slotNames"]],
+            "logAnalyticsWorkspaceCustomerId": shapes.WORKSPACE,
+        }
+        failed = self.options.fault == "deployment"
+        self.deployments[name] = shapes.deployment(path, name, outputs, failed)
+        self.resources = shapes.resources(path.split("/")[4])
+
+    # The site.
+
+    def site(self, method, path, found, body):
+        if not self.resources:
+            return 404, shapes.error("ResourceNotFound", f"The Resource '{path}' was not found.")
+        return 200, shapes.site(path, self.options.production, self.authority, self.resources[0]["id"])
+
+    def configuration(self, method, path, found, body):
+        if method in WRITE:
+            wanted = json.loads(body)["properties"].get("appCommandLine")
+            if wanted is not None and wanted != self.command:
+                self.command = wanted
+                # What stands before the words is the package's way to its program.
+                own = re.sub(r"^.*?labrat serve", "labrat serve", wanted)
+                self.stand_in.do("POST", "/slots/production/startup-command", {"command": own})
+        return 200, shapes.configuration(path, self.command)
+
+    def app_settings(self, method, path, found, body):
+        slot = found["slot"] or "production"
+        if method == "PUT":
+            wanted, old = json.loads(body)["properties"], self.settings.get(slot, {})
+            changed = [
+                {"name": name, "value": value, "sticky": name in self.sticky, "kind": "app"}
+                for name, value in wanted.items()
+                if old.get(name) != value
+            ]
+            self.settings[slot] = wanted
+            if changed:
+                self.stand_in.do("PUT", f"/slots/{slot}/settings", changed)
+        return 200, {"id": path, "name": "appsettings", "properties": self.settings.get(slot, {})}
+
+    def slot_names(self, method, path, found, body):
+        if method == "PUT":
+            self.sticky = json.loads(body)["properties"].get("appSettingNames") or []
+        return 200, {"id": path, "name": "slotConfigNames", "properties": {"appSettingNames": self.sticky}}
+
+    def swap(self, method, path, found, body):
+        self.stand_in.do("POST", "/swap", {"source": found["slot"], "preview": False})
+        return 200, None
+
+    def published(self, *_):
+        return 200, {"id": "1", "status": 4, "complete": True, "active": True, "status_text": "", "message": ""}
+
+    def plan(self, method, path, found, body):
+        return 200, shapes.plan(path)
+
+    # The log tables.
+
+    def query(self, method, path, found, body):
+        name = self.options.queries.get(without_times(json.loads(body)["query"]))
+        if name is None:
+            return 400, shapes.error("BadArgumentError", "the fake does not know the query")
+        if self.options.fault == f"export-{name}":
+            return 403, shapes.error("InsufficientAccessError", "The provided credentials have insufficient access")
+        rows = [] if self.options.fault == "empty" else self.stand_in.do("GET", f"/query/{name}")
+        return 200, shapes.table(rows or [])
+
+
+GROUP = r"/subscriptions/[^/]+/resourcegroups/(?P<group>[^/]+)"
+DEPLOYMENT = GROUP + r"/providers/microsoft\.resources/deployments/(?P<deployment>[^/]+)"
+SITES = GROUP + r"/providers/microsoft\.web/sites/[^/]+(/slots/(?P<slot>[^/]+))?"
+PLANS = GROUP + r"/providers/microsoft\.web/serverfarms/[^/]+"
+READ, WRITE = ("GET", "HEAD"), ("PUT", "PATCH")
+ROUTES = [
+    (r"/msi.*", READ, Azure.token),
+    (r"/subscriptions", READ, Azure.subscriptions),
+    (r"/tenants", READ, Azure.tenants),
+    (r"/subscriptions/[^/]+/providers/(?P<provider>[^/]+)", READ, Azure.provider),
+    (r"/subscriptions/[^/]+/resources", READ, Azure.list_resources),
+    (GROUP, READ + WRITE + ("DELETE",), Azure.group),
+    (GROUP + r"/resources", READ, Azure.list_resources),
+    (DEPLOYMENT + r"/validate", ("POST",), Azure.validate),
+    (DEPLOYMENT, READ + WRITE + ("DELETE",), Azure.deployment),
+    (SITES, READ, Azure.site),
+    (SITES, ("DELETE",), Azure.delete_resource),
+    (SITES + r"/config/web", READ + WRITE, Azure.configuration),
+    (SITES + r"/config/appsettings(/list)?", ("POST",) + WRITE, Azure.app_settings),
+    (SITES + r"/config/slotconfignames", READ + WRITE, Azure.slot_names),
+    (SITES + r"/slotsswap", ("POST",), Azure.swap),
+    (PLANS, READ + WRITE, Azure.plan),
+    (PLANS, ("DELETE",), Azure.delete_resource),
+    (r"/api/publish", ("POST",), Azure.published),
+    (r"/api/deployments(/.*)?", READ, Azure.published),
+    (r"/v1/workspaces/[^/]+/query", ("POST",), Azure.query),
+]
+
+
+def without_times(text):
+    """A query without the moments that a script put into it, its comments and its blanks."""
+    text = re.sub(r"//.*", "", text)
+    text = re.sub(r"datetime\([^)]*\)", "datetime()", text)
+    return " ".join(text.split())
+
+
+def handler(azure):
+    """The handler of both servers."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            path = re.sub("/+", "/", self.path.partition("?")[0])
+            azure.record(self.command, path, body)
+            try:
+                status, answer = azure.route(self.command, path, body)
+            except Exception as failure:  # A test sees it in az's own words.
+                status, answer = 500, shapes.error("FakeFailed", repr(failure))
+            text = b"" if answer is None else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+        do_GET = do_HEAD = do_PUT = do_PATCH = do_POST = do_DELETE = answer
+
+    return Handler
+
+
+def serve():
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", required=True, help="file to which every request is written")
+    parser.add_argument("--cert", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--kql", required=True, type=pathlib.Path, help="folder of the known queries")
+    parser.add_argument("--host-control", help="address of a stand-in's control API")
+    parser.add_argument("--production", default="127.0.0.1:1", help="where the production slot is")
+    parser.add_argument("--staging", default="127.0.0.1:1")
+    parser.add_argument("--existing-group", help="a resource group that was there before")
+    parser.add_argument("--fault", help="quota, deployment, empty, export-TABLE")
+    options = parser.parse_args()
+    options.queries = {without_times(file.read_text()): file.stem for file in options.kql.glob("*.kql")}
+    azure = Azure(options)
+    secure = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(azure))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options.cert, options.key)
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    plain = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(azure))
+    azure.authority = f"127.0.0.1:{secure.server_port}"
+    azure.url = f"https://{azure.authority}"
+    threading.Thread(target=secure.serve_forever, daemon=True).start()
+    print(json.dumps({"url": azure.url, "identity": f"http://127.0.0.1:{plain.server_port}/msi"}), flush=True)
+    plain.serve_forever()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,193 @@
+"""The shapes in which Azure answers, with values of this project's own, and the way to the stand-in
+that does what a site does."""
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+TENANT = "00000000-0000-0000-0000-0000000000aa"
+CLIENT = "00000000-0000-0000-0000-0000000000bb"
+WORKSPACE = "00000000-0000-0000-0000-0000000000cc"
+SITE = "app-labrat-fake"
+
+SUBSCRIPTION_SHAPE = {
+    "id": f"/subscriptions/{SUBSCRIPTION}",
+    "subscriptionId": SUBSCRIPTION,
+    "displayName": "fake",
+    "state": "Enabled",
+    "tenantId": TENANT,
+}
+QUOTA = {
+    "error": {
+        "code": "InvalidTemplateDeployment",
+        "message": "The template deployment 'labrat' is not valid according to the validation procedure.",
+        "details": [
+            {
+                "code": "SubscriptionIsOverQuotaForSku",
+                "message": "Operation cannot be completed without additional quota. Current Limit "
+                "(Basic VMs): 0. Amount required for this deployment (Basic VMs): 1.",
+            }
+        ],
+    }
+}
+DEPLOYMENT_FAILED = {
+    "code": "DeploymentFailed",
+    "message": "At least one resource deployment operation failed.",
+    "details": [{"code": "Conflict", "message": "Website with given name already exists."}],
+}
+
+
+def error(code, message):
+    return {"error": {"code": code, "message": message}}
+
+
+def token(audience):
+    """An access token that nobody signed."""
+
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    expiry = int(time.time()) + 86_400
+    machine = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/x/providers/Microsoft.Compute/virtualMachines/v"
+    claims = {"tid": TENANT, "oid": CLIENT, "appid": CLIENT, "exp": expiry, "aud": audience, "xms_mirid": machine}
+    return {
+        "access_token": ".".join([part({"alg": "none", "typ": "JWT"}), part(claims), "c2ln"]),
+        "expires_on": str(expiry),
+        "resource": audience,
+        "token_type": "Bearer",
+        "client_id": CLIENT,
+    }
+
+
+def provider(namespace):
+    kinds = ["sites", "serverfarms"] if namespace == "microsoft.web" else ["workspaces"]
+    types = [{"resourceType": kind, "apiVersions": ["2024-11-01"], "locations": []} for kind in kinds]
+    return {"namespace": namespace, "registrationState": "Registered", "resourceTypes": types}
+
+
+def group(path, name, tags):
+    return {
+        "id": path,
+        "name": name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": "westeurope",
+        "tags": tags,
+        "properties": {"provisioningState": "Succeeded"},
+    }
+
+
+def resources(group_name):
+    prefix = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group_name}/providers"
+    kinds = {"Microsoft.Web/serverfarms": "asp-labrat-fake", "Microsoft.Web/sites": SITE}
+    return [
+        {"id": f"{prefix}/{kind}/{own}", "type": kind, "name": own, "location": "westeurope"}
+        for kind, own in kinds.items()
+    ]
+
+
+def deployment(path, name, outputs, failed):
+    state = {"provisioningState": "Succeeded"}
+    if failed:
+        state = {"provisioningState": "Failed", "error": DEPLOYMENT_FAILED}
+    return {
+        "id": path,
+        "name": name,
+        "type": "Microsoft.Resources/deployments",
+        "properties": {
+            "mode": "Incremental",
+            "timestamp": "2026-01-01T00:00:00Z",
+            "outputs": {key: {"type": "String", "value": value} for key, value in outputs.items()},
+            **state,
+        },
+    }
+
+
+def site(path, host, deployment_endpoint, plan_id):
+    return {
+        "id": path,
+        "name": path.split("/")[-1],
+        "type": "Microsoft.Web/sites",
+        "kind": "app,linux",
+        "location": "West Europe",
+        "properties": {
+            "state": "Running",
+            "reserved": True,
+            "defaultHostName": host,
+            "enabledHostNames": [host, deployment_endpoint],
+            "hostNameSslStates": [{"name": deployment_endpoint, "hostType": "Repository", "sslState": "Disabled"}],
+            "serverFarmId": plan_id,
+            "siteConfig": {},
+        },
+    }
+
+
+def configuration(path, command):
+    return {
+        "id": path,
+        "name": "web",
+        "properties": {
+            "appCommandLine": command,
+            "linuxFxVersion": "PYTHON|3.11",
+            "alwaysOn": False,
+            "healthCheckPath": None,
+            "numberOfWorkers": 1,
+            "publishingUsername": "$app-labrat-fake",
+        },
+    }
+
+
+def plan(path):
+    return {
+        "id": path,
+        "name": path.split("/")[-1],
+        "kind": "linux",
+        "location": "West Europe",
+        "sku": {"name": "B1", "tier": "Basic", "capacity": 1},
+        "properties": {"reserved": True, "provisioningState": "Succeeded"},
+    }
+
+
+def table(rows):
+    """Rows in the shape in which Log Analytics answers a query."""
+    columns = list(rows[0]) if rows else ["TimeGenerated"]
+
+    def kind(name):
+        value = rows[0].get(name) if rows else ""
+        if name == "TimeGenerated":
+            return "datetime"
+        return "int" if isinstance(value, int) else "real" if isinstance(value, float) else "string"
+
+    return {
+        "tables": [
+            {
+                "name": "PrimaryResult",
+                "columns": [{"name": name, "type": kind(name)} for name in columns],
+                "rows": [[row.get(name) for name in columns] for row in rows],
+            }
+        ]
+    }
+
+
+class StandIn:
+    """The control API of a running stand-in; without an address there is nothing to do."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def do(self, method, path, body=None):
+        if not self.address:
+            return None
+        request = urllib.request.Request(
+            f"http://{self.address}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as failure:
+            raise RuntimeError(f"the stand-in refuses {method} {path}: {failure.read().decode()}") from failure
