@@ -142,14 +142,19 @@ explain() {
     *AuthorizationFailed*)
         hint='you need the role Contributor on the resource group'
         ;;
-    *ResourceGroupNotFound* | *ResourceNotFound* | *DeploymentNotFound*)
+    *ResourceGroupNotFound* | *DeploymentNotFound*)
         hint='nothing is deployed there under this name: scripts/deploy.sh SCENARIO, with the same --resource-group and --name'
         ;;
     *"Ip Forbidden"* | *"status code: 403"* | *"Status Code: 403"*)
         hint='your address has changed, or you are not the deployer: run scripts/deploy.sh again, it admits the present address'
         ;;
     esac
-    say "error: $(quoted az "${@:1:3}") failed:"
+    local word command=az
+    for word in "$@"; do
+        [[ $word != -* ]] || break
+        command+=" $word"
+    done
+    say "error: $command failed:"
     sed 's/^/    /' "$work/az.err" >&2
     if [[ -n $hint ]]; then
         printf '\nhint: %s\n' "$hint" >&2

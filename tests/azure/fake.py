@@ -35,6 +35,16 @@ class Azure:
         self.sticky = []
         if options.existing_group:
             self.groups[options.existing_group] = {}
+        if options.deployed:
+            self.begin_deployed(options.deployed)
+
+    def begin_deployed(self, group_name):
+        """As if deploy.sh had run."""
+        self.groups.setdefault(group_name, {"application": "labrat"})
+        path = f"/subscriptions/{shapes.SUBSCRIPTION}/resourcegroups/{group_name}/providers/Microsoft.Resources/deployments/labrat"
+        given = {"startupCommand": "labrat serve app:app", "labKey": "the key that was there", "slotNames": []}
+        given |= {"appSettings": {"production": {}}, "stickySettings": []}
+        self.deploy(path, "labrat", {"parameters": {name: {"value": value} for name, value in given.items()}})
 
     def record(self, method, path, body):
         """Add a request to the record."""
@@ -157,6 +167,9 @@ class Azure:
                 self.stand_in.do("PUT", f"/slots/{slot}/settings", changed)
         return 200, {"id": path, "name": "appsettings", "properties": self.settings.get(slot, {})}
 
+    def passwords(self, method, path, found, body):
+        return 200, {"id": path, "name": "scm", "properties": {"allow": False}}
+
     def slot_names(self, method, path, found, body):
         if method == "PUT":
             self.sticky = json.loads(body)["properties"].get("appSettingNames") or []
@@ -180,8 +193,11 @@ class Azure:
             return 400, shapes.error("BadArgumentError", "the fake does not know the query")
         if self.options.fault == f"export-{name}":
             return 403, shapes.error("InsufficientAccessError", "The provided credentials have insufficient access")
-        rows = [] if self.options.fault == "empty" else self.stand_in.do("GET", f"/query/{name}")
-        return 200, shapes.table(rows or [])
+        if self.options.fault == "empty":
+            return 200, shapes.table([])
+        if not self.options.host_control:
+            return 200, shapes.table(shapes.ROWS.get(name, []))
+        return 200, shapes.table(self.stand_in.do("GET", f"/query/{name}"))
 
 
 GROUP = r"/subscriptions/[^/]+/resourcegroups/(?P<group>[^/]+)"
@@ -204,6 +220,7 @@ ROUTES = [
     (SITES + r"/config/web", READ + WRITE, Azure.configuration),
     (SITES + r"/config/appsettings(/list)?", ("POST",) + WRITE, Azure.app_settings),
     (SITES + r"/config/slotconfignames", READ + WRITE, Azure.slot_names),
+    (SITES + r"/basicpublishingcredentialspolicies/scm", READ, Azure.passwords),
     (SITES + r"/slotsswap", ("POST",), Azure.swap),
     (PLANS, READ + WRITE, Azure.plan),
     (PLANS, ("DELETE",), Azure.delete_resource),
@@ -231,6 +248,8 @@ def handler(azure):
 
         def answer(self):
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            # az puts a template as it is behind a name without quotes.
+            body = body.replace(b", template:{", b', "template":{')
             path = re.sub("/+", "/", self.path.partition("?")[0])
             azure.record(self.command, path, body)
             try:
@@ -250,6 +269,15 @@ def handler(azure):
     return Handler
 
 
+def write_login(folder, url, logged_in):
+    """What az cloud register, az cloud set and az login --identity would leave in az's folder."""
+    cloud = "\n".join(f"{name} = {value}" for name, value in shapes.cloud(url).items())
+    (folder / "clouds.config").write_text(f"[Fake]\n{cloud}\n")
+    (folder / "config").write_text("[cloud]\nname = Fake\n[bicep]\ncheck_version = False\n")
+    if logged_in:
+        (folder / "azureProfile.json").write_text(json.dumps(shapes.PROFILE), encoding="utf-8-sig")
+
+
 def serve():
     """Read the command line and serve."""
     parser = argparse.ArgumentParser()
@@ -257,11 +285,13 @@ def serve():
     parser.add_argument("--cert", required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--kql", required=True, type=pathlib.Path, help="folder of the known queries")
+    parser.add_argument("--az-config", required=True, type=pathlib.Path, help="az's folder, to be filled")
     parser.add_argument("--host-control", help="address of a stand-in's control API")
     parser.add_argument("--production", default="127.0.0.1:1", help="where the production slot is")
     parser.add_argument("--staging", default="127.0.0.1:1")
     parser.add_argument("--existing-group", help="a resource group that was there before")
-    parser.add_argument("--fault", help="quota, deployment, empty, export-TABLE")
+    parser.add_argument("--deployed", help="a resource group in which everything is there already")
+    parser.add_argument("--fault", help="login, quota, deployment, empty, export-TABLE")
     options = parser.parse_args()
     options.queries = {without_times(file.read_text()): file.stem for file in options.kql.glob("*.kql")}
     azure = Azure(options)
@@ -273,6 +303,7 @@ def serve():
     azure.authority = f"127.0.0.1:{secure.server_port}"
     azure.url = f"https://{azure.authority}"
     threading.Thread(target=secure.serve_forever, daemon=True).start()
+    write_login(options.az_config, azure.url, options.fault != "login")
     print(json.dumps({"url": azure.url, "identity": f"http://127.0.0.1:{plain.server_port}/msi"}), flush=True)
     plain.serve_forever()
 

@@ -20,6 +20,22 @@ SUBSCRIPTION_SHAPE = {
     "state": "Enabled",
     "tenantId": TENANT,
 }
+PROFILE = {
+    "installationId": "00000000-0000-0000-0000-0000000000dd",
+    "subscriptions": [
+        {
+            "id": SUBSCRIPTION,
+            "name": "fake",
+            "state": "Enabled",
+            "user": {"name": "systemAssignedIdentity", "type": "servicePrincipal", "assignedIdentityInfo": "MSI"},
+            "isDefault": True,
+            "tenantId": TENANT,
+            "environmentName": "Fake",
+            "homeTenantId": TENANT,
+            "managedByTenants": None,
+        }
+    ],
+}
 QUOTA = {
     "error": {
         "code": "InvalidTemplateDeployment",
@@ -37,6 +53,23 @@ DEPLOYMENT_FAILED = {
     "code": "DeploymentFailed",
     "message": "At least one resource deployment operation failed.",
     "details": [{"code": "Conflict", "message": "Website with given name already exists."}],
+}
+
+# What the tables hold where no stand-in has any.
+ROWS = {
+    "http": [
+        {
+            "TimeGenerated": f"2026-01-01T00:00:0{second}.1234567Z",
+            "CsMethod": "GET",
+            "CsHost": "site.example.net",
+            "CsUriStem": "/health",
+            "ScStatus": 200,
+            "TimeTaken": 7,
+        }
+        for second in range(4)
+    ],
+    "console": [{"TimeGenerated": "2026-01-01T00:00:00Z", "Level": "Error", "ResultDescription": "Booting worker"}],
+    "platform": [{"TimeGenerated": "2026-01-01T00:00:00Z", "Level": "Informational", "Message": "Site started."}],
 }
 
 
@@ -60,6 +93,14 @@ def token(audience):
         "token_type": "Bearer",
         "client_id": CLIENT,
     }
+
+
+def cloud(url):
+    """A cloud whose every endpoint is the fake, as az keeps it."""
+    names = ["active_directory_resource_id", "app_service_resource_id", "log_analytics_resource_id", "management", "resource_manager"]
+    names += ["active_directory_graph_resource_id", "microsoft_graph_resource_id"]
+    own = {f"endpoint_{name}": url for name in names}
+    return {**own, "endpoint_active_directory": f"{url}/", "suffix_storage_endpoint": "fake.local", "subscription": SUBSCRIPTION}
 
 
 def provider(namespace):
@@ -114,6 +155,7 @@ def site(path, host, deployment_endpoint, plan_id):
         "location": "West Europe",
         "properties": {
             "state": "Running",
+            "sku": "Basic",
             "reserved": True,
             "defaultHostName": host,
             "enabledHostNames": [host, deployment_endpoint],

@@ -5,6 +5,7 @@
 )]
 
 mod app_contract;
+mod azure;
 mod bicep;
 mod chaos;
 mod commands;

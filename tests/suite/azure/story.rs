@@ -1,0 +1,133 @@
+//! A whole incident by the scripts, through the real az: the fake of Azure has the project's own
+//! stand-in do what a site does.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::azure_cli;
+use super::fake::{Fake, said};
+use crate::harness::skip_unless;
+
+/// A stand-in; gone with the value.
+struct StandIn {
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl StandIn {
+    /// Where it is controlled, and where production answers.
+    fn start(command: &str) -> (Self, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
+            .args(["--pace", "0.1", "--startup-command", command, "--folder"])
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap();
+        let control = started["control"].as_str().unwrap().to_owned();
+        let production = started["slots"]["production"].as_str().unwrap();
+        let production = production.trim_start_matches("http://").to_owned();
+        let stand_in = Self {
+            child,
+            _folder: folder,
+        };
+        (stand_in, control, production)
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // Asked to end, it ends what it started.
+        let _ = nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(pid),
+            nix::sys::signal::Signal::SIGTERM,
+        );
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
+    let az = azure_cli();
+    if skip_unless(az.clone().map(|_| ())) {
+        return;
+    }
+    let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
+    let (_stand_in, control, production) = StandIn::start(wrong);
+    let fake = Fake::start(
+        &az.unwrap(),
+        &["--host-control", &control, "--production", &production],
+    );
+    let place = |name: &str| fake.folder.path().join(name).display().to_string();
+    let (package, run) = (place("package.zip"), place("run"));
+    std::fs::write(&package, "no real package").unwrap();
+    let step = |script: &str, words: &[&str]| {
+        let words = [&["startup-failed"], words].concat();
+        let output = fake.script(script, &words);
+        assert!(output.status.success(), "{script}: {}", said(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+
+    step(
+        "deploy.sh",
+        &["--package", &package, "--address", "203.0.113.7/32"],
+    );
+    let deployments = fake.asked("PUT", "/deployments/labrat");
+    let given = &deployments[0]["body"]["properties"]["parameters"];
+    assert_eq!(given["startupCommand"]["value"], wrong);
+    assert_eq!(given["deployerAddress"]["value"], "203.0.113.7/32");
+    let key = given["labKey"]["value"].as_str().unwrap().to_owned();
+    assert!(key.len() >= 16, "the key can be guessed");
+    assert_eq!(fake.asked("POST", "/api/publish").len(), 1);
+
+    step("trigger.sh", &["--pace", "0.1", "--out", &run]);
+    let changes = fake.asked("PATCH", "/config/web");
+    let changed = &changes.last().unwrap()["body"]["properties"]["appCommandLine"];
+    assert!(changed.as_str().unwrap().ends_with(" app:app"), "{changed}");
+
+    let verdict = step(
+        "verify.sh",
+        &["--run", &run, "--every", "1", "--wait", "60"],
+    );
+    assert!(
+        verdict.contains("met         command-wrong-before"),
+        "{verdict}"
+    );
+    assert!(
+        verdict.contains("When the site started, stopped"),
+        "{verdict}"
+    );
+    let report = std::path::Path::new(&run).join("report/report.html");
+    assert!(report.exists());
+    for entry in procfs::process::all_processes().unwrap().flatten() {
+        let words = entry.cmdline().unwrap_or_default();
+        assert!(
+            !words.iter().any(|word| word.contains(&key)),
+            "the key is on a command line"
+        );
+    }
+    let grep = Command::new("grep")
+        .args(["-rlF", &key, &run])
+        .output()
+        .unwrap();
+    assert!(
+        grep.stdout.is_empty(),
+        "the key is in the evidence: {grep:?}"
+    );
+
+    step("teardown.sh", &[]);
+    assert_eq!(fake.asked("DELETE", "rg-labrat-startup-failed").len(), 1);
+    // Again: nothing is there, and that is no error.
+    step("teardown.sh", &[]);
+    assert_eq!(fake.asked("DELETE", "rg-labrat-startup-failed").len(), 1);
+}
