@@ -117,7 +117,7 @@ make_resources() {
     az deployment group create --resource-group "$group" --name "$name" \
         --template-file bicep/main.bicep --parameters "@$parameters" \
         --parameters "@$secrets" "baseName=$name" "location=$location" "expiry=$expiry" "deployerAddress=$address" \
-        --output none
+        "startupCommand=$(on_azure "$(said .startup_command)")" --output none
 }
 
 deploy_package() {

@@ -2,7 +2,7 @@
 # Do what only the platform can: play one action of a scenario, which comes as JSON on standard
 # input, through az or through a running stand-in. labrat trigger --operator starts this.
 #
-#   scripts/operate.sh azure --resource-group RG --site SITE [--program PROGRAM]
+#   scripts/operate.sh azure --resource-group RG --site SITE
 #   scripts/operate.sh host          the stand-in that labrat host finds
 #
 #   --dry-run                        only print the commands
@@ -17,12 +17,9 @@ set -- "${rest[@]:1}"
 site=
 while (($# > 0)); do
     case $1 in
-    --site | --program)
+    --site)
         needs_value "$1" $#
-        case $1 in
-        --site) site=$2 ;;
-        --program) program=$2 ;;
-        esac
+        site=$2
         shift 2
         ;;
     *) not_understood "$1" ;;

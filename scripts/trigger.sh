@@ -88,7 +88,7 @@ slot=$(said '.slots[1] // empty')
 words+=(--yes-this-is-mine "${course_words[@]}" "${pace_words[@]}")
 mapfile -t told < <(declared)
 words+=("${told[@]}")
-words+=(--operator "$(quoted "$root/scripts/operate.sh" azure --resource-group "$group" --site "$site" --program "$program")")
+words+=(--operator "$(quoted "$root/scripts/operate.sh" azure --resource-group "$group" --site "$site")")
 [[ -z $dry_run ]] || words=("${words[@]//$root\//}")
 [[ -z $dry_run ]] || out=runs/azure/$scenario-TIME
 

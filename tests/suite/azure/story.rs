@@ -84,7 +84,8 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     );
     let deployments = fake.asked("PUT", "/deployments/labrat");
     let given = &deployments[0]["body"]["properties"]["parameters"];
-    assert_eq!(given["startupCommand"]["value"], wrong);
+    let command = given["startupCommand"]["value"].as_str().unwrap();
+    assert_eq!(command, format!("chmod +x ./labrat && exec ./{wrong}"));
     assert_eq!(given["deployerAddress"]["value"], "203.0.113.7/32");
     let key = given["labKey"]["value"].as_str().unwrap().to_owned();
     assert!(key.len() >= 16, "the key can be guessed");
