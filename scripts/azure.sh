@@ -166,7 +166,8 @@ explain() {
 # need PROGRAM HINT: a prerequisite; all that lack are told at once by stop_if_lacking.
 lacking=0
 need() {
-    if ! command -v "$1" >/dev/null 2>&1; then
+    # Only programs: az is also the name of a function here.
+    if ! type -P "$1" >/dev/null; then
         printf 'error: %s is missing\nhint: %s\n' "$1" "$2" >&2
         lacking=$((lacking + 1))
     fi
@@ -259,7 +260,11 @@ slot_words() {
 
 # on_azure COMMAND: a startup command of the catalogue, with the program where the package has it.
 on_azure() {
-    printf '%s' "${1/#labrat /$program }"
+    if [[ $1 == "labrat "* ]]; then
+        printf '%s %s' "$program" "${1#labrat }"
+    else
+        printf '%s' "$1"
+    fi
 }
 
 # site_configuration SLOT: what the platform says of the site, without anything secret.
@@ -370,13 +375,14 @@ query() {
 # and some more for a site that was blocked.
 health_limit=${LABRAT_HEALTH_LIMIT:-350}
 wait_for_health() {
-    local slot status begun
+    local slot status begun said_at
     for slot in "$@"; do
         if [[ -n $dry_run ]]; then
             would curl --fail "$(url_of "$slot")/health"
             continue
         fi
         begun=$(date +%s)
+        said_at=0
         status=000
         while [[ $status != 200 ]]; do
             status=$(curl --silent --output /dev/null --max-time 60 --write-out '%{http_code}' "$(url_of "$slot")/health" || true)
@@ -386,7 +392,10 @@ wait_for_health() {
                     "403 is the access restriction, run scripts/deploy.sh again; else az webapp log tail --resource-group $group --name $site" >&2
                 exit 1
             fi
-            say "$slot: /health answers $status, waiting"
+            if (($(date +%s) - said_at >= 30)); then
+                said_at=$(date +%s)
+                say "$slot: /health answers $status, waiting"
+            fi
             sleep "${LABRAT_POLL_SECONDS:-5}"
         done
         say "$slot: /health answers 200 at $(url_of "$slot")"

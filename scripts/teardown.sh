@@ -29,7 +29,7 @@ delete_group() {
 tagged_resources() {
     local found
     found=$(answer='[{"id": "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Web/sites/SITE", "type": "Microsoft.Web/sites"}]' \
-        az resource list --resource-group "$group" --tag application=labrat --query '[].{id: id, type: type}') || exit 1
+        az resource list --resource-group "$group" --query "[?tags.application=='labrat'].{id: id, type: type}") || exit 1
     jq -r 'def order: {"microsoft.web/sites/slots": 0, "microsoft.insights/metricalerts": 1, "microsoft.web/sites": 2,
             "microsoft.web/serverfarms": 4}[.type | ascii_downcase] // 3;
         sort_by(order)[].id' <<<"$found"

@@ -117,7 +117,13 @@ class Azure:
         if method == "DELETE":
             del self.deployments[name]
             return 204, None
-        return 200, self.deployments[name]
+        # A deployment takes its time: its outcome is asked for.
+        return (201 if method == "PUT" else 200), self.deployments[name]
+
+    def outcome(self, method, path, found, body):
+        if self.options.fault == "deployment":
+            return 200, {"status": "Failed", "error": shapes.DEPLOYMENT_FAILED}
+        return 200, {"status": "Succeeded"}
 
     def deploy(self, path, name, properties):
         """Do what the template would, as far as the scripts see it."""
@@ -132,8 +138,7 @@ class Azure:
             "slotDefaultHostNames": [self.options.staging for _ in given["slotNames"]],
             "logAnalyticsWorkspaceCustomerId": shapes.WORKSPACE,
         }
-        failed = self.options.fault == "deployment"
-        self.deployments[name] = shapes.deployment(path, name, outputs, failed)
+        self.deployments[name] = shapes.deployment(path, name, outputs)
         self.resources = shapes.resources(path.split("/")[4])
 
     # The site.
@@ -214,6 +219,7 @@ ROUTES = [
     (GROUP, READ + WRITE + ("DELETE",), Azure.group),
     (GROUP + r"/resources", READ, Azure.list_resources),
     (DEPLOYMENT + r"/validate", ("POST",), Azure.validate),
+    (DEPLOYMENT + r"/operationstatuses/1", READ, Azure.outcome),
     (DEPLOYMENT, READ + WRITE + ("DELETE",), Azure.deployment),
     (SITES, READ, Azure.site),
     (SITES, ("DELETE",), Azure.delete_resource),
@@ -260,6 +266,9 @@ def handler(azure):
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(text)))
+            if status == 201:
+                self.send_header("azure-asyncoperation", f"{azure.url}{path}/operationStatuses/1?api-version=1")
+                self.send_header("retry-after", "0")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(text)

@@ -123,16 +123,16 @@ def group(path, name, tags):
 def resources(group_name):
     prefix = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group_name}/providers"
     kinds = {"Microsoft.Web/serverfarms": "asp-labrat-fake", "Microsoft.Web/sites": SITE}
-    return [
-        {"id": f"{prefix}/{kind}/{own}", "type": kind, "name": own, "location": "westeurope"}
+    tags = {"application": "labrat"}
+    found = [
+        {"id": f"{prefix}/{kind}/{own}", "type": kind, "name": own, "location": "westeurope", "tags": tags}
         for kind, own in kinds.items()
     ]
+    other = {"id": f"{prefix}/Microsoft.Web/sites/other", "type": "Microsoft.Web/sites", "name": "other"}
+    return [*found, {**other, "location": "westeurope", "tags": None}]
 
 
-def deployment(path, name, outputs, failed):
-    state = {"provisioningState": "Succeeded"}
-    if failed:
-        state = {"provisioningState": "Failed", "error": DEPLOYMENT_FAILED}
+def deployment(path, name, outputs):
     return {
         "id": path,
         "name": name,
@@ -140,8 +140,8 @@ def deployment(path, name, outputs, failed):
         "properties": {
             "mode": "Incremental",
             "timestamp": "2026-01-01T00:00:00Z",
+            "provisioningState": "Succeeded",
             "outputs": {key: {"type": "String", "value": value} for key, value in outputs.items()},
-            **state,
         },
     }
 

@@ -131,6 +131,7 @@ fn in_a_group_that_was_there_before_only_what_is_labrats_is_deleted() {
     let deleted = |ending: &str| fake.asked("DELETE", ending).len();
     assert_eq!(deleted("/sites/app-labrat-fake"), 1);
     assert_eq!(deleted("/serverfarms/asp-labrat-fake"), 1);
+    assert_eq!(deleted("/sites/other"), 0);
     let order: Vec<String> = fake
         .requests()
         .iter()

@@ -5,6 +5,8 @@ mod dry_run;
 mod failures;
 mod fake;
 mod lines;
+mod load;
+mod queries;
 mod story;
 
 use std::path::PathBuf;

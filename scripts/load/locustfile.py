@@ -1,0 +1,173 @@
+"""The load of a scenario for a distributed run, for loads that one machine cannot make: Locust with
+a master and workers, or Azure Load Testing. The same requests as labrat trigger sends, in the same
+phases, from the same catalogue; no evidence is kept here and the platform is not changed.
+
+    labrat scenarios intermittent-5xx --plan >scripts/load/plan.json
+    locust -f scripts/load/locustfile.py --headless --host https://SITE --master --expect-workers 2
+    locust -f scripts/load/locustfile.py --worker            twice, on any machine
+
+Variables: LABRAT_PLAN, the file of the plan (else plan.json beside this file); LABRAT_PACE
+multiplies every duration of the clients; LAB_KEY is sent as x-lab-key.
+"""
+
+import json
+import logging
+import os
+import pathlib
+import time
+
+import gevent
+import gevent.event
+import requests
+from locust import LoadTestShape, User, events, task
+from locust.runners import MasterRunner, WorkerRunner
+
+BEGIN, ENDED = "labrat-begin", "labrat-ended"
+PLAN = pathlib.Path(os.environ.get("LABRAT_PLAN") or pathlib.Path(__file__).with_name("plan.json"))
+PACE = float(os.environ.get("LABRAT_PACE") or 1)
+HEADERS = {"connection": "close", "user-agent": "labrat-locust"}
+if os.environ.get("LAB_KEY"):
+    HEADERS["x-lab-key"] = os.environ["LAB_KEY"]
+
+
+def phases(plan):
+    """The steps that send something. What the platform is to do meanwhile, others do."""
+    found = []
+    for step in plan["steps"]:
+        if step["step"] == "load":
+            found.append((step["name"], step["groups"]))
+        elif step["step"] == "act":
+            logging.warning("not played here: %s (%s)", step["name"], step["action"])
+    return found
+
+
+def lanes(group, worker, workers):
+    """How many requests each of this worker's clients sends, so that all workers together send
+    exactly the group's count with the group's concurrency."""
+    concurrency = min(group["concurrency"], group["count"])
+    each, more = divmod(group["count"], concurrency)
+    every = [each + (lane < more) for lane in range(concurrency)]
+    return every[worker::workers]
+
+
+def read_plan():
+    try:
+        return phases(json.loads(PLAN.read_text()))
+    except OSError as error:
+        raise SystemExit(f"error: {error}\n\nhint: labrat scenarios NAME --plan >{PLAN}") from error
+
+
+class Barrier:
+    """Lets every worker begin a phase at the same time, when all have ended the last."""
+
+    def __init__(self):
+        self.phases = read_plan()
+        self.begun = [gevent.event.AsyncResult() for _ in self.phases]
+        self.ended = 0
+        self.finished = False
+        self.runner = None
+
+    def attach(self, runner):
+        self.runner = runner
+        if isinstance(runner, MasterRunner):
+            runner.register_message(ENDED, self.on_ended)
+        elif isinstance(runner, WorkerRunner):
+            runner.register_message(BEGIN, self.on_begin)
+
+    def on_begin(self, environment, msg):
+        phase, place, workers = msg.data["phase"], msg.data["places"][environment.runner.client_id], len(msg.data["places"])
+        self.begun[phase].set((place, workers))
+
+    def on_ended(self, environment, msg):
+        """On the master: a worker has ended a phase; -1 is its arrival."""
+        self.ended += 1
+        if self.ended < self.runner.worker_count:
+            return
+        self.ended = 0
+        following = msg.data["phase"] + 1
+        if following == len(self.phases):
+            self.finished = True
+            return
+        places = {client: place for place, client in enumerate(sorted(self.runner.clients))}
+        self.runner.send_message(BEGIN, {"phase": following, "places": places})
+
+    def tell(self, phase):
+        """This worker has ended a phase."""
+        if isinstance(self.runner, WorkerRunner):
+            self.runner.send_message(ENDED, {"phase": phase})
+        elif phase + 1 == len(self.phases):
+            self.finished = True
+        else:
+            self.begun[phase + 1].set((0, 1))
+
+
+BARRIER = None
+
+
+@events.init.add_listener
+def attach(environment, **_):
+    global BARRIER
+    BARRIER = Barrier()
+    BARRIER.attach(environment.runner)
+
+
+class OneAWorker(LoadTestShape):
+    """One conductor on each worker, until all have played everything."""
+
+    use_common_options = False
+
+    def tick(self):
+        if BARRIER.finished:
+            return None
+        count = getattr(self.runner, "worker_count", 1) or 1
+        return count, count
+
+
+class Conductor(User):
+    """Plays this worker's share of every phase."""
+
+    @task
+    def play(self):
+        BARRIER.tell(-1)
+        for number, (name, groups) in enumerate(BARRIER.phases):
+            worker, workers = BARRIER.begun[number].get()
+            clients = [
+                gevent.spawn(self.client, group, count)
+                for group in groups
+                for count in lanes(group, worker, workers)
+            ]
+            gevent.joinall(clients, raise_error=True)
+            logging.info("%s: this worker's share is sent", name)
+            BARRIER.tell(number)
+        # The shape ends the test.
+        gevent.sleep(3600)
+
+    def client(self, group, count):
+        gevent.sleep(group["delay_seconds"] * PACE)
+        for number in range(count):
+            if number > 0:
+                gevent.sleep(group["interval_seconds"] * PACE)
+            if self.send(group["path"], group["limit_seconds"] * PACE) == group["until_status"] is not None:
+                return
+
+    def send(self, path, limit):
+        """One request on a connection of its own; the status, or nothing when the client gave up."""
+        begun, answer, error = time.perf_counter(), None, None
+        with gevent.Timeout(limit, False):
+            try:
+                answer = requests.get(self.host + path, headers=HEADERS, timeout=limit)
+            except requests.RequestException as failure:
+                error = failure
+        if answer is None and error is None:
+            error = TimeoutError(f"gave up after {limit:g} s")
+        if answer is not None and answer.status_code >= 400:
+            error = RuntimeError(f"answered {answer.status_code}")
+        self.environment.events.request.fire(
+            request_type="GET",
+            name=path,
+            response_time=(time.perf_counter() - begun) * 1000,
+            response_length=len(answer.content) if answer is not None else 0,
+            exception=error,
+            context={},
+        )
+        return answer.status_code if answer is not None else None
