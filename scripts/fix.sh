@@ -28,6 +28,7 @@ find_deployment
 say "applying $fix to $scenario"
 said '.actions[] | tojson' | play_actions
 # A variant may be one that does not start.
+# shellcheck disable=SC2016 # The variable is jq's.
 if [[ $(said '.course as $course | any(.fixes[]; .name == $course and .of_the_platform)') == true ]]; then
     mapfile -t slots < <(said '.slots[]')
     wait_for_health "${slots[@]}"

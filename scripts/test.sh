@@ -73,6 +73,11 @@ check_scripts() {
 python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
 step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
 step "what runs KQL over local tables, in target/kql" tests/kql/setup.sh
+step "the real az, in target/azure-cli" tests/azure/setup.sh
+step "Locust, in target/locust" tests/load/setup.sh
+has node || install nodejs
+need npm || true
+step "Kusto's language service, in target/kusto" tests/kusto/setup.sh
 scripts/box-setup.sh >/dev/null || skip "the memory box's virtual machine" "it cannot be set up here"
 if cargo fmt --version >/dev/null 2>&1; then
     step "format" cargo fmt --check
@@ -87,8 +92,8 @@ fi
 tests/dependencies/setup.sh >/dev/null || skip "readiness against PostgreSQL and Redis" "they cannot be installed here"
 # The report is opened in a browser; its test says so where there is none.
 need chromium chromium || true
-# What reads deploy/; each test says so where one is not there.
-for tool in docker-compose unzip; do
+# What reads deploy/ and the scripts for Azure; each test says so where one is not there.
+for tool in docker-compose unzip jq curl; do
     need "$tool" || true
 done
 if (($# == 0)) && [[ $(uname -sm) == "Linux x86_64" ]]; then

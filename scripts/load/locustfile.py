@@ -16,11 +16,13 @@ import os
 import pathlib
 import time
 
+# Locust first: it has to change the libraries of the network before others use them.
+from locust import LoadTestShape, User, events, task
+from locust.runners import MasterRunner, WorkerRunner
+
 import gevent
 import gevent.event
 import requests
-from locust import LoadTestShape, User, events, task
-from locust.runners import MasterRunner, WorkerRunner
 
 BEGIN, ENDED = "labrat-begin", "labrat-ended"
 PLAN = pathlib.Path(os.environ.get("LABRAT_PLAN") or pathlib.Path(__file__).with_name("plan.json"))

@@ -11,8 +11,8 @@ use crate::evidence::criteria::{Criterion, Need};
 /// Where a site of the stand-in answers, by slot.
 const HERE: [&str; 2] = ["http://127.0.0.1:8080", "http://127.0.0.1:8081"];
 
-/// About what an hour of a Linux plan costs, in USD: list prices without tax, rounded, as they were
-/// published for the region East US in 2025. Nothing here looks them up.
+/// About what an hour of a Linux plan costs, in USD: list prices of the region East US without tax,
+/// rounded, as known in 2025. Nothing here looks them up.
 const USD_AN_HOUR: [(&str, f64); 3] = [("B1", 0.02), ("S1", 0.10), ("P1v3", 0.16)];
 
 /// Append the sections to a page.
@@ -51,7 +51,10 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(page, "Step by step:\n")?;
-    writeln!(page, "| | on Azure | here, in two terminals |\n|---|---|---|")?;
+    writeln!(
+        page,
+        "| | on Azure | here, in two terminals |\n|---|---|---|"
+    )?;
     row(
         page,
         "set up",
@@ -221,9 +224,7 @@ fn write_evidence(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     let mut uses: BTreeMap<(u8, String), Vec<&str>> = BTreeMap::new();
     for criterion in lists.into_iter().flatten() {
         for need in criterion.needs {
-            let users = uses
-                .entry((order(need), need_in_words(need)))
-                .or_default();
+            let users = uses.entry((order(need), need_in_words(need))).or_default();
             if !users.contains(&criterion.id) {
                 users.push(criterion.id);
             }
@@ -296,12 +297,15 @@ fn write_reading(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         "- Not reproduced (10): one of them is not met though its evidence is there, or a disproof \
          is met. After a fix and for the control this is the good end."
     )?;
-    writeln!(
-        page,
-        "- Inconclusive (11): evidence is missing. On Azure this is mostly a table whose rows have \
-         not arrived; `scripts/verify.sh {}` can be run again.",
-        scenario.name()
-    )?;
+    let again = match scenario.needs.plan {
+        Some(_) => format!(
+            " On Azure this is mostly a table whose rows have not arrived; `scripts/verify.sh {}` \
+             can be run again.",
+            scenario.name()
+        ),
+        None => String::new(),
+    };
+    writeln!(page, "- Inconclusive (11): evidence is missing.{again}")?;
     writeln!(
         page,
         "- The tables answer four questions: [status-mix](../../scripts/kql/status-mix.kql), which \
@@ -336,8 +340,8 @@ fn write_cost(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         page,
         "On Azure the plan, for as long as it exists, whether or not the site is stopped: {}. Slots \
          share it. Log Analytics takes a run's few megabytes within its free monthly allowance. \
-         These are list prices for Linux in East US, published in 2025 and rounded; look up those of \
-         today and of your region:\n",
+         These are rounded list prices for Linux in East US as known in 2025, not looked up since; ask \
+         for those of today and of your region:\n",
         plans.join(", ")
     )?;
     writeln!(

@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod catalogue;
 pub mod estimate;
+mod guide;
 pub mod page;
 pub mod parameters;
 pub mod plan;

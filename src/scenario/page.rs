@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::guide;
 use super::shape::{Action, Change, Done, Group, Probes, Scenario, Step, Variation};
 use crate::evidence::criteria::{Criterion, Moment, Need, SnapshotKind};
 
@@ -63,23 +64,19 @@ fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     write_variations(page, "Fixes", scenario.fixes)?;
     write_variations(page, "Negative control", &[scenario.control])?;
     write_variations(page, "Variants", scenario.variants)?;
-    writeln!(page, "## Play it\n")?;
-    writeln!(
-        page,
-        "```sh\n{}\nlabrat verdict run\n```",
-        trigger_command(scenario)
-    )
+    guide::write(page, scenario)
 }
 
-/// The command line that plays the scenario's client side, with what nobody can see from outside
-/// told by flags.
-fn trigger_command(scenario: &Scenario) -> String {
+/// The words that play the scenario's client side against slots at `urls`, with what nobody can
+/// see from outside told by flags.
+pub(super) fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
+    let [production, other] = urls;
     let mut words = vec![format!(
-        "labrat trigger {} --url http://127.0.0.1:8000",
+        "labrat trigger {} --url {production}",
         scenario.name()
     )];
     if scenario.topology.slots.len() > 1 {
-        words.push("--slot-url http://127.0.0.1:8001".to_owned());
+        words.push(format!("--slot-url {other}"));
     }
     for step in scenario.steps {
         if let Step::Act {
@@ -88,8 +85,8 @@ fn trigger_command(scenario: &Scenario) -> String {
         } = step
         {
             let before = scenario.topology.startup_command;
-            words.push(format!("--command-before '{before}'"));
-            words.push(format!("--command-after '{command}'"));
+            words.push(format!("--command-before \"{before}\""));
+            words.push(format!("--command-after \"{command}\""));
         }
     }
     let mut told: Vec<&str> = Vec::new();
@@ -104,8 +101,7 @@ fn trigger_command(scenario: &Scenario) -> String {
             words.push(format!("{flag} {}", setting.name));
         }
     }
-    words.push("--out run".to_owned());
-    words.join(" \\\n    ")
+    words
 }
 
 fn aliases(scenario: &Scenario) -> String {
@@ -337,7 +333,8 @@ fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page)
 }
 
-fn need_in_words(need: &Need) -> String {
+/// A piece of evidence in words.
+pub(super) fn need_in_words(need: &Need) -> String {
     match need {
         Need::Snapshot { of, at } => {
             let path = match of {

@@ -57,6 +57,58 @@ impl Drop for StandIn {
 }
 
 #[test]
+fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
+    if skip_unless(super::jq()) {
+        return;
+    }
+    let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
+    let (_stand_in, control, production) = StandIn::start(wrong);
+    let folder = tempfile::tempdir().unwrap();
+    let operator = crate::harness::root().join("scripts/operate.sh");
+    let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
+        .arg(format!("http://{production}"))
+        .arg("--operator")
+        .arg(format!("{} host", operator.display()))
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
+        .env("LABRAT_HOST_CONTROL", control)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let manifest = std::fs::read(folder.path().join("run/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let event = &manifest["events"][0];
+    assert_eq!(event["succeeded"], true, "{event}");
+    let detail = event["detail"].as_str().unwrap();
+    assert!(detail.ends_with("by scripts/operate.sh host"), "{detail}");
+    let probes = std::fs::read_to_string(folder.path().join("run/trigger/samples-recovery.csv"));
+    assert!(
+        probes.unwrap().contains(",200,"),
+        "the site did not come back"
+    );
+}
+
+#[test]
+fn an_operator_that_fails_ends_the_run_and_what_was_captured_is_kept() {
+    let (_stand_in, _, production) = StandIn::start("labrat serve --bind=0.0.0.0:8000 none:app");
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
+        .arg(format!("http://{production}"))
+        .args(["--operator", "cat >/dev/null; exit 7", "--out"])
+        .arg(&run)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("ended with exit status: 7"), "{said}");
+    assert!(run.join("trigger/samples-broken.csv").exists());
+}
+
+#[test]
 fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     let az = azure_cli();
     if skip_unless(az.clone().map(|_| ())) {
