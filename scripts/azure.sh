@@ -190,7 +190,7 @@ check_prerequisites() {
     make_work_folder
     # Commands of a dry run are its data.
     exec 3>&1
-    if [[ -z $dry_run ]]; then
+    if [[ -z $dry_run && -z ${login_is_checked_later:-} ]]; then
         subscription=$(az account show --query name --output tsv) || exit 1
         say "subscription: $subscription"
     fi

@@ -21,6 +21,9 @@ run=
 collect_words=()
 
 read_options "$@"
+# By collect.sh.
+# shellcheck disable=SC2034 # check_prerequisites reads it.
+login_is_checked_later=yes
 check_prerequisites
 choose_scenario
 set -- "${rest[@]}"
