@@ -39,7 +39,8 @@ pub(super) fn prepare(plan: &RehearsalPlan) -> Result<Option<MemoryBox>, Rehears
         return Ok(None);
     }
     let wish = BoxWish {
-        kind: order.kind,
+        // A virtual machine holds no server but labrat.
+        kind: order.kind.or(plan.server.as_ref().map(|_| BoxKind::Cgroup)),
         size: size(plan),
         parent: plan.scratch.clone(),
         parts: VmParts {

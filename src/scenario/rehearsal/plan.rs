@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::memory_box::{self, BoxOrder};
 use crate::host::{HostError, Notify};
 use crate::load::TargetError;
-use crate::machine::memory_box::NoBox;
+use crate::machine::memory_box::{BoxKind, NoBox};
 use crate::scenario::apply::Course;
 use crate::scenario::shape::{Change, Scenario};
 
@@ -103,6 +103,11 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
         course: plan.course.name(),
         why,
     };
+    if plan.server.is_some() && plan.memory_box.kind == Some(BoxKind::Vm) {
+        return Err(not_here(
+            "the virtual machine holds labrat and no other server; a cgroup takes any",
+        ));
+    }
     let boxed = plan.needs_box() || plan.memory_box.kind.is_some();
     for change in plan.course.changes(plan.scenario) {
         match change {

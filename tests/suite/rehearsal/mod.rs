@@ -146,6 +146,16 @@ fn an_unknown_scenario_or_fix_is_named_with_what_there_is() {
 }
 
 #[test]
+fn another_server_is_not_put_into_a_machine_that_holds_labrat_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = "memory-pressure --box vm --server gunicorn";
+    let output = rehearse(words, &folder.path().join("run"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("holds labrat and no other server"), "{said}");
+}
+
+#[test]
 fn rehearsals_in_a_row_have_a_report_of_each_and_one_of_all() {
     let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
