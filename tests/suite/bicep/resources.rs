@@ -147,6 +147,10 @@ impl<'a> Checker<'a> {
                         let own = if path.is_empty() { &OF_BICEP[..] } else { &[] };
                         self.object(node, &Shape { properties, rest }, path, own);
                     }
+                    // A name that is put together from others leaves the choice open.
+                    (_, Some(_)) if literal.is_none() => {
+                        self.infer(node);
+                    }
                     (_, Some(value)) => {
                         let known: Vec<&str> = choices.keys().map(String::as_str).collect();
                         let message = format!("{path}{key} is none of {}", known.join(", "));

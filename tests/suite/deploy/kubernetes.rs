@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::{python, text, tools};
 use crate::harness::{root, skip_unless};
 
-const BASE: &str = "deploy/kubernetes/base";
-const OVERLAYS: &str = "deploy/kubernetes/overlays";
+pub(super) const BASE: &str = "deploy/kubernetes/base";
+pub(super) const OVERLAYS: &str = "deploy/kubernetes/overlays";
 
 /// Every resource of a folder, rendered and validated; else what is wrong.
 fn rendered(folder: &str) -> Result<Vec<Value>, String> {
@@ -22,7 +23,7 @@ fn rendered(folder: &str) -> Result<Vec<Value>, String> {
     Ok(all[folder].as_array().unwrap().clone())
 }
 
-fn deployment(folder: &str) -> Value {
+pub(super) fn deployment(folder: &str) -> Value {
     let resources = rendered(folder).unwrap();
     let mut found = resources
         .into_iter()
@@ -34,7 +35,7 @@ fn pod(deployment: &Value) -> &Value {
     &deployment["spec"]["template"]["spec"]
 }
 
-fn container(deployment: &Value) -> &Value {
+pub(super) fn container(deployment: &Value) -> &Value {
     &pod(deployment)["containers"][0]
 }
 
@@ -120,6 +121,13 @@ fn the_pod_has_no_privileges_a_read_only_root_and_the_size_of_a_b1() {
     let key = &container["env"][0];
     assert_eq!(key["name"], "LAB_KEY");
     assert!(key["valueFrom"]["secretKeyRef"].is_object(), "{key}");
+    // 30 seconds are the program's own patience with work in flight.
+    let arguments = container["args"].as_array().unwrap();
+    let mut pauses = arguments
+        .iter()
+        .filter_map(|word| word.as_str()?.strip_prefix("--drain-pause="));
+    let pause: u64 = pauses.next().unwrap().parse().unwrap();
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > pause + 30);
 }
 
 #[test]
@@ -155,6 +163,29 @@ fn the_three_probes_ask_different_things_beside_the_pool() {
     }
 }
 
+#[test]
+fn the_container_s_command_is_one_that_the_program_reads() {
+    if skip_unless(tools()) {
+        return;
+    }
+    for folder in folders() {
+        let deployment = deployment(&folder);
+        let arguments = container(&deployment)["args"].as_array().unwrap();
+        let words: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
+        assert_eq!(words[..2], ["labrat", "serve"], "{folder}");
+        let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .args(["serve", "--check-config"])
+            .args(&words[2..])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{folder}: {}",
+            text(&output.stderr)
+        );
+    }
+}
+
 /// The base and every overlay.
 fn folders() -> Vec<String> {
     let entries = std::fs::read_dir(root().join(OVERLAYS)).unwrap();
@@ -176,8 +207,18 @@ fn each_overlay_changes_what_it_is_named_after_and_nothing_else() {
             "liveness-through-the-pool",
             vec!["livenessProbe/httpGet/port"],
         ),
-        ("readiness-absent", vec!["env/1", "readinessProbe"]),
-        ("readiness-failing", vec!["env/1"]),
+        (
+            "readiness-absent",
+            vec!["env/1", "readinessProbe", "startupProbe/httpGet/path"],
+        ),
+        (
+            "readiness-failing",
+            vec!["env/1", "startupProbe/httpGet/path"],
+        ),
+        (
+            "readiness-on-the-wrong-port",
+            vec!["readinessProbe/httpGet/port"],
+        ),
         (
             "startup-on-the-wrong-port",
             vec!["startupProbe/httpGet/port"],

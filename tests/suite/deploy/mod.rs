@@ -5,6 +5,7 @@ mod image;
 mod kubernetes;
 mod network;
 mod package;
+mod probes;
 
 use std::process::{Command, Output};
 use std::sync::OnceLock;
