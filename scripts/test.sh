@@ -74,6 +74,7 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
 step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
 step "what runs KQL over local tables, in target/kql" tests/kql/setup.sh
 step "the real az, in target/azure-cli" tests/azure/setup.sh
+step "what reads deploy/, in target/deploy" tests/deploy/setup.sh
 step "Locust, in target/locust" tests/load/setup.sh
 has node || install nodejs
 need npm || true
