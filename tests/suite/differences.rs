@@ -159,7 +159,7 @@ differences! {
         extra: &[],
     }
     TRAILING_SLASH {
-        subject: "A slash after `/health` and `/ready`",
+        subject: "A slash after a probe: `/health`, `/ready`, `/startup`, `/warmup`",
         gunicorn: "404",
         labrat: "200",
         reason: "platforms that probe with a slash at the end must find the target healthy",
