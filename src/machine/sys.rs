@@ -130,7 +130,8 @@ pub fn die_of_memory_faults() {
 /// cache one by one.
 ///
 /// An arbiter needs a hundredth of the code that parsed its command line and opened its sockets,
-/// and would hold all of it in its resident size for as long as it lives.
+/// an idle worker of the code that read its settings and put its application together; both would
+/// hold all of it in their resident size for as long as they live.
 pub fn forget_start_up_code() {
     let Ok(program) = std::fs::read_link("/proc/self/exe") else {
         return;

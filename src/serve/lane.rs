@@ -28,6 +28,7 @@ use super::scoreboard::Scoreboard;
 use super::worker::{Environment, ask_for_reset, ask_for_warm_up};
 use crate::app::pool::{Pool, PoolSnapshot};
 use crate::app::{AppConfig, AppState, probe_router};
+use crate::machine::sys;
 
 /// Connections that are answered at the same time; more wait in the lane's own accept queue.
 const PLACES: usize = 64;
@@ -88,6 +89,7 @@ fn serve(lane: Lane) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    sys::forget_start_up_code();
     runtime.block_on(accept(lane.listener, router))
 }
 

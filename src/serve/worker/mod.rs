@@ -25,6 +25,8 @@ use super::scoreboard::{Scoreboard, Seat};
 use super::settings::{Settings, WorkerClass};
 use life::Life;
 
+use crate::machine::sys;
+
 pub use boot::{BootFailure, Environment, check_application};
 pub(super) use view::{accept_queues, ask_for_reset, ask_for_warm_up};
 
@@ -86,6 +88,7 @@ pub fn live(mut inheritance: Inheritance) -> i32 {
         application.state.begin_warm_up();
     }
     inheritance.seat.beat();
+    sys::forget_start_up_code();
     let served = match inheritance.settings.worker_class {
         WorkerClass::Sync => sync::serve(&inheritance, &life, &application),
         WorkerClass::Gthread => gthread::serve(&inheritance, &life, &application),
