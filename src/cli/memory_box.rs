@@ -16,7 +16,8 @@ pub(super) struct BoxOptions {
     /// Run the target in a memory box of a B1's size
     #[arg(long = "box", value_enum, value_name = "KIND")]
     kind: Option<BoxWord>,
-    /// MB that the box leaves to the target at rest [default: 512, as a B1 does]
+    /// MB that the box leaves to the target at rest [default: 512, as a B1 does, and 1600 in an
+    /// emulated machine]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(32..=16_384))]
     box_room: Option<u64>,
     /// MB of swap of the box [default: 4096, as a B1 has]
@@ -75,6 +76,7 @@ impl BoxOptions {
         Some(BoxWish {
             kind,
             size,
+            room_is_told: self.box_room.is_some(),
             parent: parent.to_owned(),
             parts: VmParts {
                 labrat: executable.to_owned(),

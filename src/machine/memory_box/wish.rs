@@ -3,8 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{BoxKind, BoxSize, MemoryBox, VmParts};
+use super::{Accelerator, BoxKind, BoxSize, MemoryBox, VmParts};
 use crate::machine::Unavailable;
+
+/// What an emulated machine leaves to the target unless told otherwise, in MB: all of a B1's memory
+/// but what the kernel needs.
+const EMULATED_ROOM: u64 = 1_600;
 
 /// A box that is wished for.
 #[derive(Debug, Clone)]
@@ -14,6 +18,9 @@ pub struct BoxWish {
     pub kind: Option<BoxKind>,
     /// Its size.
     pub size: BoxSize,
+    /// Whether somebody asked for that very room. Where nobody did, an emulated machine has more
+    /// than a B1 leaves to a site: as much as a B1 has, so that a run takes minutes.
+    pub room_is_told: bool,
     /// A folder on a file system that can hold swap; the box's own is made in it.
     pub parent: PathBuf,
     /// What a virtual machine would be made of.
@@ -64,7 +71,17 @@ impl BoxWish {
     fn make(&self, kind: BoxKind) -> Result<MemoryBox, Unavailable> {
         match kind {
             BoxKind::Cgroup => MemoryBox::cgroup(&self.parent, self.size),
-            BoxKind::Vm => MemoryBox::vm(&self.parent, self.size, self.parts.clone()),
+            BoxKind::Vm => MemoryBox::vm(&self.parent, self.size_of_machine(), self.parts.clone()),
+        }
+    }
+
+    fn size_of_machine(&self) -> BoxSize {
+        let small = self.size.room_bytes == BoxSize::B1.room_bytes;
+        match Accelerator::here() {
+            Accelerator::Emulation if small && !self.room_is_told => {
+                self.size.with_room(EMULATED_ROOM)
+            }
+            _ => self.size,
         }
     }
 }
@@ -89,6 +106,7 @@ mod tests {
         let wish = BoxWish {
             kind: None,
             size: BoxSize::B1,
+            room_is_told: false,
             // No folder can be made in a file.
             parent: file.join("boxes"),
             parts: VmParts {

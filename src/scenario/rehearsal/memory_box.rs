@@ -42,6 +42,7 @@ pub(super) fn prepare(plan: &RehearsalPlan) -> Result<Option<MemoryBox>, Rehears
         // A virtual machine holds no server but labrat.
         kind: order.kind.or(plan.server.as_ref().map(|_| BoxKind::Cgroup)),
         size: size(plan),
+        room_is_told: order.room_megabytes.is_some(),
         parent: plan.scratch.clone(),
         parts: VmParts {
             labrat: plan.executable.clone(),

@@ -90,6 +90,7 @@ fn has(kind: BoxKind) -> bool {
     let wish = BoxWish {
         kind: Some(kind),
         size: BoxSize::B1.with_room(64).with_swap(64),
+        room_is_told: true,
         parent: scratch.path().to_owned(),
         parts: VmParts {
             labrat: PathBuf::from(env!("CARGO_BIN_EXE_labrat")),
