@@ -64,7 +64,11 @@ declared() {
 play() {
     if [[ -n $dry_run ]]; then
         would labrat "$@"
-        said '.steps[] | select(.step == "act") | .action | tojson' | play_actions
+        local action
+        # One after the other, as they will be.
+        while read -r action; do
+            play_actions <<<"$action"
+        done < <(said '.steps[] | select(.step == "act") | .action | tojson')
         return
     fi
     # The key is in the environment, where no other user reads it.
