@@ -6,6 +6,7 @@ What the knobs mean is documented with labrat's; the words in the console are Py
 import http.client
 import os
 import socket
+import struct
 import threading
 import time
 import traceback
@@ -36,7 +37,8 @@ def open_connection(to, budget):
     if ports:
         low = FIRST_PORT + os.getppid() * 2654435761 % (LAST_PORT - FIRST_PORT - ports)
         plain = socket.socket()
-        plain.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, (low + ports - 1) << 16 | low)
+        bounds = struct.pack("=HH", low, low + ports - 1)
+        plain.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, bounds)
         plain.settimeout(budget)
         plain.connect((to.hostname, to.port or 80))
         connection.sock = plain

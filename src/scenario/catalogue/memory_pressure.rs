@@ -143,5 +143,5 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         heavy: "/heavy",
         heavy_kilobytes: 21_400,
     },
-    quickest_pace: 1.0,
+    quickest_pace: 0.2,
 };
