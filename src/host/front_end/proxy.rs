@@ -51,7 +51,7 @@ pub(super) async fn pass_on(
     let reusable = body.is_end_stream() && client_side.is_none();
     let broken = Arc::new(AtomicBool::new(false));
     let body = RequestBody::new(body, record.received(), Arc::clone(&broken));
-    let sent = upstream.send(Request::from_parts(head, body));
+    let sent = upstream.send(Request::from_parts(head, body), reusable);
     let (mut answer, connection) = match tokio::time::timeout_at(deadline, sent).await {
         Ok(Ok(answered)) => answered,
         Ok(Err(end)) => {

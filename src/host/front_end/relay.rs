@@ -30,6 +30,8 @@ pub(super) struct Relay {
     source: Source,
     status: u16,
     record: Option<Record>,
+    /// An error that waits until what came before it has gone to the client.
+    held_back: Option<RelayError>,
 }
 
 enum Source {
@@ -53,6 +55,7 @@ impl Relay {
             source: Source::Page(Full::new(Bytes::from(text)), end),
             status,
             record: Some(record),
+            held_back: None,
         }
     }
 
@@ -76,6 +79,7 @@ impl Relay {
             },
             status,
             record: Some(record),
+            held_back: None,
         }
     }
 
@@ -85,6 +89,7 @@ impl Relay {
             source: Source::Page(Full::default(), RequestEnd::Tunnelled),
             status: 101,
             record: None,
+            held_back: None,
         }
     }
 
@@ -126,6 +131,21 @@ impl Relay {
     }
 }
 
+/// The next piece of the site's answer; what has come of it is taken from the socket first when
+/// none is there.
+fn poll_site(
+    body: &mut Incoming,
+    connection: Option<&mut Connection>,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    let polled = Pin::new(&mut *body).poll_frame(context);
+    let (Poll::Pending, Some(connection)) = (&polled, connection) else {
+        return polled;
+    };
+    connection.drive(context);
+    Pin::new(body).poll_frame(context)
+}
+
 impl Body for Relay {
     type Data = Bytes;
     type Error = RelayError;
@@ -135,6 +155,9 @@ impl Body for Relay {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         let this = &mut *self;
+        if let Some(error) = this.held_back.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let polled = match &mut this.source {
             Source::Page(page, _) => match Pin::new(page).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
@@ -143,10 +166,11 @@ impl Body for Relay {
             },
             Source::Site {
                 body,
+                connection,
                 silence,
                 limit,
                 ..
-            } => match Pin::new(body).poll_frame(context) {
+            } => match poll_site(body, connection.as_mut(), context) {
                 Poll::Ready(frame) => {
                     *silence = None;
                     Poll::Ready(frame.map(|frame| frame.map_err(RelayError::from)))
@@ -167,7 +191,15 @@ impl Body for Relay {
             Poll::Ready(None) => this.finished(),
             Poll::Pending => {}
         }
-        polled
+        match polled {
+            // hyper drops what it has not sent yet when a body fails: it sends before it waits.
+            Poll::Ready(Some(Err(error))) => {
+                this.held_back = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => polled,
+        }
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,7 +4,10 @@
 //! container has not closed. A request is sent twice only when the first connection provably took
 //! nothing of it.
 
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -47,25 +50,25 @@ impl Upstream {
         self.address
     }
 
-    /// Send a request and wait for the head of its answer.
+    /// Send a request and wait for the head of its answer. A request that is `alone` has no body
+    /// and asks for no other protocol: its connection is driven by who waits for the answer.
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
+        alone: bool,
     ) -> Result<(Response<Incoming>, Connection), RequestEnd> {
         while let Some(mut connection) = self.idle_connection() {
-            if connection.sender.ready().await.is_err() {
+            if !connection.is_open().await {
                 continue;
             }
-            match connection.sender.try_send_request(request).await {
+            match connection.send(request, alone).await {
                 Ok(response) => return Ok((response, connection)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(RequestEnd::NoAnswer),
-                },
+                Err(Some(unsent)) => request = unsent,
+                Err(None) => return Err(RequestEnd::NoAnswer),
             }
         }
         let mut connection = Connection::open(self.address).await?;
-        match connection.sender.send_request(request).await {
+        match connection.send(request, alone).await {
             Ok(response) => Ok((response, connection)),
             Err(_) => Err(RequestEnd::NoAnswer),
         }
@@ -104,7 +107,32 @@ impl Upstream {
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
-    task: AbortHandle,
+    driver: Driver,
+}
+
+/// What moves the bytes of a connection. hyper parts the two so that one connection can be asked
+/// from many places; here it is asked from one, and waking a task of its own for every answer costs
+/// more than the answer.
+enum Driver {
+    /// Whoever waits for the answer or reads it.
+    Asker(Box<Socket>),
+    /// A task of its own: a body that comes from the client must go on when nobody reads the
+    /// answer.
+    Task(AbortHandle),
+    /// The connection has ended.
+    Ended,
+}
+
+type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Driver::Asker(_) => "Asker",
+            Driver::Task(_) => "Task",
+            Driver::Ended => "Ended",
+        })
+    }
 }
 
 impl Connection {
@@ -118,19 +146,82 @@ impl Connection {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|_| RequestEnd::Refused)?;
-        let task = tokio::spawn(async move {
-            // Its errors are those of the request on it.
-            let _ = connection.with_upgrades().await;
-        });
         Ok(Self {
             sender,
-            task: task.abort_handle(),
+            driver: Driver::Asker(Box::new(connection)),
         })
+    }
+
+    /// Send a request. An error has the request in it when nothing of it was sent.
+    async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+        alone: bool,
+    ) -> Result<Response<Incoming>, Option<Request<RequestBody>>> {
+        if !alone {
+            self.drive_by_a_task();
+        }
+        let answer = self.sender.try_send_request(request);
+        let mut answer = std::pin::pin!(answer);
+        let driver = &mut self.driver;
+        let answered = poll_fn(|context| {
+            // hyper takes the request out of its queue when the connection is polled, and the
+            // answer is there after the connection has been polled.
+            if let Poll::Ready(answered) = answer.as_mut().poll(context) {
+                return Poll::Ready(answered);
+            }
+            driver.poll(context);
+            answer.as_mut().poll(context)
+        });
+        answered.await.map_err(|mut error| error.take_message())
+    }
+
+    /// Whether the container has kept a connection that was idle: what it sent meanwhile, the end
+    /// above all, is looked at now.
+    async fn is_open(&mut self) -> bool {
+        poll_fn(|context| {
+            self.driver.poll(context);
+            Poll::Ready(())
+        })
+        .await;
+        !matches!(self.driver, Driver::Ended) && self.sender.is_ready()
+    }
+
+    /// Move bytes, where nobody else does.
+    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
+        self.driver.poll(context);
+    }
+
+    fn drive_by_a_task(&mut self) {
+        let driver = match std::mem::replace(&mut self.driver, Driver::Ended) {
+            Driver::Asker(socket) => {
+                let task = tokio::spawn(async move {
+                    // Its errors are those of the request on it.
+                    let _ = socket.with_upgrades().await;
+                });
+                Driver::Task(task.abort_handle())
+            }
+            other => other,
+        };
+        self.driver = driver;
+    }
+}
+
+impl Driver {
+    fn poll(&mut self, context: &mut Context<'_>) {
+        if let Driver::Asker(socket) = self
+            && Pin::new(socket).poll(context).is_ready()
+        {
+            // Its errors are those of the request on it.
+            *self = Driver::Ended;
+        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Driver::Task(task) = &self.driver {
+            task.abort();
+        }
     }
 }
