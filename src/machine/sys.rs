@@ -125,8 +125,8 @@ pub fn die_of_memory_faults() {
     }
 }
 
-/// Unmap, for this process, the pages of its own program text that it has used so far
-/// (`madvise(2)` with `MADV_DONTNEED`); the few that are needed again come back from the page
+/// Unmap, for this process, the pages of its own program, code and constants, that it has used so
+/// far (`madvise(2)` with `MADV_DONTNEED`); the few that are needed again come back from the page
 /// cache one by one.
 ///
 /// An arbiter needs a hundredth of the code that parsed its command line and opened its sockets,
@@ -142,17 +142,26 @@ pub fn forget_start_up_code() {
     let program = program.to_string_lossy();
     for line in maps.lines().filter(|line| line.ends_with(&*program)) {
         let mut fields = line.split_whitespace();
-        let (Some(range), Some("r-xp")) = (fields.next(), fields.next()) else {
+        let (Some(range), Some(permissions), Some(offset)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
             continue;
         };
+        // Code, and the segment at the file's beginning: headers, relocations and constants. The
+        // other segment that cannot be written was written once, when the program was relocated.
+        let first = offset.bytes().all(|digit| digit == b'0');
+        if permissions != "r-xp" && !(permissions == "r--p" && first) {
+            continue;
+        }
         let ends = range.split_once('-').and_then(|(start, end)| {
             let address = |text| usize::from_str_radix(text, 16).ok();
             Some((address(start)?, address(end)?))
         });
         if let Some((start, end)) = ends {
             // SAFETY: the range is, as the kernel has just told, a private mapping of this
-            // program's file that is readable and executable and never writable: its pages hold
-            // what the file holds, and are read from there again when they are next touched.
+            // program's file that is not writable, and neither of the segments that are looked at
+            // ever was (relocations are applied to the data segment alone): its pages hold what
+            // the file holds, and are read from there again when they are next touched.
             unsafe {
                 libc::madvise(
                     std::ptr::with_exposed_provenance_mut(start),
