@@ -275,9 +275,14 @@ impl<'r> Reader<'r> {
             })?;
         let mut samples: Vec<Sample> = Vec::new();
         let mut first_fault = None;
+        let mut last_was_read = false;
         for row in reader.deserialize::<Sample>() {
+            last_was_read = false;
             match row {
-                Ok(sample) if has_durations(&sample) => samples.push(sample),
+                Ok(sample) if has_durations(&sample) => {
+                    last_was_read = true;
+                    samples.push(sample);
+                }
                 Ok(sample) => {
                     let index = sample.index;
                     first_fault
@@ -287,6 +292,12 @@ impl<'r> Reader<'r> {
                     first_fault.get_or_insert(error.to_string());
                 }
             }
+        }
+        // Every row is written with the end of its line: a line without one was cut, and its last
+        // number may lack digits that nobody misses.
+        if last_was_read && !ends_with_a_line(&full) {
+            samples.pop();
+            first_fault.get_or_insert("the last line is cut".to_owned());
         }
         let state = match first_fault {
             None => FileState::Read,
@@ -411,6 +422,17 @@ impl<'r> Reader<'r> {
             || bundle.platform.is_readable();
         something.then_some(bundle)
     }
+}
+
+/// Whether the last line of a file ends. What cannot be read is said elsewhere.
+fn ends_with_a_line(path: &Path) -> bool {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut last = [0_u8; 1];
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last == *b"\n"
 }
 
 /// True if every duration that is there is a number of seconds, zero or more.
