@@ -3,6 +3,7 @@
 //! The owner holds a lock on the record for as long as it lives, however it dies. A record that
 //! can be locked belongs to nobody, and what it names is undone.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,6 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
+use procfs::process::Process;
 
 use super::{emulator, slow_drive, swap};
 use crate::machine::Unavailable;
@@ -260,25 +262,34 @@ fn remove_cgroup(path: &Path) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// Kill every emulator that was started with a drive in `folder`, and wait until it is gone.
+/// Kill every emulator that was started with a drive in `folder`, and wait until it has ended.
 fn end_emulators(folder: &Path) -> Result<(), Unavailable> {
     let deadline = Instant::now() + PATIENCE;
+    let mut killed = BTreeSet::new();
     loop {
-        let running = emulators(folder);
-        if running.is_empty() {
+        for pid in emulators(folder) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            killed.insert(pid);
+        }
+        // It loses its command line first, and gives its memory back for a while after that.
+        killed.retain(|pid| runs(*pid));
+        if killed.is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
             return Err(Unavailable::because(format!(
-                "the emulators {running:?} do not end"
+                "the emulators {killed:?} do not end"
             )));
-        }
-        for pid in running {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         // Somebody else's children: there is nothing to wait on.
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Whether a process has not ended: one that only waits to be buried has.
+fn runs(pid: i32) -> bool {
+    let state = Process::new(pid).and_then(|process| process.stat());
+    state.is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// Pids of the emulators that were started with a drive in `folder`. One that has ended and is
