@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 
 use super::{HostError, Notify};
-use crate::tables::{ConsoleRow, HttpRow, PlatformRow, TableRow, write_json_line};
+use crate::tables::{
+    ConsoleRow, HttpRow, PlatformRow, TableRow, ends_within_a_line, write_json_line,
+};
 
 /// Bytes of rows that are kept for a disk that takes none; above that the newest are dropped and
 /// counted.
@@ -103,22 +105,6 @@ struct Disk {
     failing: bool,
 }
 
-/// Whether a file has a last line that does not end.
-fn ends_within_a_line(path: &Path) -> bool {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut last = [0_u8; 1];
-    let read = File::open(path).and_then(|mut file| {
-        let empty = file.metadata()?.len() == 0;
-        if empty {
-            return Ok(false);
-        }
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        Ok(true)
-    });
-    matches!(read, Ok(true)) && last != *b"\n"
-}
-
 impl TableFile {
     fn open(path: PathBuf, notify: Notify) -> Result<Self, HostError> {
         let file = OpenOptions::new().create(true).append(true).open(&path);
@@ -127,9 +113,10 @@ impl TableFile {
             source,
         })?;
         // A run before this one may have been killed in the middle of a row.
-        let bytes = match ends_within_a_line(&path) {
-            true => b"\n".to_vec(),
-            false => Vec::new(),
+        let is_cut = File::open(&path).and_then(|mut file| ends_within_a_line(&mut file));
+        let bytes = match is_cut {
+            Ok(true) => b"\n".to_vec(),
+            Ok(false) | Err(_) => Vec::new(),
         };
         Ok(Self {
             path,

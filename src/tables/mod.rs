@@ -19,4 +19,4 @@ pub use json_cells::Projection;
 pub use read::{LineReader, TableRead, read};
 pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TableRow};
 pub use time::{LogTime, LogTimeError};
-pub use write::{to_api_answer, to_flat_list, write_csv, write_json_line};
+pub use write::{ends_within_a_line, to_api_answer, to_flat_list, write_csv, write_json_line};

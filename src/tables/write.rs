@@ -1,6 +1,6 @@
 //! Writing a table in each of the shapes that [`read`](super::read) takes.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,21 @@ pub fn write_json_line<R: TableRow>(out: &mut impl Write, row: &R) -> io::Result
         }
     }
     out.write_all(b"}\n")
+}
+
+/// Whether the last line of a file has no end, as after a kill in the middle of a row. An empty file
+/// has no such line.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn ends_within_a_line(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    let mut last = [0_u8; 1];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Every row as CSV, with a header of all columns.

@@ -16,6 +16,7 @@ use crate::evidence::digests::sha256_of_file;
 use crate::evidence::manifest::{Manifest, PhaseKind};
 use crate::evidence::sample::{ErrorClass, Sample};
 use crate::evidence::snapshot::{self, Snapshot};
+use crate::tables::ends_within_a_line;
 
 /// Folders below the bundle's own that are looked into.
 const DEPTH: usize = 3;
@@ -295,7 +296,8 @@ impl<'r> Reader<'r> {
         }
         // Every row is written with the end of its line: a line without one was cut, and its last
         // number may lack digits that nobody misses.
-        if last_was_read && !ends_with_a_line(&full) {
+        let is_cut = std::fs::File::open(&full).and_then(|mut file| ends_within_a_line(&mut file));
+        if last_was_read && is_cut.unwrap_or(true) {
             samples.pop();
             first_fault.get_or_insert("the last line is cut".to_owned());
         }
@@ -422,17 +424,6 @@ impl<'r> Reader<'r> {
             || bundle.platform.is_readable();
         something.then_some(bundle)
     }
-}
-
-/// Whether the last line of a file ends. What cannot be read is said elsewhere.
-fn ends_with_a_line(path: &Path) -> bool {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut last = [0_u8; 1];
-    let read = std::fs::File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)
-    });
-    read.is_ok() && last == *b"\n"
 }
 
 /// True if every duration that is there is a number of seconds, zero or more.
