@@ -109,26 +109,24 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     })?;
     // With `--reuse-port` every worker listens for itself. A socket of the arbiter's own would
     // be given connections that nobody accepts.
+    let remove_pidfile = || {
+        if let Some(pidfile) = &pidfile {
+            pidfile.remove();
+        }
+    };
     let listeners = if settings.reuse_port {
         Vec::new()
     } else {
-        listener::open_all(&settings, &log).inspect_err(|_| {
-            if let Some(pidfile) = &pidfile {
-                pidfile.remove();
-            }
-        })?
+        listener::open_all(&settings, &log).inspect_err(|_| remove_pidfile())?
     };
-    let probes = match &settings.probe_bind {
-        None => None,
-        Some(address) => Some(
-            listener::open_with_retries(address, &settings, &log).inspect_err(|_| {
-                if let Some(pidfile) = &pidfile {
-                    pidfile.remove();
-                }
-                listeners.iter().for_each(Listener::unlink);
-            })?,
-        ),
-    };
+    let probes = settings.probe_bind.as_ref();
+    let probes = probes
+        .map(|address| listener::open_with_retries(address, &settings, &log))
+        .transpose()
+        .inspect_err(|_| {
+            remove_pidfile();
+            listeners.iter().for_each(Listener::unlink);
+        })?;
     announce(&settings, &environment, &listeners, &log);
     if let Some(probes) = &probes {
         log.say(&Phrase::ProbesAt {

@@ -331,13 +331,8 @@ impl Roster {
         heartbeat_age: &dyn Fn(usize) -> Option<Duration>,
     ) -> Vec<Order> {
         match self.phase {
-            Phase::Running => {
-                let mut orders = self.time_out(now, heartbeat_age);
-                orders.extend(self.manage());
-                orders
-            }
             Phase::Draining { until } if now >= until => self.stop(now, false, None),
-            Phase::Draining { .. } => {
+            Phase::Running | Phase::Draining { .. } => {
                 let mut orders = self.time_out(now, heartbeat_age);
                 orders.extend(self.manage());
                 orders

@@ -74,24 +74,21 @@ pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue
 /// Ask every worker but `except` to warm up, and those that come later.
 pub(in crate::serve) fn ask_for_warm_up(board: &Scoreboard, except: Option<u32>) {
     board.ask_for_warm_up();
-    for worker in board.workers() {
-        if Some(worker.pid) != except {
-            watch::nudge(worker.pid);
-        }
-    }
+    nudge_all_but(except, board);
 }
 
 /// Ask every worker but `except` to undo its faults; returns how many were asked.
 pub(in crate::serve) fn ask_for_reset(board: &Scoreboard, except: Option<u32>) -> usize {
     board.ask_for_reset();
-    let others: Vec<u32> = board
-        .workers()
-        .into_iter()
-        .map(|worker| worker.pid)
-        .filter(|pid| Some(*pid) != except)
-        .collect();
-    for &pid in &others {
-        watch::nudge(pid);
+    nudge_all_but(except, board)
+}
+
+/// Have every worker but `except` look at what is asked of it; returns how many that are.
+fn nudge_all_but(except: Option<u32>, board: &Scoreboard) -> usize {
+    let mut others = board.workers();
+    others.retain(|worker| Some(worker.pid) != except);
+    for worker in &others {
+        watch::nudge(worker.pid);
     }
     others.len()
 }
