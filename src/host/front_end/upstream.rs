@@ -113,6 +113,7 @@ pub(super) struct Connection {
 /// What moves the bytes of a connection. hyper parts the two so that one connection can be asked
 /// from many places; here it is asked from one, and waking a task of its own for every answer costs
 /// more than the answer.
+#[derive(Debug)]
 enum Driver {
     /// Whoever waits for the answer or reads it.
     Asker(Box<Socket>),
@@ -124,16 +125,6 @@ enum Driver {
 }
 
 type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
-
-impl std::fmt::Debug for Driver {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Driver::Asker(_) => "Asker",
-            Driver::Task(_) => "Task",
-            Driver::Ended => "Ended",
-        })
-    }
-}
 
 impl Connection {
     async fn open(address: SocketAddr) -> Result<Self, RequestEnd> {
@@ -165,11 +156,7 @@ impl Connection {
         let mut answer = std::pin::pin!(answer);
         let driver = &mut self.driver;
         let answered = poll_fn(|context| {
-            // hyper takes the request out of its queue when the connection is polled, and the
-            // answer is there after the connection has been polled.
-            if let Poll::Ready(answered) = answer.as_mut().poll(context) {
-                return Poll::Ready(answered);
-            }
+            // The answer is there after the connection has been polled.
             driver.poll(context);
             answer.as_mut().poll(context)
         });
