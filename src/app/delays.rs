@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 
 use super::app_config::AppConfig;
+use super::seed;
 
 /// The random delays of one worker.
 #[derive(Debug)]
@@ -14,19 +15,13 @@ pub(super) struct Delays {
 
 impl Delays {
     /// The delays that `config` asks for. Without a seed, processes forked from one parent still
-    /// draw differently: the process id goes into the seed.
+    /// draw differently.
     pub(super) fn new(config: &AppConfig) -> Self {
-        let random = match config.slow_seed {
-            Some(seed) => fastrand::Rng::with_seed(seed),
-            None => {
-                let own = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                fastrand::Rng::with_seed(fastrand::u64(..) ^ own)
-            }
-        };
+        let seed = config.slow_seed.unwrap_or_else(seed::of_this_process);
         Self {
             minimum: config.slow_min_seconds,
             maximum: config.slow_max_seconds,
-            random: Mutex::new(random),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
         }
     }
 

@@ -30,6 +30,7 @@ mod query;
 mod reply;
 mod router;
 mod routes;
+mod seed;
 mod slow;
 pub mod startup;
 mod state;

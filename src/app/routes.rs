@@ -79,21 +79,15 @@ const fn plain(path: &'static str, operations: &'static [Operation]) -> Route {
 
 const fn probe(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
-        path,
         is_probe: true,
-        fault: false,
-        needs_caches: false,
-        operations,
+        ..plain(path, operations)
     }
 }
 
 const fn fault(path: &'static str, operations: &'static [Operation]) -> Route {
     Route {
-        path,
-        is_probe: false,
         fault: true,
-        needs_caches: false,
-        operations,
+        ..plain(path, operations)
     }
 }
 

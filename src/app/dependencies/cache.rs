@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use super::{network, words};
+use crate::app::seed;
 use crate::readiness::{Check, Checked, Failure};
 
 /// How long the value stays, should its reader never come: seconds.
@@ -41,8 +42,7 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(url: RedisUrl) -> Self {
-        let own =
-            fastrand::u64(..) ^ u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let own = seed::of_this_process();
         Self {
             url,
             key: format!("labrat:readiness:{own:016x}"),

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::database::DatabaseUrlError;
@@ -188,15 +188,11 @@ impl Postgres {
     pub(super) async fn migrated(&self, deadline: Instant) -> Result<(), Failure> {
         let client = self.client(deadline).await?;
         match timeout_at(deadline, client.query(APPLIED, &[])).await {
-            Ok(Ok(rows)) => {
-                let applied: Result<Vec<String>, _> =
-                    rows.iter().map(|row| row.try_get(0)).collect();
-                match applied {
-                    Ok(applied) if is_one_pending(&applied) => Err(words::PENDING_MIGRATION),
-                    Ok(_) => Ok(()),
-                    Err(_) => Err(words::WRONG_ANSWER),
-                }
-            }
+            Ok(Ok(rows)) => match versions(&rows) {
+                Ok(applied) if is_one_pending(&applied) => Err(words::PENDING_MIGRATION),
+                Ok(_) => Ok(()),
+                Err(_) => Err(words::WRONG_ANSWER),
+            },
             Ok(Err(error)) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
                 Err(words::PENDING_MIGRATION)
             }
@@ -234,6 +230,11 @@ impl Postgres {
     }
 }
 
+/// The versions in the rows of [`APPLIED`].
+fn versions(rows: &[Row]) -> Result<Vec<String>, tokio_postgres::Error> {
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
 /// Apply what is pending up to and including `last`, in one transaction.
 pub(super) async fn migrate(
     url: &PostgresUrl,
@@ -244,10 +245,7 @@ pub(super) async fn migrate(
     let transaction = client.transaction().await?;
     transaction.batch_execute(CREATE_TABLE).await?;
     let rows = transaction.query(APPLIED, &[]).await?;
-    let applied: Vec<String> = rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
+    let applied = versions(&rows)?;
     let mut now = Vec::new();
     for migration in pending(&applied, last) {
         transaction.batch_execute(migration.statement).await?;

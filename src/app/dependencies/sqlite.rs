@@ -39,20 +39,11 @@ impl Sqlite {
 
     /// Whether no migration is pending.
     pub(super) async fn migrated(&self, deadline: Instant) -> Result<(), Failure> {
-        self.ask(deadline, |connection| {
-            let mut statement = match connection.prepare(APPLIED) {
-                Ok(statement) => statement,
-                Err(error) if is_missing_table(&error) => {
-                    return Ok(Err(words::PENDING_MIGRATION));
-                }
-                Err(error) => return Err(error),
-            };
-            let applied = statement.query_map([], |row| row.get::<_, String>(0))?;
-            let applied: Vec<String> = applied.collect::<Result<_, _>>()?;
-            Ok(match is_one_pending(&applied) {
-                true => Err(words::PENDING_MIGRATION),
-                false => Ok(()),
-            })
+        self.ask(deadline, |connection| match applied(connection) {
+            Ok(applied) if is_one_pending(&applied) => Ok(Err(words::PENDING_MIGRATION)),
+            Ok(_) => Ok(Ok(())),
+            Err(error) if is_missing_table(&error) => Ok(Err(words::PENDING_MIGRATION)),
+            Err(error) => Err(error),
         })
         .await
     }
@@ -99,10 +90,7 @@ pub(super) fn migrate(path: &Path, last: Option<&str>) -> Result<Vec<&'static st
     let mut connection = Connection::open(path)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(CREATE_TABLE)?;
-    let applied: Vec<String> = transaction
-        .prepare(APPLIED)?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let applied = applied(&transaction)?;
     let mut now = Vec::new();
     for migration in pending(&applied, last) {
         transaction.execute_batch(migration.statement)?;
@@ -111,6 +99,13 @@ pub(super) fn migrate(path: &Path, last: Option<&str>) -> Result<Vec<&'static st
     }
     transaction.commit()?;
     Ok(now)
+}
+
+/// The versions that a database says it has.
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(APPLIED)?;
+    let versions = statement.query_map([], |row| row.get(0))?;
+    versions.collect()
 }
 
 /// Open a database that exists: one that would have to be made is the wrong one.
