@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::pool::Pool;
 use super::reply;
 use super::state::AppState;
-use crate::readiness::{RETRY_AFTER_SECONDS, WarmUpAnswer};
+use crate::readiness::{self, WarmUpAnswer};
 
 /// How long `/warmup` waits: it holds a worker, and platforms give up on a probe.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -101,17 +100,8 @@ pub(super) async fn wait_until_warm(state: &AppState) {
 fn respond(is_good: bool, answer: &impl Serialize) -> Response<Body> {
     // A struct of texts, numbers and maps with text keys always is a value.
     let value = serde_json::to_value(answer).unwrap_or_default();
-    let status = match is_good {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let mut response = reply::json_with_status(status, &value);
-    let headers = response.headers_mut();
-    // Nobody between the pool and its platform may answer from memory.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if !is_good {
-        headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-    }
+    let mut response = reply::json(&value);
+    readiness::mark(&mut response, is_good);
     response
 }
 

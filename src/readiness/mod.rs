@@ -98,4 +98,4 @@ pub use answers::{CheckResult, ReadyAnswer, StepResult, WarmUpAnswer};
 pub use check::{Check, Checked, Failure};
 pub use latch::{Latch, Latched};
 pub use registry::{Builder, KEPT_FOR, Readiness};
-pub use routes::{RETRY_AFTER_SECONDS, routes};
+pub use routes::{RETRY_AFTER_SECONDS, mark, routes};

@@ -46,15 +46,17 @@ pub fn routes<S: Clone + Send + Sync + 'static>(readiness: &Readiness) -> Router
 
 fn respond(is_good: bool, answer: impl Serialize) -> Response {
     let mut response = Json(answer).into_response();
-    // Nobody between the program and its platform may answer from memory.
+    mark(&mut response, is_good);
     response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Give a probe's answer its status and headers: nobody between the program and its platform may
+/// answer from memory, and who is told no is told when to ask again.
+pub fn mark<B>(response: &mut http::Response<B>, is_good: bool) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if !is_good {
+        headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
     }
-    response
 }
