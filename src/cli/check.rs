@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::output;
 use crate::evidence;
+use crate::scenario::apply::Course;
 use crate::scenario::rules;
 use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
 use crate::verdict::{self, Outcome};
@@ -20,38 +21,27 @@ use crate::verdict::{self, Outcome};
 /// What a rehearsal says that this machine cannot play.
 const NOT_HERE: &str = "cannot be rehearsed here";
 
-/// Which course was played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Course {
-    Symptom,
-    Fix(&'static str),
-    Control,
+/// The words for a course on the command line of `labrat rehearse`.
+fn words(course: Course) -> Vec<&'static str> {
+    match course {
+        Course::Symptom => Vec::new(),
+        Course::Varied(fix) => vec!["--fix", fix.name],
+        Course::Control => vec!["--control"],
+    }
 }
 
-impl Course {
-    /// Its words on the command line of `labrat rehearse`.
-    fn words(self) -> Vec<&'static str> {
-        match self {
-            Self::Symptom => Vec::new(),
-            Self::Fix(name) => vec!["--fix", name],
-            Self::Control => vec!["--control"],
-        }
+const fn expected(course: Course) -> Exit {
+    match course {
+        Course::Symptom => Exit::Success,
+        Course::Varied(_) | Course::Control => Exit::NotReproduced,
     }
+}
 
-    const fn expected(self) -> Exit {
-        match self {
-            Self::Symptom => Exit::Success,
-            Self::Fix(_) | Self::Control => Exit::NotReproduced,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Symptom => "symptom",
-            Self::Fix(name) => name,
-            Self::Control => "control",
-        }
+/// A word, but for a fix, which is told by its name.
+fn told<S: Serializer>(course: &Course, serializer: S) -> Result<S::Ok, S::Error> {
+    match course {
+        Course::Varied(fix) => json!({ "fix": fix.name }).serialize(serializer),
+        course => course.name().serialize(serializer),
     }
 }
 
@@ -71,6 +61,7 @@ enum Ending {
 #[derive(Debug, Serialize)]
 struct Played {
     scenario: &'static str,
+    #[serde(serialize_with = "told")]
     course: Course,
     ending: Ending,
     seconds: f64,
@@ -118,7 +109,7 @@ pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result
 fn courses(scenario: &'static Scenario) -> Vec<Course> {
     let fixes = scenario.fixes.iter().filter(|fix| can_be_made(fix));
     std::iter::once(Course::Symptom)
-        .chain(fixes.map(|fix| Course::Fix(fix.name)))
+        .chain(fixes.map(Course::Varied))
         .chain([Course::Control])
         .collect()
 }
@@ -141,7 +132,7 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
     let begun = Instant::now();
     let output = Command::new(std::env::current_exe().context("finding the program itself")?)
         .args(["rehearse", scenario.name()])
-        .args(course.words())
+        .args(words(course))
         .args(["--pace", &scenario.quickest_pace.to_string(), "--json"])
         .args(box_words(scenario, course))
         .arg("--out")
@@ -152,9 +143,10 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
     let seconds = begun.elapsed().as_secs_f64();
     let said = String::from_utf8_lossy(&output.stderr);
     let ending = match output.status.code() {
-        Some(code) if code == i32::from(course.expected().code()) => Ending::AsExpected,
+        Some(code) if code == i32::from(expected(course).code()) => Ending::AsExpected,
         Some(1) if said.contains(NOT_HERE) => Ending::NotHere(last_sentence(&said)),
-        Some(code) if code == i32::from(Exit::Inconclusive.code()) && needs_box(scenario) => {
+        // Without a memory box there is no evidence, and the verdict says so.
+        Some(code) if code == i32::from(Exit::Inconclusive.code()) && scenario.needs_box() => {
             Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
         }
         _ => Ending::Otherwise(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said))),
@@ -170,11 +162,6 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
         seconds,
         taken_for,
     })
-}
-
-/// Without a memory box there is no evidence, and the verdict says so.
-fn needs_box(scenario: &Scenario) -> bool {
-    scenario.topology.around.memory.is_some() || matches!(scenario.estimate, Estimate::Leak { .. })
 }
 
 /// A box that the leak fills only at its end, with a swap slow enough for a machine that is busy
@@ -245,7 +232,7 @@ fn table(scenarios: &[&Scenario], all: &[Played]) -> Table {
         table.add_row([
             format!("`{}`", scenario.name()),
             of(|course| matches!(course, Course::Symptom)),
-            of(|course| matches!(course, Course::Fix(_))),
+            of(|course| matches!(course, Course::Varied(_))),
             of(|course| matches!(course, Course::Control)),
         ]);
     }
@@ -254,7 +241,7 @@ fn table(scenarios: &[&Scenario], all: &[Played]) -> Table {
 
 fn cell(played: &Played) -> String {
     let name = match played.course {
-        Course::Fix(name) => format!("{name}: "),
+        Course::Varied(fix) => format!("{}: ", fix.name),
         Course::Symptom | Course::Control => String::new(),
     };
     let ending = match (&played.ending, played.course) {

@@ -35,6 +35,17 @@ impl Course {
     }
 }
 
+/// The name of the App Service plan that this course wants.
+#[must_use]
+pub fn plan(scenario: &'static Scenario, course: Course) -> &'static str {
+    let mut changes = course.changes(scenario).iter();
+    let changed = changes.find_map(|change| match change {
+        Change::Plan { name } => Some(*name),
+        _ => None,
+    });
+    changed.unwrap_or(scenario.topology.plan.as_str())
+}
+
 /// The target as this course wants it. The second part is the settings, since a changed list is
 /// put together anew.
 #[must_use]

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::apply::{Course, topology};
-use super::shape::{Change, Scenario};
+use super::apply::{self, Course};
+use super::shape::Scenario;
 
 /// The slot that every site has.
 const PRODUCTION: &str = "production";
@@ -18,14 +18,7 @@ const PRODUCTION: &str = "production";
 #[must_use]
 pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Option<Value> {
     scenario.needs.plan?;
-    let (topology, settings) = topology(scenario, course);
-    let plan = course
-        .changes(scenario)
-        .iter()
-        .find_map(|change| match change {
-            Change::Plan { name } => Some(*name),
-            _ => None,
-        });
+    let (topology, settings) = apply::topology(scenario, course);
     let mut by_slot: BTreeMap<&str, BTreeMap<&str, &str>> = topology
         .slots
         .iter()
@@ -50,7 +43,7 @@ pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Opt
         "contentVersion": "1.0.0.0",
         "parameters": {
             "scenario": { "value": scenario.name() },
-            "planSku": { "value": plan.unwrap_or(topology.plan.as_str()) },
+            "planSku": { "value": apply::plan(scenario, course) },
             "startupCommand": { "value": topology.startup_command },
             "slotNames": { "value": beside_production },
             "appSettings": { "value": by_slot },

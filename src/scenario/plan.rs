@@ -14,19 +14,12 @@ use super::shape::{Action, Change, Scenario, Setting, Step, Variation};
 #[must_use]
 pub fn planned(scenario: &'static Scenario, course: Course) -> Value {
     let (topology, settings) = apply::topology(scenario, course);
-    let plan = course
-        .changes(scenario)
-        .iter()
-        .find_map(|change| match change {
-            Change::Plan { name } => Some(*name),
-            _ => None,
-        });
     json!({
         "scenario": scenario.name(),
         "title": scenario.title,
         "course": course.name(),
         "on_azure": scenario.needs.plan.is_some(),
-        "plan": plan.unwrap_or(topology.plan.as_str()),
+        "plan": apply::plan(scenario, course),
         "slots": topology.slots,
         "startup_command": topology.startup_command,
         "settings": settings,

@@ -67,6 +67,12 @@ impl Scenario {
             .chain(self.variants)
             .find(|variation| variation.name == name)
     }
+
+    /// Whether it says something only where memory is bounded.
+    #[must_use]
+    pub const fn needs_box(&self) -> bool {
+        matches!(self.estimate, Estimate::Leak { .. }) || self.topology.around.memory.is_some()
+    }
 }
 
 /// The target of a scenario.

@@ -3,7 +3,7 @@
 use super::plan::{RehearsalError, RehearsalPlan};
 use crate::evidence::manifest;
 use crate::machine::memory_box::{BoxKind, BoxSize, BoxWish, MemoryBox, VmParts};
-use crate::scenario::shape::{Change, Estimate};
+use crate::scenario::shape::Change;
 
 /// The larger plan that a box can stand for.
 const LARGER_PLAN: &str = "P1v3";
@@ -23,19 +23,10 @@ pub struct BoxOrder {
     pub kernel_root: std::path::PathBuf,
 }
 
-impl RehearsalPlan {
-    /// Whether the scenario says something only where memory is bounded.
-    #[must_use]
-    pub const fn needs_box(&self) -> bool {
-        matches!(self.scenario.estimate, Estimate::Leak { .. })
-            || self.scenario.topology.around.memory.is_some()
-    }
-}
-
 /// The box of this plan, where it has one.
 pub(super) fn prepare(plan: &RehearsalPlan) -> Result<Option<MemoryBox>, RehearsalError> {
     let order = &plan.memory_box;
-    if order.kind.is_none() && !plan.needs_box() {
+    if order.kind.is_none() && !plan.scenario.needs_box() {
         return Ok(None);
     }
     let wish = BoxWish {

@@ -108,7 +108,7 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
             "the virtual machine holds labrat and no other server; a cgroup takes any",
         ));
     }
-    let boxed = plan.needs_box() || plan.memory_box.kind.is_some();
+    let boxed = plan.scenario.needs_box() || plan.memory_box.kind.is_some();
     for change in plan.course.changes(plan.scenario) {
         match change {
             Change::Plan { name } if boxed && memory_box::stands_for(name) => {}
