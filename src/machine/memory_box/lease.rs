@@ -65,9 +65,7 @@ impl Made {
             Self::Cgroup(path) => remove_cgroup(path),
             Self::Swap(path) => {
                 slow_drive::take_away(path)?;
-                swap::switch_off(path).map_err(|error| {
-                    Unavailable::because(format!("{} stays switched on: {error}", path.display()))
-                })
+                swap::switch_off(path)
             }
             Self::Machines(folder) => end_emulators(folder),
         }

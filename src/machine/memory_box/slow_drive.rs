@@ -135,10 +135,7 @@ fn block_hierarchy() -> Result<PathBuf, Unavailable> {
 pub(super) fn take_away(file: &Path) -> Result<(), Unavailable> {
     for lower in drives_upon(file) {
         for upper in drives_upon(&lower) {
-            swap::switch_off(&upper).map_err(|error| {
-                let reason = format!("{} stays switched on: {error}", upper.display());
-                Unavailable::because(reason)
-            })?;
+            swap::switch_off(&upper)?;
             detach(&upper)?;
         }
         // Where there is no such hierarchy, no limit was ever set there.

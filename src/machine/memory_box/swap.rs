@@ -81,10 +81,13 @@ pub(super) fn switch_on(path: &Path) -> Result<(), Unavailable> {
 ///
 /// # Errors
 /// When the kernel refuses: what is swapped out no longer fits into memory.
-pub(super) fn switch_off(path: &Path) -> Result<(), Errno> {
+pub(super) fn switch_off(path: &Path) -> Result<(), Unavailable> {
     match sys::swap_off(path) {
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(Unavailable::because(format!(
+            "{} stays switched on: {error}",
+            path.display()
+        ))),
     }
 }
 
@@ -118,6 +121,9 @@ mod tests {
         let path = folder.path().join("plain");
         std::fs::write(&path, "plain").unwrap();
         // Whoever is not root is refused before the kernel looks at the file.
-        assert!(matches!(switch_off(&path), Ok(()) | Err(Errno::EPERM)));
+        if let Err(refused) = switch_off(&path) {
+            let said = format!("{} stays switched on: {}", path.display(), Errno::EPERM);
+            assert_eq!(refused.reason(), said);
+        }
     }
 }
