@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::machine::memory_box::{BoxKind, BoxSize, BoxWish, VmParts};
-use crate::scenario::rehearsal::BoxOrder;
+use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize, BoxWish};
 
 /// Where `scripts/box-setup.sh` puts a kernel, below a folder of builds.
 const KERNEL_FOLDER: &str = "box";
@@ -49,7 +48,7 @@ impl BoxOptions {
         })
     }
 
-    /// What a rehearsal wants of its box.
+    /// What is wanted of the box.
     pub(super) fn order(&self, executable: &Path) -> BoxOrder {
         BoxOrder {
             kind: self.kind(),
@@ -62,27 +61,9 @@ impl BoxOptions {
 
     /// The box that `labrat host` is to make under `parent`, where it is to make one.
     pub(super) fn wish(&self, executable: &Path, parent: &Path) -> Option<BoxWish> {
-        let kind = Some(self.kind()?);
-        let mut size = BoxSize::B1;
-        if let Some(room) = self.box_room {
-            size = size.with_room(room);
-        }
-        if let Some(swap) = self.box_swap {
-            size = size.with_swap(swap);
-        }
-        if let Some(speed) = self.box_swap_speed {
-            size = size.with_swap_speed(speed);
-        }
-        Some(BoxWish {
-            kind,
-            size,
-            room_is_told: self.box_room.is_some(),
-            parent: parent.to_owned(),
-            parts: VmParts {
-                labrat: executable.to_owned(),
-                kernel_root: self.kernel_root(executable),
-            },
-        })
+        self.kind?;
+        let order = self.order(executable);
+        Some(order.wish(BoxSize::B1, executable, parent))
     }
 
     /// The words that ask for the same box again.

@@ -28,4 +28,4 @@ pub use lease::sweep;
 pub use prepared::{Inside, MemoryBox};
 pub use size::{BoxKind, BoxSize};
 pub use vm::{VmBox, VmParts};
-pub use wish::{BoxWish, NoBox};
+pub use wish::{BoxOrder, BoxWish, NoBox};

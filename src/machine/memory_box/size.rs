@@ -74,6 +74,12 @@ impl BoxSize {
         swap_speed: SWAP_SPEED,
     };
 
+    /// The size of the larger plan of App Service that is called so, where a box can stand for it.
+    #[must_use]
+    pub fn of_larger_plan(name: &str) -> Option<Self> {
+        (name == "P1v3").then_some(Self::P1V3)
+    }
+
     /// With another room, for instance a larger one that is full just when the load ends; the
     /// machine grows where it would not hold that.
     #[must_use]

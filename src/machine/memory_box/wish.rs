@@ -1,7 +1,7 @@
-//! Which box somebody wants, and what came of it.
+//! Which box somebody orders, which one is wished for then, and what came of it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Accelerator, BoxKind, BoxSize, MemoryBox, VmParts};
 use crate::machine::Unavailable;
@@ -9,6 +9,54 @@ use crate::machine::Unavailable;
 /// What an emulated machine leaves to the target unless told otherwise, in MB: all of a B1's memory
 /// but what the kernel needs.
 const EMULATED_ROOM: u64 = 1_600;
+
+/// What somebody wants of a box.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BoxOrder {
+    /// Its kind; with `None` there is one only where it is needed, of either kind.
+    pub kind: Option<BoxKind>,
+    /// What it leaves to the target at rest, in MB; a B1's without.
+    pub room_megabytes: Option<u64>,
+    /// Its swap in MB; a B1's without.
+    pub swap_megabytes: Option<u64>,
+    /// What its swap moves in a second, in MB, where nothing is emulated; as calibrated without.
+    pub swap_speed: Option<u64>,
+    /// Where the kernel of a virtual machine is.
+    pub kernel_root: PathBuf,
+}
+
+impl BoxOrder {
+    /// The box of this size, but for what is ordered, under `parent`; a virtual machine would run
+    /// the program `labrat`.
+    #[must_use]
+    pub fn wish(&self, size: BoxSize, labrat: &Path, parent: &Path) -> BoxWish {
+        BoxWish {
+            kind: self.kind,
+            size: self.applied_to(size),
+            room_is_told: self.room_megabytes.is_some(),
+            parent: parent.to_owned(),
+            parts: VmParts {
+                labrat: labrat.to_owned(),
+                kernel_root: self.kernel_root.clone(),
+            },
+        }
+    }
+
+    /// What is ordered is a B1's room, to which a larger plan adds what it has more.
+    fn applied_to(&self, mut size: BoxSize) -> BoxSize {
+        if let Some(room) = self.room_megabytes {
+            let more = (size.room_bytes - BoxSize::B1.room_bytes) >> 20;
+            size = size.with_room(room + more);
+        }
+        if let Some(swap) = self.swap_megabytes {
+            size = size.with_swap(swap);
+        }
+        match self.swap_speed {
+            Some(speed) => size.with_swap_speed(speed),
+            None => size,
+        }
+    }
+}
 
 /// A box that is wished for.
 #[derive(Debug, Clone)]

@@ -18,7 +18,6 @@ mod stage;
 mod topology;
 mod unplayed;
 
-pub use memory_box::BoxOrder;
 pub use operator::StandIn;
 pub use plan::{RehearsalError, RehearsalPlan};
 pub use stage::Rehearsal;

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::memory_box::{self, BoxOrder};
 use crate::host::{HostError, Notify};
 use crate::load::TargetError;
-use crate::machine::memory_box::{BoxKind, NoBox};
+use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize, NoBox};
 use crate::scenario::apply::Course;
 use crate::scenario::shape::{Change, Scenario};
 
@@ -111,7 +110,7 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
     let boxed = plan.scenario.needs_box() || plan.memory_box.kind.is_some();
     for change in plan.course.changes(plan.scenario) {
         match change {
-            Change::Plan { name } if boxed && memory_box::stands_for(name) => {}
+            Change::Plan { name } if boxed && BoxSize::of_larger_plan(name).is_some() => {}
             Change::Plan { .. } => return Err(not_here("it needs a larger plan")),
             Change::Described { .. } => {
                 return Err(not_here("it is a change of the program's code"));
