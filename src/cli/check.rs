@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output;
 use crate::evidence;
 use crate::scenario::apply::Course;
-use crate::scenario::rules;
+use crate::scenario::catalogue;
 use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
 use crate::verdict::{self, Outcome};
 
@@ -178,12 +178,12 @@ const fn box_words(scenario: &Scenario, course: Course) -> &'static [&'static st
 /// The other scenarios that this evidence would be judged to be.
 fn taken_for(scenario: &Scenario, bundle: &Path) -> anyhow::Result<Vec<&'static str>> {
     let bundle = evidence::read(bundle)?;
-    let others = rules::ALL
+    let others = catalogue::ALL
         .into_iter()
-        .filter(|rules| rules.name != scenario.name());
+        .filter(|other| other.name() != scenario.name());
     Ok(others
-        .filter(|rules| verdict::judge(rules, &bundle).outcome == Outcome::Reproduced)
-        .map(|rules| rules.name)
+        .filter(|other| verdict::judge(other.rules, &bundle).outcome == Outcome::Reproduced)
+        .map(Scenario::name)
         .collect())
 }
 

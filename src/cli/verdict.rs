@@ -11,7 +11,8 @@ use super::exit::Exit;
 use super::output;
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
 use crate::report::{self, Style};
-use crate::scenario::rules;
+use crate::scenario::catalogue;
+use crate::scenario::shape::Scenario;
 use crate::verdict::{self, Outcome, Repeated, Verdict};
 
 /// Words of `labrat verdict`.
@@ -116,10 +117,10 @@ fn rules_for(bundle: &Bundle, asked: Option<&str>) -> anyhow::Result<&'static Sc
         .as_ref()
         .map(|manifest| manifest.scenario.as_str());
     let name = asked.or(by_manifest).unwrap_or(&bundle.name);
-    if let Some(rules) = rules::find(name) {
+    if let Some(rules) = catalogue::rules_of(name) {
         return Ok(rules);
     }
-    let known: Vec<&str> = rules::ALL.iter().map(|rules| rules.name).collect();
+    let known = catalogue::ALL.map(Scenario::name);
     bail!(
         "no scenario is called `{name}`\n\nhint: name one with --scenario: {}",
         known.join(", ")

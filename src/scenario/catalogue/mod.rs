@@ -10,6 +10,7 @@ mod startup_failed;
 mod swap;
 
 use super::shape::Scenario;
+use crate::evidence::criteria::ScenarioRules;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
@@ -48,4 +49,10 @@ pub const ALL: [&Scenario; 17] = [
 pub fn find(name: &str) -> Option<&'static Scenario> {
     ALL.into_iter()
         .find(|scenario| scenario.rules.is_called(name))
+}
+
+/// What proves and what disproves the scenario that is called so.
+#[must_use]
+pub fn rules_of(name: &str) -> Option<&'static ScenarioRules> {
+    find(name).map(|scenario| scenario.rules)
 }

@@ -23,31 +23,3 @@ pub use startup::{
 };
 pub use startup_failed::STARTUP_FAILED;
 pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
-
-use crate::evidence::criteria::ScenarioRules;
-
-/// The rules of every scenario, in the order of the catalogue.
-pub const ALL: [&ScenarioRules; 17] = [
-    &MEMORY_PRESSURE,
-    &INTERMITTENT_5XX,
-    &STARTUP_FAILED,
-    &SLOT_SWAP_DRIFT,
-    &WRONG_PORT,
-    &SLOW_START,
-    &CRASH_AT_BOOT,
-    &MISSING_SETTING,
-    &START_COMMAND_OVERRIDE,
-    &WORKER_FORMULA,
-    &PROBE_RESTART,
-    &DEPENDENCY_LATENCY,
-    &OUTBOUND_PRESSURE,
-    &SWAP_RESTART,
-    &WARMUP_RACE,
-    &DEPENDENCY_CONTEXT,
-    &CRASHED_BUT_HEALTHY,
-];
-
-/// The rules of the scenario that is called so, by its name or another name of it.
-pub fn find(name: &str) -> Option<&'static ScenarioRules> {
-    ALL.into_iter().find(|rules| rules.is_called(name))
-}

@@ -11,7 +11,7 @@ use labrat::evidence::manifest::{
 };
 use labrat::evidence::sample::{COLUMNS, ErrorClass, Sample, Status};
 use labrat::evidence::{self, Bundle};
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::tables::{LogTime, TableRow, write_json_line};
 use labrat::verdict::{CriterionResult, Verdict, judge};
 use serde_json::Value;
@@ -154,7 +154,7 @@ impl Builder {
     }
 
     pub fn rules(&self) -> &'static ScenarioRules {
-        rules::find(&self.manifest.as_ref().unwrap().scenario).unwrap()
+        catalogue::rules_of(&self.manifest.as_ref().unwrap().scenario).unwrap()
     }
 
     pub fn judge(&self) -> Verdict {

@@ -3,7 +3,7 @@
 use labrat::evidence::criteria::RivalId;
 use labrat::evidence::manifest::{Event, EventKind, Setting};
 use labrat::evidence::sample::Sample;
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::{KillCause, Outcome, RivalResult, Ruling, Verdict, judge};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::incidents::{
 };
 
 fn judged_as(builder: &Builder, scenario: &str) -> Verdict {
-    judge(rules::find(scenario).unwrap(), &builder.read())
+    judge(catalogue::rules_of(scenario).unwrap(), &builder.read())
 }
 
 #[track_caller]

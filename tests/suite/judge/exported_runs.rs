@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use labrat::evidence;
 use labrat::report::{self, Style};
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, Outcome, Verdict, judge};
 
 use super::builder::criterion;
@@ -30,7 +30,7 @@ fn runs() -> Vec<PathBuf> {
 
 fn verdict_of(run: &Path) -> Verdict {
     let name = run.file_name().unwrap().to_string_lossy();
-    let rules = rules::find(&name).unwrap_or_else(|| {
+    let rules = catalogue::rules_of(&name).unwrap_or_else(|| {
         panic!(
             "{}: no scenario is called `{name}`; add it to the catalogue or to its aliases",
             run.display()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use labrat::evidence::read;
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, Outcome, Verdict, judge};
 use parking_lot::Mutex;
 use tempfile::tempdir;
@@ -120,7 +120,10 @@ async fn swap(out: &Path, after: &Server, sticky: &str) -> Verdict {
         || *production.backend.lock() = Some(address(after)),
     )
     .await;
-    judge(rules::find("slot-swap-drift").unwrap(), &read(out).unwrap())
+    judge(
+        catalogue::rules_of("slot-swap-drift").unwrap(),
+        &read(out).unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -176,7 +179,10 @@ async fn a_start_that_failed_and_was_mended_shows_all_that_can_be_seen_from_outs
         || *site.backend.lock() = Some(address(&mended)),
     )
     .await;
-    let verdict = judge(rules::find("startup-failed").unwrap(), &read(&out).unwrap());
+    let verdict = judge(
+        catalogue::rules_of("startup-failed").unwrap(),
+        &read(&out).unwrap(),
+    );
     let finding = |id: &str| {
         let found = verdict.criteria.iter().find(|criterion| criterion.id == id);
         found.unwrap().finding

@@ -9,7 +9,7 @@ use std::path::Path;
 use labrat::evidence::criteria::SnapshotKind;
 use labrat::evidence::manifest::PhaseKind;
 use labrat::evidence::{Bundle, read};
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, Outcome, Verdict, judge};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -63,7 +63,7 @@ async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict, S
     arguments.extend(more);
     let run = labrat(&arguments).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
-    let rules = rules::find("intermittent-5xx").unwrap();
+    let rules = catalogue::rules_of("intermittent-5xx").unwrap();
     let mut bundle = read(out).unwrap();
     let as_it_is = judge(rules, &bundle);
     let told = labrat(&["verdict", out.to_str().unwrap()]).await;
@@ -272,7 +272,7 @@ async fn leak() {
         .map(|blocks| blocks.as_u64().unwrap())
         .sum();
     assert_eq!(held, 100, "{}", run.err);
-    let rules = rules::find("memory-pressure").unwrap();
+    let rules = catalogue::rules_of("memory-pressure").unwrap();
     let verdict = judge(rules, &read(&out).unwrap());
     let finding = |id: &str| {
         let found = verdict.criteria.iter().find(|criterion| criterion.id == id);
