@@ -8,18 +8,15 @@ mod memory_pressure;
 mod outbound;
 mod probes;
 mod rivals;
-mod slot_swap_drift;
 mod startup;
-mod startup_failed;
 mod swap;
 
 pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
 pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
-pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use startup::{
-    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WORKER_FORMULA, WRONG_PORT,
+    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, STARTUP_FAILED,
+    WORKER_FORMULA, WRONG_PORT,
 };
-pub use startup_failed::STARTUP_FAILED;
-pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
+pub use swap::{DEPENDENCY_CONTEXT, SLOT_SWAP_DRIFT, SWAP_RESTART, WARMUP_RACE};

@@ -5,6 +5,7 @@ mod crash_at_boot;
 mod missing_setting;
 mod slow_start;
 mod start_command_override;
+mod startup_failed;
 mod worker_formula;
 mod wrong_port;
 
@@ -12,6 +13,7 @@ pub use crash_at_boot::CRASH_AT_BOOT;
 pub use missing_setting::MISSING_SETTING;
 pub use slow_start::SLOW_START;
 pub use start_command_override::START_COMMAND_OVERRIDE;
+pub use startup_failed::STARTUP_FAILED;
 pub use worker_formula::WORKER_FORMULA;
 pub use wrong_port::WRONG_PORT;
 
@@ -22,6 +24,9 @@ use crate::evidence::manifest::{EventKind, PhaseKind};
 const HEALTH_SAMPLES: Need = Need::Samples { route: "/health" };
 const COMMAND_BEFORE: Need = Need::StartupCommand {
     moment: Moment::Before,
+};
+const COMMAND_AFTER: Need = Need::StartupCommand {
+    moment: Moment::After,
 };
 
 /// The container ended by itself.

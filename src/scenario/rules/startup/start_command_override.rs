@@ -1,7 +1,7 @@
 //! start-command-override: the startup command takes the place of the entry point, and what that
 //! would have prepared is not there.
 
-use super::{COMMAND_BEFORE, IMPORT_FAILED, rivals};
+use super::{COMMAND_AFTER, COMMAND_BEFORE, IMPORT_FAILED, rivals};
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules, SnapshotKind, Statuses,
 };
@@ -78,9 +78,7 @@ pub const START_COMMAND_OVERRIDE: ScenarioRules = ScenarioRules {
                 moment: Moment::After,
                 text: "migrate",
             },
-            needs: &[Need::StartupCommand {
-                moment: Moment::After,
-            }],
+            needs: &[COMMAND_AFTER],
         },
         Criterion {
             id: "ready-after",

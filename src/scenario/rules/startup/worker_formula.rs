@@ -1,7 +1,10 @@
 //! worker-formula: as many workers as the rule of thumb says on a machine of many cores, and
 //! memory for a few of them.
 
-use super::{COMMAND_BEFORE, HEALTH_200_AFTER, IMPORT_FAILED, STATS_AFTER, STILL_FAILING, rivals};
+use super::{
+    COMMAND_AFTER, COMMAND_BEFORE, HEALTH_200_AFTER, IMPORT_FAILED, STATS_AFTER, STILL_FAILING,
+    rivals,
+};
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules,
 };
@@ -61,9 +64,7 @@ pub const WORKER_FORMULA: ScenarioRules = ScenarioRules {
                 moment: Moment::After,
                 text: "--workers=4 ",
             },
-            needs: &[Need::StartupCommand {
-                moment: Moment::After,
-            }],
+            needs: &[COMMAND_AFTER],
         },
         HEALTH_200_AFTER,
         STATS_AFTER,

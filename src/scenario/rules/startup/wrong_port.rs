@@ -1,8 +1,8 @@
 //! wrong-port: the application runs, and listens where the platform does not look.
 
 use super::{
-    ANSWERED_BEFORE, COMMAND_BEFORE, EXITED, HEALTH_200_AFTER, IMPORT_FAILED, LIMIT_REACHED,
-    NEVER_EXITED, NOT_200_BEFORE, STATS_AFTER, STILL_FAILING, rivals,
+    ANSWERED_BEFORE, COMMAND_AFTER, COMMAND_BEFORE, EXITED, HEALTH_200_AFTER, IMPORT_FAILED,
+    LIMIT_REACHED, NEVER_EXITED, NOT_200_BEFORE, STATS_AFTER, STILL_FAILING, rivals,
 };
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules,
@@ -61,9 +61,7 @@ pub const WRONG_PORT: ScenarioRules = ScenarioRules {
                 moment: Moment::After,
                 reachable: true,
             },
-            needs: &[Need::StartupCommand {
-                moment: Moment::After,
-            }],
+            needs: &[COMMAND_AFTER],
         },
         HEALTH_200_AFTER,
         STATS_AFTER,

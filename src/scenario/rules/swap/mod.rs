@@ -1,11 +1,13 @@
-//! Swaps that succeed and hurt all the same: a restart afterwards, traffic before the target is
-//! warm, and a dependency that belongs to the other slot.
+//! Swaps that succeed and hurt all the same: a setting or a dependency that belongs to the other
+//! slot, a restart afterwards, and traffic before the target is warm.
 
 mod dependency_context;
+mod slot_swap_drift;
 mod swap_restart;
 mod warmup_race;
 
 pub use dependency_context::DEPENDENCY_CONTEXT;
+pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use swap_restart::SWAP_RESTART;
 pub use warmup_race::WARMUP_RACE;
 

@@ -1,25 +1,20 @@
 //! startup-failed: the deployment is accepted and the site cannot start, for the command names a
 //! module that does not exist.
 
-use super::rivals;
+use super::{
+    COMMAND_AFTER, COMMAND_BEFORE, HEALTH_200_AFTER, NOT_200_BEFORE, STATS_AFTER, STILL_FAILING,
+    rivals,
+};
 use crate::evidence::criteria::{
-    Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules, SnapshotKind, Statuses,
+    Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules, Statuses,
 };
-use crate::evidence::manifest::{EventKind, PhaseKind};
-
-const HEALTH_SAMPLES: Need = Need::Samples { route: "/health" };
-const COMMAND_BEFORE: Need = Need::StartupCommand {
-    moment: Moment::Before,
-};
-const COMMAND_AFTER: Need = Need::StartupCommand {
-    moment: Moment::After,
-};
+use crate::evidence::manifest::EventKind;
 
 const WRONG_BEFORE: Check = Check::CommandContains {
     moment: Moment::Before,
     text: "wrong_module",
 };
-const IMPORT_FAILURE: Check = Check::ConsoleContains {
+const NO_SUCH_MODULE: Check = Check::ConsoleContains {
     any: &["No module named 'wrong_module'"],
     count: 1,
 };
@@ -58,20 +53,10 @@ pub const STARTUP_FAILED: ScenarioRules = ScenarioRules {
             id: "import-failure",
             kind: Kind::Proof,
             statement: "the console shows that the import failed",
-            check: IMPORT_FAILURE,
+            check: NO_SUCH_MODULE,
             needs: &[Need::ConsoleTable],
         },
-        Criterion {
-            id: "not-200-before",
-            kind: Kind::Proof,
-            statement: "before the fix the site does not answer /health with 200",
-            check: Check::RouteAnswers {
-                route: "/health",
-                moment: Moment::Before,
-                ok: false,
-            },
-            needs: &[HEALTH_SAMPLES],
-        },
+        NOT_200_BEFORE,
         Criterion {
             id: "command-right-after",
             kind: Kind::Proof,
@@ -82,27 +67,8 @@ pub const STARTUP_FAILED: ScenarioRules = ScenarioRules {
             },
             needs: &[COMMAND_AFTER],
         },
-        Criterion {
-            id: "health-200-after",
-            kind: Kind::Proof,
-            statement: "after the fix /health is answered 200",
-            check: Check::RouteAnswers {
-                route: "/health",
-                moment: Moment::After,
-                ok: true,
-            },
-            needs: &[HEALTH_SAMPLES],
-        },
-        Criterion {
-            id: "stats-after",
-            kind: Kind::Proof,
-            statement: "after the fix a worker tells its statistics",
-            check: Check::StatsReadableAfter,
-            needs: &[Need::Snapshot {
-                of: SnapshotKind::Stats,
-                at: PhaseKind::Post,
-            }],
-        },
+        HEALTH_200_AFTER,
+        STATS_AFTER,
     ],
     support: &[
         Criterion {
@@ -142,21 +108,11 @@ pub const STARTUP_FAILED: ScenarioRules = ScenarioRules {
             kind: Kind::Disproof,
             statement: "the console has lines, and no import failure among them",
             check: Check::Not {
-                check: &IMPORT_FAILURE,
+                check: &NO_SUCH_MODULE,
             },
             needs: &[Need::ConsoleTable],
         },
-        Criterion {
-            id: "still-failing-after",
-            kind: Kind::Disproof,
-            statement: "the site still fails after the fix",
-            check: Check::RouteAnswers {
-                route: "/health",
-                moment: Moment::After,
-                ok: false,
-            },
-            needs: &[HEALTH_SAMPLES],
-        },
+        STILL_FAILING,
     ],
     rivals: &[
         rivals::wrong_command(Bearing::Hypothesis),

@@ -1,11 +1,11 @@
 //! slot-swap-drift: a swap succeeds, every answer is 200, and production runs with another
 //! slot's value of a setting.
 
-use super::rivals;
+use super::{SWAPPED, rivals};
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Need, Promise, ScenarioRules, SnapshotKind, Statuses,
 };
-use crate::evidence::manifest::{EventKind, PhaseKind};
+use crate::evidence::manifest::PhaseKind;
 
 const SETTING: &str = "DB_CONNECTION_STRING";
 const PRODUCTION: &str = "production";
@@ -38,15 +38,7 @@ pub const SLOT_SWAP_DRIFT: ScenarioRules = ScenarioRules {
         word: "drift",
         check: DRIFTED,
     }],
-    trigger: &[Criterion {
-        id: "swapped",
-        kind: Kind::Trigger,
-        statement: "the swap was made and succeeded",
-        check: Check::EventSucceeded {
-            kind: EventKind::Swap,
-        },
-        needs: &[Need::Manifest],
-    }],
+    trigger: &[SWAPPED],
     proof: &[
         Criterion {
             id: "every-answer-200",
