@@ -444,6 +444,20 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The command of so many sync workers.
+    #[must_use]
+    pub const fn sync_workers(command: &'static str, workers: u32, timeout_seconds: u32) -> Self {
+        Self::StartupCommand {
+            command,
+            workers,
+            worker_class: WorkerClass::Sync,
+            threads: 1,
+            timeout_seconds,
+        }
+    }
+}
+
 /// What a run needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Needs {

@@ -9,6 +9,12 @@ use crate::scenario::shape::{
 
 /// The quick requests begin a fifth of a second after the slow ones, when those hold the workers.
 const AT_ONCE_SECONDS: f64 = 0.2;
+/// More workers than there are slow requests at a time.
+const MORE_WORKERS: Change = Change::sync_workers(
+    "labrat serve --bind=0.0.0.0:8000 --workers 24 --worker-class sync --timeout 30 app:app",
+    24,
+    30,
+);
 
 /// intermittent-5xx, as data.
 pub const INTERMITTENT_5XX: Scenario = Scenario {
@@ -83,40 +89,29 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
         Variation {
             name: "three-workers",
             what: "The playbook's topology: three sync workers.",
-            changes: &[Change::StartupCommand {
-                command: "labrat serve --bind=0.0.0.0:8000 --workers 3 --worker-class sync \
+            changes: &[Change::sync_workers(
+                "labrat serve --bind=0.0.0.0:8000 --workers 3 --worker-class sync \
                           --timeout 30 app:app",
-                workers: 3,
-                worker_class: WorkerClass::Sync,
-                threads: 1,
-                timeout_seconds: 30,
-            }],
+                3,
+                30,
+            )],
         },
         Variation {
             name: "short-timeout",
             what: "A --timeout below the slowest request: workers are killed, clients get a 500.",
-            changes: &[Change::StartupCommand {
-                command: "labrat serve --bind=0.0.0.0:8000 --workers 2 --worker-class sync \
+            changes: &[Change::sync_workers(
+                "labrat serve --bind=0.0.0.0:8000 --workers 2 --worker-class sync \
                           --timeout 8 app:app",
-                workers: 2,
-                worker_class: WorkerClass::Sync,
-                threads: 1,
-                timeout_seconds: 8,
-            }],
+                2,
+                8,
+            )],
         },
     ],
     fixes: &[
         Variation {
             name: "more-workers",
             what: "More workers than there are slow requests at a time.",
-            changes: &[Change::StartupCommand {
-                command: "labrat serve --bind=0.0.0.0:8000 --workers 24 --worker-class sync \
-                          --timeout 30 app:app",
-                workers: 24,
-                worker_class: WorkerClass::Sync,
-                threads: 1,
-                timeout_seconds: 30,
-            }],
+            changes: &[MORE_WORKERS],
         },
         Variation {
             name: "gthread",
@@ -146,14 +141,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
     control: Variation {
         name: "control",
         what: "The same burst against more workers than there are slow requests.",
-        changes: &[Change::StartupCommand {
-            command: "labrat serve --bind=0.0.0.0:8000 --workers 24 --worker-class sync \
-                      --timeout 30 app:app",
-            workers: 24,
-            worker_class: WorkerClass::Sync,
-            threads: 1,
-            timeout_seconds: 30,
-        }],
+        changes: &[MORE_WORKERS],
     },
     needs: Needs {
         plan: Some(Plan::B1),

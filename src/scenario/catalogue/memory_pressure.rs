@@ -99,26 +99,22 @@ pub const MEMORY_PRESSURE: Scenario = Scenario {
         Variation {
             name: "max-requests",
             what: "Replace each worker after 4 requests, so that what it retains goes with it.",
-            changes: &[Change::StartupCommand {
-                command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
+            changes: &[Change::sync_workers(
+                "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
                           --max-requests=4 app:app",
-                workers: 4,
-                worker_class: WorkerClass::Sync,
-                threads: 1,
-                timeout_seconds: 120,
-            }],
+                4,
+                120,
+            )],
         },
         Variation {
             name: "bounded-leak",
             what: "Bound what a worker may retain; beyond it /leak answers 507 and keeps nothing.",
-            changes: &[Change::StartupCommand {
-                command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
+            changes: &[Change::sync_workers(
+                "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 \
                           --env LAB_LEAK_MAX_BLOCKS=2 app:app",
-                workers: 4,
-                worker_class: WorkerClass::Sync,
-                threads: 1,
-                timeout_seconds: 120,
-            }],
+                4,
+                120,
+            )],
         },
         Variation {
             name: "larger-plan",

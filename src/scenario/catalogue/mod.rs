@@ -4,9 +4,7 @@ mod intermittent_5xx;
 mod memory_pressure;
 mod outbound;
 mod probes;
-mod slot_swap_drift;
 mod startup;
-mod startup_failed;
 mod swap;
 
 use super::shape::Scenario;
@@ -16,12 +14,11 @@ pub use intermittent_5xx::INTERMITTENT_5XX;
 pub use memory_pressure::MEMORY_PRESSURE;
 pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
 pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
-pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use startup::{
-    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, WORKER_FORMULA, WRONG_PORT,
+    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, STARTUP_FAILED,
+    WORKER_FORMULA, WRONG_PORT,
 };
-pub use startup_failed::STARTUP_FAILED;
-pub use swap::{DEPENDENCY_CONTEXT, SWAP_RESTART, WARMUP_RACE};
+pub use swap::{DEPENDENCY_CONTEXT, SLOT_SWAP_DRIFT, SWAP_RESTART, WARMUP_RACE};
 
 /// Every scenario, in the order in which lists show them.
 pub const ALL: [&Scenario; 17] = [

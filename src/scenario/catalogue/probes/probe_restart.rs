@@ -80,14 +80,12 @@ pub const PROBE_RESTART: Scenario = Scenario {
             name: "probe-lane",
             what: "Answer the probes beside the pool, so that they never wait behind the work.",
             changes: &[
-                Change::StartupCommand {
-                    command: "labrat serve --bind=0.0.0.0:8000 --probe-bind=0.0.0.0:8001 \
+                Change::sync_workers(
+                    "labrat serve --bind=0.0.0.0:8000 --probe-bind=0.0.0.0:8001 \
                               --workers 2 --worker-class sync --timeout 30 app:app",
-                    workers: 2,
-                    worker_class: WorkerClass::Sync,
-                    threads: 1,
-                    timeout_seconds: 30,
-                },
+                    2,
+                    30,
+                ),
                 Change::Probes {
                     probes: Probes {
                         readiness_port: Some(8_001),

@@ -5,6 +5,7 @@ mod crash_at_boot;
 mod missing_setting;
 mod slow_start;
 mod start_command_override;
+mod startup_failed;
 mod worker_formula;
 mod wrong_port;
 
@@ -12,6 +13,7 @@ pub use crash_at_boot::CRASH_AT_BOOT;
 pub use missing_setting::MISSING_SETTING;
 pub use slow_start::SLOW_START;
 pub use start_command_override::START_COMMAND_OVERRIDE;
+pub use startup_failed::STARTUP_FAILED;
 pub use worker_formula::WORKER_FORMULA;
 pub use wrong_port::WRONG_PORT;
 
@@ -42,13 +44,7 @@ const fn topology(command: &'static str, settings: &'static [Setting]) -> Topolo
 
 /// Another command for the same two workers.
 const fn command(command: &'static str) -> Change {
-    Change::StartupCommand {
-        command,
-        workers: 2,
-        worker_class: WorkerClass::Sync,
-        threads: 1,
-        timeout_seconds: 120,
-    }
+    Change::sync_workers(command, 2, 120)
 }
 
 const BROKEN: [Group; 1] = [Group {

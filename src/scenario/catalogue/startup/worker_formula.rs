@@ -8,13 +8,7 @@ use crate::scenario::shape::{
 };
 
 const CAPPED_COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=4 app:app";
-const CAPPED: Change = Change::StartupCommand {
-    command: CAPPED_COMMAND,
-    workers: 4,
-    worker_class: WorkerClass::Sync,
-    threads: 1,
-    timeout_seconds: 120,
-};
+const CAPPED: Change = Change::sync_workers(CAPPED_COMMAND, 4, 120);
 
 /// worker-formula, as data.
 pub const WORKER_FORMULA: Scenario = Scenario {

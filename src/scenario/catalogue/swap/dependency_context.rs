@@ -1,10 +1,11 @@
 //! dependency-context.
 
+use super::{one_process, swap};
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting,
-    Step, Topology, Variation, WorkerClass,
+    Around, Change, Estimate, Group, Misreading, Needs, Scenario, Setting, Step, Topology,
+    Variation,
 };
 
 const PRODUCTION_DATABASE: &str = "sqlite:orders.db";
@@ -20,19 +21,16 @@ const fn database(slot: &'static str, value: &'static str, sticky: bool) -> Sett
 }
 
 /// Both probes, for the length of a few health checks.
-const fn probes() -> [Group; 2] {
-    [
-        Group {
-            interval_seconds: 1.0,
-            ..Group::new("/ready", 10, 1, 20.0)
-        },
-        Group {
-            interval_seconds: 1.0,
-            ..Group::new("/health", 10, 1, 20.0)
-        },
-    ]
-}
-const PROBES: [Group; 2] = probes();
+const PROBES: [Group; 2] = [
+    Group {
+        interval_seconds: 1.0,
+        ..Group::new("/ready", 10, 1, 20.0)
+    },
+    Group {
+        interval_seconds: 1.0,
+        ..Group::new("/health", 10, 1, 20.0)
+    },
+];
 
 /// dependency-context, as data.
 pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
@@ -42,18 +40,6 @@ pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
                production talks to now lacks a migration.",
     plays: "hypothesis H4 of the playbook on slot swaps: a dependency context that is broken",
     topology: Topology {
-        plan: Plan::S1,
-        slots: &["production", "staging"],
-        settings: &[
-            database("production", PRODUCTION_DATABASE, false),
-            database("staging", STAGING_DATABASE, false),
-        ],
-        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=1 \
-                          --worker-class=gthread --threads=8 app:app",
-        workers: 1,
-        worker_class: WorkerClass::Gthread,
-        threads: 8,
-        timeout_seconds: 120,
         around: Around {
             prepared: &[
                 &["migrate", "--database", PRODUCTION_DATABASE],
@@ -61,6 +47,10 @@ pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
             ],
             ..Around::NOTHING
         },
+        ..one_process(&[
+            database("production", PRODUCTION_DATABASE, false),
+            database("staging", STAGING_DATABASE, false),
+        ])
     },
     starts_down: false,
     steps: &[
@@ -72,20 +62,7 @@ pub const DEPENDENCY_CONTEXT: Scenario = Scenario {
             kind: PhaseKind::Baseline,
             groups: &PROBES,
         },
-        Step::Act {
-            name: "swap",
-            action: Action::Swap {
-                source: "staging",
-                target: "production",
-            },
-            meanwhile: Some(Group {
-                interval_seconds: 1.0,
-                ..Group::new("/health", 1_800, 1, 20.0)
-            }),
-            done: Done::ProcessReplaced {
-                limit_seconds: 600.0,
-            },
-        },
+        swap(Group::new("/health", 1_800, 1, 20.0)),
         Step::Load {
             name: "after",
             kind: PhaseKind::Post,

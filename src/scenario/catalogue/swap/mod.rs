@@ -1,10 +1,12 @@
 //! Swaps that succeed and hurt all the same.
 
 mod dependency_context;
+mod slot_swap_drift;
 mod swap_restart;
 mod warmup_race;
 
 pub use dependency_context::DEPENDENCY_CONTEXT;
+pub use slot_swap_drift::SLOT_SWAP_DRIFT;
 pub use swap_restart::SWAP_RESTART;
 pub use warmup_race::WARMUP_RACE;
 
@@ -60,21 +62,26 @@ const AFTER: Step = Step::Load {
         ..Group::new("/fast", 60, 3, 15.0)
     }],
 };
-/// The swap, while requests go on.
-const SWAP: Step = Step::Act {
-    name: "swap",
-    action: Action::Swap {
-        source: "staging",
-        target: "production",
-    },
-    meanwhile: Some(Group {
-        interval_seconds: 1.0,
-        ..Group::new("/fast", 1_800, 3, 15.0)
-    }),
-    done: Done::ProcessReplaced {
-        limit_seconds: 600.0,
-    },
-};
+/// The swap, while requests that cost nothing go on.
+const SWAP: Step = swap(Group::new("/fast", 1_800, 3, 15.0));
+
+/// The swap, while these requests go on, with a second between one and the next.
+const fn swap(meanwhile: Group) -> Step {
+    Step::Act {
+        name: "swap",
+        action: Action::Swap {
+            source: "staging",
+            target: "production",
+        },
+        meanwhile: Some(Group {
+            interval_seconds: 1.0,
+            ..meanwhile
+        }),
+        done: Done::ProcessReplaced {
+            limit_seconds: 600.0,
+        },
+    }
+}
 
 /// Two slots, and somebody who swaps them.
 const NEEDS: Needs = Needs {

@@ -1,10 +1,11 @@
 //! slot-swap-drift.
 
+use super::{NEEDS, setting, swap};
 use crate::evidence::manifest::PhaseKind;
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Setting,
-    Step, Topology, Variation, WorkerClass,
+    Around, Change, Estimate, Group, Misreading, Plan, Scenario, Setting, Step, Topology,
+    Variation, WorkerClass,
 };
 
 const PRODUCTION_DATABASE: &str = "Server=tcp:sql-prod.example.net;Database=orders;User Id=app";
@@ -29,15 +30,6 @@ const fn expected(slot: &'static str, value: &'static str) -> Setting {
     }
 }
 
-const fn flag(slot: &'static str, value: &'static str) -> Setting {
-    Setting {
-        slot,
-        name: "FEATURE_FLAG",
-        value,
-        sticky: false,
-    }
-}
-
 /// slot-swap-drift, as data.
 pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
     title: "After the swap production talks to staging's database",
@@ -53,8 +45,8 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
             database("staging", STAGING_DATABASE, false),
             expected("production", PRODUCTION_DATABASE),
             expected("staging", STAGING_DATABASE),
-            flag("production", "off"),
-            flag("staging", "on"),
+            setting("production", "FEATURE_FLAG", "off"),
+            setting("staging", "FEATURE_FLAG", "on"),
         ],
         startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 --workers=2 app:app",
         workers: 2,
@@ -68,20 +60,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         Step::Capture {
             moment: PhaseKind::Baseline,
         },
-        Step::Act {
-            name: "swap",
-            action: Action::Swap {
-                source: "staging",
-                target: "production",
-            },
-            meanwhile: Some(Group {
-                interval_seconds: 1.0,
-                ..Group::new("/config", 1_800, 1, 20.0)
-            }),
-            done: Done::ProcessReplaced {
-                limit_seconds: 600.0,
-            },
-        },
+        swap(Group::new("/config", 1_800, 1, 20.0)),
         Step::Load {
             name: "after",
             kind: PhaseKind::Post,
@@ -155,10 +134,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
             ],
         }],
     },
-    needs: Needs {
-        plan: Some(Plan::S1),
-        also: "a second slot, and somebody, or a script, that swaps when told to",
-    },
+    needs: NEEDS,
     estimate: Estimate::None,
     quickest_pace: 0.1,
 };

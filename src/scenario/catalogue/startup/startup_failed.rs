@@ -1,13 +1,13 @@
 //! startup-failed.
 
-use crate::evidence::manifest::PhaseKind;
+use super::{steps, topology};
 use crate::scenario::rules;
 use crate::scenario::shape::{
-    Action, Around, Change, Done, Estimate, Group, Misreading, Needs, Plan, Scenario, Step,
-    Topology, Variation, WorkerClass,
+    Action, Change, Estimate, Misreading, Needs, Plan, Scenario, Topology, Variation,
 };
 
 const RIGHT_COMMAND: &str = "labrat serve --bind=0.0.0.0:8000 --timeout=120 app:app";
+const RIGHT: Change = Change::sync_workers(RIGHT_COMMAND, 1, 120);
 
 /// startup-failed, as data.
 pub const STARTUP_FAILED: Scenario = Scenario {
@@ -17,50 +17,16 @@ pub const STARTUP_FAILED: Scenario = Scenario {
                every worker dies at boot.",
     plays: "the lab `deployment-succeeded-startup-failed`",
     topology: Topology {
-        plan: Plan::B1,
-        slots: &["production"],
-        settings: &[],
-        startup_command: "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app",
         workers: 1,
-        worker_class: WorkerClass::Sync,
-        threads: 1,
-        timeout_seconds: 120,
-        around: Around::NOTHING,
+        ..topology(
+            "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app",
+            &[],
+        )
     },
     starts_down: true,
-    steps: &[
-        Step::Capture {
-            moment: PhaseKind::Baseline,
-        },
-        Step::Load {
-            name: "broken",
-            kind: PhaseKind::Trigger,
-            groups: &[Group {
-                interval_seconds: 5.0,
-                ..Group::new("/health", 3, 1, 20.0)
-            }],
-        },
-        Step::Act {
-            name: "fix",
-            action: Action::SetStartupCommand {
-                command: RIGHT_COMMAND,
-            },
-            meanwhile: None,
-            done: Done::Confirmed,
-        },
-        Step::Load {
-            name: "recovery",
-            kind: PhaseKind::Recovery,
-            groups: &[Group {
-                interval_seconds: 5.0,
-                until_status: Some(200),
-                ..Group::new("/health", 60, 1, 20.0)
-            }],
-        },
-        Step::Capture {
-            moment: PhaseKind::Post,
-        },
-    ],
+    steps: &steps(Action::SetStartupCommand {
+        command: RIGHT_COMMAND,
+    }),
     recorded: &[
         "The deployment was accepted (202, then 200).",
         "Two requests were answered 503 after 38,965 and 37,700 ms; three clients gave up (499).",
@@ -86,24 +52,12 @@ pub const STARTUP_FAILED: Scenario = Scenario {
     fixes: &[Variation {
         name: "right-command",
         what: "Name the module that is in the package.",
-        changes: &[Change::StartupCommand {
-            command: RIGHT_COMMAND,
-            workers: 1,
-            worker_class: WorkerClass::Sync,
-            threads: 1,
-            timeout_seconds: 120,
-        }],
+        changes: &[RIGHT],
     }],
     control: Variation {
         name: "control",
         what: "The right command from the beginning.",
-        changes: &[Change::StartupCommand {
-            command: RIGHT_COMMAND,
-            workers: 1,
-            worker_class: WorkerClass::Sync,
-            threads: 1,
-            timeout_seconds: 120,
-        }],
+        changes: &[RIGHT],
     },
     needs: Needs {
         plan: Some(Plan::B1),
