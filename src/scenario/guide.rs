@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::page::{action_in_words, need_in_words, trigger_words};
 use super::shape::{Action, Change, Scenario, Setting, Step, Variation};
+use super::words::{action_in_words, need_in_words};
 use crate::evidence::criteria::{Criterion, Need};
 
 /// Where a site of the stand-in answers, by slot.
@@ -149,6 +149,43 @@ fn pair(setting: &Setting) -> String {
         true => format!("{}={}", setting.name, setting.value),
         false => format!("\"{}={}\"", setting.name, setting.value),
     }
+}
+
+/// The words that play the scenario's client side against slots at `urls`, with what nobody can
+/// see from outside told by flags.
+fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
+    let [production, other] = urls;
+    let mut words = vec![format!(
+        "labrat trigger {} --url {production}",
+        scenario.name()
+    )];
+    if scenario.topology.slots.len() > 1 {
+        words.push(format!("--slot-url {other}"));
+    }
+    for step in scenario.steps {
+        if let Step::Act {
+            action: Action::SetStartupCommand { command },
+            ..
+        } = step
+        {
+            let before = scenario.topology.startup_command;
+            words.push(format!("--command-before \"{before}\""));
+            words.push(format!("--command-after \"{command}\""));
+        }
+    }
+    let mut told: Vec<&str> = Vec::new();
+    for setting in scenario.topology.settings {
+        if !told.contains(&setting.name) {
+            told.push(setting.name);
+            let flag = if setting.sticky {
+                "--sticky"
+            } else {
+                "--not-sticky"
+            };
+            words.push(format!("{flag} {}", setting.name));
+        }
+    }
+    words
 }
 
 fn trigger_here(scenario: &Scenario) -> String {

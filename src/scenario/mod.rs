@@ -2,8 +2,8 @@
 //!
 //! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
 //! against a target and writes a bundle, [`rehearsal`] puts the stand-in for App Service under it,
-//! [`page`] puts a scenario into words, [`parameters`] into those of a deployment, [`plan`] into
-//! data for scripts.
+//! [`words`] puts its parts into words and [`page`] the whole into a page, [`parameters`] into those
+//! of a deployment, [`plan`] into data for scripts.
 //!
 //! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
 //! HTTP only.
@@ -19,3 +19,4 @@ pub mod rehearsal;
 pub mod rules;
 pub mod shape;
 pub mod trigger;
+pub mod words;

@@ -5,8 +5,11 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::guide;
-use super::shape::{Action, Change, Done, Group, Probes, Scenario, Step, Variation};
-use crate::evidence::criteria::{Criterion, Moment, Need, SnapshotKind};
+use super::shape::{Scenario, Variation};
+use super::words::{
+    change_in_words, list, measure_in_words, need_in_words, probes_in_words, step_in_words, sticky,
+};
+use crate::evidence::criteria::Criterion;
 
 /// The line with which a generated file begins.
 const GENERATED: &str = "<!-- Generated from the catalogue; LABRAT_UPDATE=1 cargo test --test suite play::catalogue writes it anew. -->";
@@ -65,43 +68,6 @@ fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     write_variations(page, "Negative control", &[scenario.control])?;
     write_variations(page, "Variants", scenario.variants)?;
     guide::write(page, scenario)
-}
-
-/// The words that play the scenario's client side against slots at `urls`, with what nobody can
-/// see from outside told by flags.
-pub(super) fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
-    let [production, other] = urls;
-    let mut words = vec![format!(
-        "labrat trigger {} --url {production}",
-        scenario.name()
-    )];
-    if scenario.topology.slots.len() > 1 {
-        words.push(format!("--slot-url {other}"));
-    }
-    for step in scenario.steps {
-        if let Step::Act {
-            action: Action::SetStartupCommand { command },
-            ..
-        } = step
-        {
-            let before = scenario.topology.startup_command;
-            words.push(format!("--command-before \"{before}\""));
-            words.push(format!("--command-after \"{command}\""));
-        }
-    }
-    let mut told: Vec<&str> = Vec::new();
-    for setting in scenario.topology.settings {
-        if !told.contains(&setting.name) {
-            told.push(setting.name);
-            let flag = if setting.sticky {
-                "--sticky"
-            } else {
-                "--not-sticky"
-            };
-            words.push(format!("{flag} {}", setting.name));
-        }
-    }
-    words
 }
 
 fn aliases(scenario: &Scenario) -> String {
@@ -173,103 +139,12 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page)
 }
 
-const fn sticky(sticky: bool) -> &'static str {
-    if sticky { ", a slot setting" } else { "" }
-}
-
 fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page, "## What is done\n")?;
     for (index, step) in scenario.steps.iter().enumerate() {
         writeln!(page, "{}. {}", index + 1, step_in_words(step))?;
     }
     writeln!(page)
-}
-
-/// One step in a sentence.
-#[must_use]
-pub fn step_in_words(step: &Step) -> String {
-    match step {
-        Step::Capture { moment } => format!("Take snapshots: {}.", moment.word()),
-        Step::Load { name, groups, .. } => {
-            let groups: Vec<String> = groups.iter().map(group_in_words).collect();
-            format!("`{name}`: {}.", groups.join("; at the same time "))
-        }
-        Step::Act {
-            name,
-            action,
-            meanwhile,
-            done,
-        } => {
-            let meanwhile = meanwhile.as_ref().map_or_else(String::new, |group| {
-                format!(
-                    " Meanwhile `{}` every {} s.",
-                    group.path, group.interval_seconds
-                )
-            });
-            format!(
-                "`{name}`: {}.{meanwhile} {}",
-                action_in_words(action),
-                done_in_words(done)
-            )
-        }
-    }
-}
-
-/// A group of requests in words.
-#[must_use]
-pub fn group_in_words(group: &Group) -> String {
-    let many = match (group.until_status, group.concurrency) {
-        (Some(status), _) => format!(
-            "`{}` until it answers {status}, at most {} times",
-            group.path, group.count
-        ),
-        (None, 1) => format!("{} x `{}` one after another", group.count, group.path),
-        (None, at_a_time) if at_a_time >= group.count => {
-            format!("{} x `{}` all at once", group.count, group.path)
-        }
-        (None, at_a_time) => format!("{} x `{}`, {at_a_time} at a time", group.count, group.path),
-    };
-    let interval = if group.interval_seconds > 0.0 {
-        format!(", {} s apart", group.interval_seconds)
-    } else {
-        String::new()
-    };
-    format!(
-        "{many}{interval}, clients give up after {} s",
-        group.limit_seconds
-    )
-}
-
-/// An action in words, as an instruction.
-#[must_use]
-pub fn action_in_words(action: &Action) -> String {
-    match action {
-        Action::SetStartupCommand { command } => {
-            format!("Change the startup command to `{command}`")
-        }
-        Action::Swap { source, target } => format!("Swap {source} into {target}"),
-        Action::SetSetting { setting } => format!(
-            "Set {} of {} to `{}`",
-            setting.name, setting.slot, setting.value
-        ),
-        Action::Restart { slot } => format!("Restart {slot}"),
-        Action::TurnDownstream {
-            latency_seconds,
-            fail_share,
-        } => format!(
-            "Have the called service take {latency_seconds} s for an answer, {} % of them 503",
-            fail_share * 100.0
-        ),
-    }
-}
-
-fn done_in_words(done: &Done) -> String {
-    match done {
-        Done::Confirmed => "Done when whoever does it says so.".to_owned(),
-        Done::ProcessReplaced { limit_seconds } => format!(
-            "Done when production's process start time has changed, at most {limit_seconds} s."
-        ),
-    }
 }
 
 fn write_list(page: &mut String, title: &str, sentences: &[&str]) -> std::fmt::Result {
@@ -306,7 +181,7 @@ fn write_criteria(page: &mut String, title: &str, criteria: &[Criterion]) -> std
             "- `{}`: {}. Measured: {}. Evidence: {}.",
             criterion.id,
             criterion.statement,
-            in_words(&serde_json::to_value(criterion.check).unwrap_or_default()),
+            measure_in_words(&serde_json::to_value(criterion.check).unwrap_or_default()),
             list(criterion.needs.iter().map(need_in_words)),
         )?;
     }
@@ -331,91 +206,6 @@ fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         )?;
     }
     writeln!(page)
-}
-
-/// A piece of evidence in words.
-pub(super) fn need_in_words(need: &Need) -> String {
-    match need {
-        Need::Snapshot { of, at } => {
-            let path = match of {
-                SnapshotKind::Stats => "/diag/stats",
-                SnapshotKind::Proc => "/diag/proc",
-                SnapshotKind::Env => "/diag/env",
-                SnapshotKind::Workers => "/diag/workers",
-                SnapshotKind::Slots => "/diag/slots",
-                SnapshotKind::Config => "/config",
-                SnapshotKind::Health => "/health",
-                SnapshotKind::Ready => "/ready",
-            };
-            format!("snapshot of {path} ({})", at.word())
-        }
-        Need::Samples { route } => format!("samples of {route}"),
-        Need::HttpTable => "AppServiceHTTPLogs".to_owned(),
-        Need::ConsoleTable => "AppServiceConsoleLogs".to_owned(),
-        Need::PlatformTable => "AppServicePlatformLogs".to_owned(),
-        Need::StartupCommand {
-            moment: Moment::Before,
-        } => "the startup command before".to_owned(),
-        Need::StartupCommand {
-            moment: Moment::After,
-        } => "the startup command after".to_owned(),
-        Need::Manifest => "the manifest".to_owned(),
-    }
-}
-
-/// A measure in words: what it is, then its fields. It is data with many forms, each of which
-/// says by its own serialisation what it is called.
-fn in_words(value: &Value) -> String {
-    let Value::Object(fields) = value else {
-        return plain(value);
-    };
-    let parts = |key: &str| match fields.get(key) {
-        Some(Value::Array(parts)) => parts.iter().map(in_words).collect::<Vec<_>>(),
-        Some(part) => vec![in_words(part)],
-        None => Vec::new(),
-    };
-    let name = ["measure", "check"]
-        .into_iter()
-        .find_map(|tag| fields.get(tag)?.as_str());
-    match name {
-        Some("all-of") => parts("checks").join(", and "),
-        Some("any-of") => parts("checks").join(", or "),
-        Some("not") => format!("not ({})", parts("check").join(", ")),
-        Some("in-box") => format!(
-            "{} (figures that count in a cgroup: {}; in a virtual machine: {})",
-            parts("check").join(", "),
-            parts("cgroup").join(", "),
-            parts("vm").join(", ")
-        ),
-        name => {
-            let told: Vec<String> = fields
-                .iter()
-                .filter(|(key, value)| !is_tag(key, value, name) && !value.is_null())
-                .map(|(key, value)| format!("{key} {}", in_words(value)))
-                .collect();
-            let name = name.map(|name| name.replace('-', " "));
-            let words = name
-                .into_iter()
-                .chain((!told.is_empty()).then(|| told.join(", ")));
-            words.collect::<Vec<_>>().join(": ")
-        }
-    }
-}
-
-fn is_tag(key: &str, value: &Value, name: Option<&str>) -> bool {
-    ["measure", "check"].contains(&key) && value.as_str() == name
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{text}`"),
-        Value::Array(values) => list(values.iter().map(in_words)),
-        other => other.to_string(),
-    }
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    items.collect::<Vec<_>>().join(", ")
 }
 
 /// `out-of-memory-kill` as `out of memory kill`.
@@ -446,51 +236,4 @@ fn write_variations(page: &mut String, title: &str, variations: &[Variation]) ->
         }
     }
     writeln!(page)
-}
-
-/// A change in words.
-#[must_use]
-pub fn change_in_words(change: &Change) -> String {
-    match change {
-        Change::StartupCommand { command, .. } => format!("startup command `{command}`"),
-        Change::Settings { settings } => {
-            let settings: Vec<String> = settings
-                .iter()
-                .map(|setting| {
-                    format!(
-                        "{} of {} = `{}`{}",
-                        setting.name,
-                        setting.slot,
-                        setting.value,
-                        sticky(setting.sticky)
-                    )
-                })
-                .collect();
-            settings.join("; ")
-        }
-        Change::Probes { probes } => probes_in_words(probes),
-        Change::Plan { name } => format!("plan {name}"),
-        Change::LeaveOut { path } => format!("no request for `{path}`"),
-        Change::LeaveOutStep { name } => format!("without the step `{name}`"),
-        Change::Count { path, count } => format!("{count} requests for `{path}`"),
-        Change::Until { path, status } => {
-            format!("requests for `{path}` end with the first {status}")
-        }
-        Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
-        Change::Described { how } => (*how).to_owned(),
-    }
-}
-
-/// Probes in words.
-fn probes_in_words(probes: &Probes) -> String {
-    let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(" at port {port}"));
-    format!(
-        "readiness `{}`{}, liveness `{}`{}, every {} s, acted on after {} failures in a row",
-        probes.readiness_path,
-        port(probes.readiness_port),
-        probes.liveness_path,
-        port(probes.liveness_port),
-        probes.period_seconds,
-        probes.failure_threshold
-    )
 }

@@ -4,7 +4,7 @@ use super::outcome::{CriterionResult, Finding, MissingEvidence, Outcome};
 use super::window::Window;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
-use crate::evidence::criteria::{Criterion, Kind, Moment, Need, ScenarioRules, SnapshotKind};
+use crate::evidence::criteria::{Criterion, Kind, Moment, Need, ScenarioRules};
 use crate::evidence::manifest::PhaseKind;
 use crate::tables::queries::{self, Query};
 
@@ -52,7 +52,7 @@ pub(super) fn has(bundle: &Bundle, need: Need) -> bool {
 /// A need in words.
 pub(super) fn words(need: Need) -> String {
     match need {
-        Need::Snapshot { of, at } => format!("{} at {}", route_of(of), at.word()),
+        Need::Snapshot { of, at } => format!("{} at {}", of.path(), at.word()),
         Need::Samples { route } => format!("raw samples of {route}"),
         Need::HttpTable => "AppServiceHTTPLogs".to_owned(),
         Need::ConsoleTable => "AppServiceConsoleLogs".to_owned(),
@@ -64,19 +64,6 @@ pub(super) fn words(need: Need) -> String {
             moment: Moment::After,
         } => "the startup command after the fix".to_owned(),
         Need::Manifest => "manifest.json".to_owned(),
-    }
-}
-
-fn route_of(kind: SnapshotKind) -> &'static str {
-    match kind {
-        SnapshotKind::Stats => "/diag/stats",
-        SnapshotKind::Proc => "/diag/proc",
-        SnapshotKind::Env => "/diag/env",
-        SnapshotKind::Workers => "/diag/workers",
-        SnapshotKind::Slots => "/diag/slots",
-        SnapshotKind::Config => "/config",
-        SnapshotKind::Health => "/health",
-        SnapshotKind::Ready => "/ready",
     }
 }
 
@@ -134,12 +121,9 @@ fn instead(bundle: &Bundle, need: Need) -> Vec<String> {
         Need::Samples { route } => {
             path.contains(route.trim_start_matches('/')) || path.contains("samples")
         }
-        Need::Snapshot { of, .. } => path.contains(
-            route_of(of)
-                .trim_start_matches('/')
-                .replace('/', "-")
-                .as_str(),
-        ),
+        Need::Snapshot { of, .. } => {
+            path.contains(of.path().trim_start_matches('/').replace('/', "-").as_str())
+        }
         Need::StartupCommand { .. } => path.contains("startup-c"),
         Need::Manifest => path == "manifest.json",
     };

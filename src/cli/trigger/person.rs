@@ -3,9 +3,9 @@
 use std::io::BufRead as _;
 
 use crate::cli::output;
-use crate::scenario::page::action_in_words;
 use crate::scenario::shape::Action;
 use crate::scenario::trigger::{Operator, Performed, Performing};
+use crate::scenario::words::action_in_words;
 
 /// A person in front of a terminal.
 #[derive(Debug)]

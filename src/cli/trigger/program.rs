@@ -8,9 +8,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use crate::cli::output;
-use crate::scenario::page::action_in_words;
 use crate::scenario::shape::Action;
 use crate::scenario::trigger::{Operator, Performed, Performing};
+use crate::scenario::words::action_in_words;
 
 /// A program that is started once for each action.
 #[derive(Debug)]

@@ -194,3 +194,20 @@ pub enum SnapshotKind {
     /// /ready, whether it said yes or no
     Ready,
 }
+
+impl SnapshotKind {
+    /// The route's path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Stats => "/diag/stats",
+            Self::Proc => "/diag/proc",
+            Self::Env => "/diag/env",
+            Self::Workers => "/diag/workers",
+            Self::Slots => "/diag/slots",
+            Self::Config => "/config",
+            Self::Health => "/health",
+            Self::Ready => "/ready",
+        }
+    }
+}

@@ -24,7 +24,7 @@ use crate::load::{
     Attempt, Event as LoadEvent, FailureClass, Group as LoadGroup, Phase, run_phase, stop_pair,
 };
 use crate::scenario::apply;
-use crate::scenario::page::action_in_words;
+use crate::scenario::words::action_in_words;
 use crate::scenario::shape::{Action, Done, Group};
 
 /// How often a replaced process is looked for, before the pace is applied.

@@ -1,0 +1,216 @@
+//! The parts of a scenario in words, for its page and for whoever is told what to do.
+
+use serde_json::Value;
+
+use super::shape::{Action, Change, Done, Group, Probes, Step};
+use crate::evidence::criteria::{Moment, Need};
+
+/// One step in a sentence.
+pub(super) fn step_in_words(step: &Step) -> String {
+    match step {
+        Step::Capture { moment } => format!("Take snapshots: {}.", moment.word()),
+        Step::Load { name, groups, .. } => {
+            let groups: Vec<String> = groups.iter().map(group_in_words).collect();
+            format!("`{name}`: {}.", groups.join("; at the same time "))
+        }
+        Step::Act {
+            name,
+            action,
+            meanwhile,
+            done,
+        } => {
+            let meanwhile = meanwhile.as_ref().map_or_else(String::new, |group| {
+                format!(
+                    " Meanwhile `{}` every {} s.",
+                    group.path, group.interval_seconds
+                )
+            });
+            format!(
+                "`{name}`: {}.{meanwhile} {}",
+                action_in_words(action),
+                done_in_words(done)
+            )
+        }
+    }
+}
+
+/// A group of requests in words.
+fn group_in_words(group: &Group) -> String {
+    let many = match (group.until_status, group.concurrency) {
+        (Some(status), _) => format!(
+            "`{}` until it answers {status}, at most {} times",
+            group.path, group.count
+        ),
+        (None, 1) => format!("{} x `{}` one after another", group.count, group.path),
+        (None, at_a_time) if at_a_time >= group.count => {
+            format!("{} x `{}` all at once", group.count, group.path)
+        }
+        (None, at_a_time) => format!("{} x `{}`, {at_a_time} at a time", group.count, group.path),
+    };
+    let interval = if group.interval_seconds > 0.0 {
+        format!(", {} s apart", group.interval_seconds)
+    } else {
+        String::new()
+    };
+    format!(
+        "{many}{interval}, clients give up after {} s",
+        group.limit_seconds
+    )
+}
+
+/// An action in words, as an instruction.
+#[must_use]
+pub fn action_in_words(action: &Action) -> String {
+    match action {
+        Action::SetStartupCommand { command } => {
+            format!("Change the startup command to `{command}`")
+        }
+        Action::Swap { source, target } => format!("Swap {source} into {target}"),
+        Action::SetSetting { setting } => format!(
+            "Set {} of {} to `{}`",
+            setting.name, setting.slot, setting.value
+        ),
+        Action::Restart { slot } => format!("Restart {slot}"),
+        Action::TurnDownstream {
+            latency_seconds,
+            fail_share,
+        } => format!(
+            "Have the called service take {latency_seconds} s for an answer, {} % of them 503",
+            fail_share * 100.0
+        ),
+    }
+}
+
+fn done_in_words(done: &Done) -> String {
+    match done {
+        Done::Confirmed => "Done when whoever does it says so.".to_owned(),
+        Done::ProcessReplaced { limit_seconds } => format!(
+            "Done when production's process start time has changed, at most {limit_seconds} s."
+        ),
+    }
+}
+
+/// A change in words.
+pub(super) fn change_in_words(change: &Change) -> String {
+    match change {
+        Change::StartupCommand { command, .. } => format!("startup command `{command}`"),
+        Change::Settings { settings } => {
+            let settings: Vec<String> = settings
+                .iter()
+                .map(|setting| {
+                    format!(
+                        "{} of {} = `{}`{}",
+                        setting.name,
+                        setting.slot,
+                        setting.value,
+                        sticky(setting.sticky)
+                    )
+                })
+                .collect();
+            settings.join("; ")
+        }
+        Change::Probes { probes } => probes_in_words(probes),
+        Change::Plan { name } => format!("plan {name}"),
+        Change::LeaveOut { path } => format!("no request for `{path}`"),
+        Change::LeaveOutStep { name } => format!("without the step `{name}`"),
+        Change::Count { path, count } => format!("{count} requests for `{path}`"),
+        Change::Until { path, status } => {
+            format!("requests for `{path}` end with the first {status}")
+        }
+        Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
+        Change::Described { how } => (*how).to_owned(),
+    }
+}
+
+/// Probes in words.
+pub(super) fn probes_in_words(probes: &Probes) -> String {
+    let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(" at port {port}"));
+    format!(
+        "readiness `{}`{}, liveness `{}`{}, every {} s, acted on after {} failures in a row",
+        probes.readiness_path,
+        port(probes.readiness_port),
+        probes.liveness_path,
+        port(probes.liveness_port),
+        probes.period_seconds,
+        probes.failure_threshold
+    )
+}
+
+pub(super) const fn sticky(sticky: bool) -> &'static str {
+    if sticky { ", a slot setting" } else { "" }
+}
+
+/// A piece of evidence in words.
+pub(super) fn need_in_words(need: &Need) -> String {
+    match need {
+        Need::Snapshot { of, at } => {
+            format!("snapshot of {} ({})", of.path(), at.word())
+        }
+        Need::Samples { route } => format!("samples of {route}"),
+        Need::HttpTable => "AppServiceHTTPLogs".to_owned(),
+        Need::ConsoleTable => "AppServiceConsoleLogs".to_owned(),
+        Need::PlatformTable => "AppServicePlatformLogs".to_owned(),
+        Need::StartupCommand {
+            moment: Moment::Before,
+        } => "the startup command before".to_owned(),
+        Need::StartupCommand {
+            moment: Moment::After,
+        } => "the startup command after".to_owned(),
+        Need::Manifest => "the manifest".to_owned(),
+    }
+}
+
+/// A measure in words: what it is, then its fields. It is data with many forms, each of which
+/// says by its own serialisation what it is called.
+pub(super) fn measure_in_words(value: &Value) -> String {
+    let Value::Object(fields) = value else {
+        return plain(value);
+    };
+    let parts = |key: &str| match fields.get(key) {
+        Some(Value::Array(parts)) => parts.iter().map(measure_in_words).collect::<Vec<_>>(),
+        Some(part) => vec![measure_in_words(part)],
+        None => Vec::new(),
+    };
+    let name = ["measure", "check"]
+        .into_iter()
+        .find_map(|tag| fields.get(tag)?.as_str());
+    match name {
+        Some("all-of") => parts("checks").join(", and "),
+        Some("any-of") => parts("checks").join(", or "),
+        Some("not") => format!("not ({})", parts("check").join(", ")),
+        Some("in-box") => format!(
+            "{} (figures that count in a cgroup: {}; in a virtual machine: {})",
+            parts("check").join(", "),
+            parts("cgroup").join(", "),
+            parts("vm").join(", ")
+        ),
+        name => {
+            let told: Vec<String> = fields
+                .iter()
+                .filter(|(key, value)| !is_tag(key, value, name) && !value.is_null())
+                .map(|(key, value)| format!("{key} {}", measure_in_words(value)))
+                .collect();
+            let name = name.map(|name| name.replace('-', " "));
+            let words = name
+                .into_iter()
+                .chain((!told.is_empty()).then(|| told.join(", ")));
+            words.collect::<Vec<_>>().join(": ")
+        }
+    }
+}
+
+fn is_tag(key: &str, value: &Value, name: Option<&str>) -> bool {
+    ["measure", "check"].contains(&key) && value.as_str() == name
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        Value::Array(values) => list(values.iter().map(measure_in_words)),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
