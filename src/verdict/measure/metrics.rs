@@ -11,9 +11,7 @@ use crate::evidence::criteria::{Check, Metric};
 use crate::evidence::figures::Figure;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{CgroupNumbers, ProcNumbers, SnapshotBody};
-use crate::verdict::outcome::Finding;
-use crate::verdict::quote::Quote;
-use crate::verdict::quote::quote_file;
+use crate::verdict::quote::{Quote, quote_file};
 use crate::verdict::text::{number, percent};
 
 /// A cgroup whose limit is at least this share of the machine's memory limits nothing.
@@ -171,10 +169,30 @@ fn cgroup_figures(cgroup: &CgroupNumbers, metric: Metric) -> Vec<Value> {
 /// What a check asks of a pair of readings.
 struct Question {
     threshold: String,
-    /// Compared by their ratio; else by their difference.
-    compares_shares: bool,
+    compared: Compared,
     /// Any source that meets it suffices; else every source must.
     any: bool,
+}
+
+/// How the second reading of a pair is compared with the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    /// As its share; there is none of nothing.
+    Share,
+    /// By what it is more.
+    Growth,
+    /// By what it is less.
+    Fall,
+}
+
+impl Compared {
+    fn of(self, before: f64, after: f64) -> Option<f64> {
+        match self {
+            Self::Share => (before > 0.0).then(|| after / before),
+            Self::Growth => Some(after - before),
+            Self::Fall => Some(before - after),
+        }
+    }
 }
 
 /// What is looked at: the evidence, and the figures in it that count.
@@ -206,12 +224,10 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("at most {} of the {}", percent(ratio), against.word()),
-                compares_shares: true,
+                compared: Compared::Share,
                 any: true,
             };
-            let judge =
-                |before: f64, after: f64| share(before, after).map(|value| (value <= ratio, value));
-            pair(view, metric, against, at, &question, judge)
+            pair(view, metric, against, at, &question, |value| value <= ratio)
         }
         Check::MetricRatioAbove {
             metric,
@@ -221,12 +237,10 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("more than {} of the {}", percent(ratio), against.word()),
-                compares_shares: true,
+                compared: Compared::Share,
                 any: false,
             };
-            let judge =
-                |before: f64, after: f64| share(before, after).map(|value| (value > ratio, value));
-            pair(view, metric, against, at, &question, judge)
+            pair(view, metric, against, at, &question, |value| value > ratio)
         }
         Check::MetricGrowsAtLeast {
             metric,
@@ -236,11 +250,10 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("grows by at least {}", number(amount)),
-                compares_shares: false,
+                compared: Compared::Growth,
                 any: true,
             };
-            let judge = |before: f64, after: f64| Some((after - before >= amount, after - before));
-            pair(view, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, |value| value >= amount)
         }
         Check::MetricGrowsLessThan {
             metric,
@@ -250,11 +263,10 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("grows by less than {}", number(amount)),
-                compares_shares: false,
+                compared: Compared::Growth,
                 any: false,
             };
-            let judge = |before: f64, after: f64| Some((after - before < amount, after - before));
-            pair(view, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, |value| value < amount)
         }
         Check::MetricFallsAtLeast {
             metric,
@@ -264,18 +276,13 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
         } => {
             let question = Question {
                 threshold: format!("falls by at least {}", number(amount)),
-                compares_shares: false,
+                compared: Compared::Fall,
                 any: true,
             };
-            let judge = |before: f64, after: f64| Some((before - after >= amount, before - after));
-            pair(view, metric, from, to, &question, judge)
+            pair(view, metric, from, to, &question, |value| value >= amount)
         }
         _ => Measured::nothing("this check is not about a metric", ""),
     }
-}
-
-fn share(before: f64, after: f64) -> Option<f64> {
-    (before > 0.0).then(|| after / before)
 }
 
 fn single(view: View<'_>, metric: Metric, at: PhaseKind, amount: f64) -> Measured {
@@ -304,7 +311,7 @@ fn pair(
     from: PhaseKind,
     to: PhaseKind,
     question: &Question,
-    judge: impl Fn(f64, f64) -> Option<(bool, f64)>,
+    meets: impl Fn(f64) -> bool,
 ) -> Measured {
     let before = view.readings(metric, from);
     let after = view.readings(metric, to);
@@ -326,8 +333,8 @@ fn pair(
         let Some(end) = after.iter().find(|end| end.figure == start.figure) else {
             continue;
         };
-        if let Some((met, value)) = judge(start.value, end.value) {
-            judged.push((start, end, met, value));
+        if let Some(value) = question.compared.of(start.value, end.value) {
+            judged.push((start, end, meets(value), value));
         }
     }
     let decided_by = judged.iter().find(|(_, _, met, _)| *met == question.any);
@@ -337,10 +344,10 @@ fn pair(
             question.threshold.as_str(),
         );
     };
-    let change = match question.compares_shares {
-        true => percent(value),
-        false if end.value < start.value => number(end.value - start.value),
-        false => format!("+{}", number(end.value - start.value)),
+    let change = match question.compared {
+        Compared::Share => percent(value),
+        _ if end.value < start.value => number(end.value - start.value),
+        _ => format!("+{}", number(end.value - start.value)),
     };
     let observed = format!(
         "{} {} -> {}{} ({change})",
@@ -349,9 +356,7 @@ fn pair(
         number(end.value),
         end.figure.unit()
     );
-    let mut measured = Measured::of(met, observed, question.threshold.as_str())
+    Measured::of(met, observed, question.threshold.as_str())
         .value(value)
-        .quotes([start.quote(), end.quote()]);
-    measured.finding = Finding::of(met);
-    measured
+        .quotes([start.quote(), end.quote()])
 }
