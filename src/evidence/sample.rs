@@ -9,6 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::load::FailureClass;
+
 /// The header of a samples file, in the order of the columns.
 pub const COLUMNS: [&str; 8] = [
     "index",
@@ -33,7 +35,7 @@ pub struct Sample {
     /// The status of the answer, or `000` when none came.
     pub status: Status,
     /// Why there was no answer; empty when there was one.
-    pub error: Option<ErrorClass>,
+    pub error: Option<FailureClass>,
     /// Seconds from the start to the first byte of the answer.
     pub ttfb_seconds: Option<f64>,
     /// Seconds from the start to the end of the answer, or to giving up.
@@ -49,7 +51,7 @@ impl Sample {
             return false;
         }
         match self.error {
-            Some(class) => class == ErrorClass::Timeout,
+            Some(class) => class == FailureClass::Timeout,
             None => match (self.total_seconds, self.client_limit_seconds) {
                 (Some(total), Some(limit)) => total >= limit,
                 _ => false,
@@ -123,39 +125,5 @@ impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Why a request got no answer: a closed vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ErrorClass {
-    /// The client's own limit passed first.
-    Timeout,
-    /// Nobody listened: `ECONNREFUSED`.
-    Refused,
-    /// The connection was reset: `ECONNRESET` or `EPIPE`.
-    Reset,
-    /// The peer closed before a whole answer had come.
-    Closed,
-    /// The name could not be resolved.
-    Dns,
-    /// The TLS handshake or the certificate failed.
-    Tls,
-    /// Anything else.
-    Other,
-}
-
-impl fmt::Display for ErrorClass {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            ErrorClass::Timeout => "timeout",
-            ErrorClass::Refused => "refused",
-            ErrorClass::Reset => "reset",
-            ErrorClass::Closed => "closed",
-            ErrorClass::Dns => "dns",
-            ErrorClass::Tls => "tls",
-            ErrorClass::Other => "other",
-        })
     }
 }

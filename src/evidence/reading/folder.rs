@@ -14,8 +14,9 @@ use crate::evidence::bundle::{
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::digests::sha256_of_file;
 use crate::evidence::manifest::{Manifest, PhaseKind};
-use crate::evidence::sample::{ErrorClass, Sample};
+use crate::evidence::sample::Sample;
 use crate::evidence::snapshot::{self, Snapshot};
+use crate::load::FailureClass;
 use crate::tables::ends_within_a_line;
 
 /// Folders below the bundle's own that are looked into.
@@ -458,7 +459,7 @@ fn infer_client_limit(samples: &mut [Sample]) {
     for sample in samples.iter_mut() {
         sample.client_limit_seconds = Some(longest);
         if sample.status.is_none() && sample.total_seconds.is_some_and(together) {
-            sample.error = Some(ErrorClass::Timeout);
+            sample.error = Some(FailureClass::Timeout);
         }
     }
 }

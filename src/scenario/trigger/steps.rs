@@ -19,13 +19,11 @@ use super::play::{Observer, Progress, Stage};
 use super::prepare::Run;
 use crate::evidence::manifest::{Event, EventKind, PhaseKind, Queued};
 use crate::evidence::record::Recorder;
-use crate::evidence::sample::{ErrorClass, Sample, Status};
-use crate::load::{
-    Attempt, Event as LoadEvent, FailureClass, Group as LoadGroup, Phase, run_phase, stop_pair,
-};
+use crate::evidence::sample::{Sample, Status};
+use crate::load::{Attempt, Event as LoadEvent, Group as LoadGroup, Phase, run_phase, stop_pair};
 use crate::scenario::apply;
-use crate::scenario::words::action_in_words;
 use crate::scenario::shape::{Action, Done, Group};
+use crate::scenario::words::action_in_words;
 
 /// How often a replaced process is looked for, before the pace is applied.
 const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(1);
@@ -275,11 +273,7 @@ fn sample(attempt: &Attempt) -> Sample {
             .ok()
             .and_then(|status| Status::new(*status))
             .unwrap_or(Status::NONE),
-        error: attempt
-            .result
-            .as_ref()
-            .err()
-            .map(|failure| error_class(failure.class)),
+        error: attempt.result.as_ref().err().map(|failure| failure.class),
         ttfb_seconds: attempt.first_byte.map(microseconds),
         total_seconds: Some(microseconds(attempt.total)),
         client_limit_seconds: Some(microseconds(attempt.limit)),
@@ -289,18 +283,6 @@ fn sample(attempt: &Attempt) -> Sample {
 /// Seconds with six digits: more would be noise.
 fn microseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e6
-}
-
-const fn error_class(class: FailureClass) -> ErrorClass {
-    match class {
-        FailureClass::Timeout => ErrorClass::Timeout,
-        FailureClass::Refused => ErrorClass::Refused,
-        FailureClass::Reset => ErrorClass::Reset,
-        FailureClass::Closed => ErrorClass::Closed,
-        FailureClass::Dns => ErrorClass::Dns,
-        FailureClass::Tls => ErrorClass::Tls,
-        FailureClass::Other => ErrorClass::Other,
-    }
 }
 
 /// Wait until only processes answer that were not there at baseline. Start times and not pids are

@@ -9,8 +9,9 @@ use labrat::evidence::digests::sha256_of_bytes;
 use labrat::evidence::manifest::{
     Clock, Completion, FileDigest, Manifest, Phase, PhaseKind, SCHEMA_VERSION, Sampler, Topology,
 };
-use labrat::evidence::sample::{COLUMNS, ErrorClass, Sample, Status};
+use labrat::evidence::sample::{COLUMNS, Sample, Status};
 use labrat::evidence::{self, Bundle};
+use labrat::load::FailureClass;
 use labrat::scenario::catalogue;
 use labrat::tables::{LogTime, TableRow, write_json_line};
 use labrat::verdict::{CriterionResult, Verdict, judge};
@@ -190,7 +191,7 @@ pub fn gave_up(index: u32, route: &str, start: f64, limit: f64) -> Sample {
         start: Some(at(start)),
         route: route.to_owned(),
         status: Status::NONE,
-        error: Some(ErrorClass::Timeout),
+        error: Some(FailureClass::Timeout),
         ttfb_seconds: None,
         total_seconds: Some(limit),
         client_limit_seconds: Some(limit),

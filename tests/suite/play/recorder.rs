@@ -5,8 +5,9 @@ use std::fs;
 use jiff::Timestamp;
 use labrat::evidence::manifest::{Clock, Completion, Manifest, PhaseKind};
 use labrat::evidence::record::{RecordError, Recorder, Scrubber, Snapshot};
-use labrat::evidence::sample::{ErrorClass, Sample, Status};
+use labrat::evidence::sample::{Sample, Status};
 use labrat::evidence::{bundle::DigestState, read};
+use labrat::load::FailureClass;
 use tempfile::tempdir;
 
 use super::program::{every_text, manifest};
@@ -43,7 +44,7 @@ fn sample(index: u32, status: u16) -> Sample {
         start: Some(Timestamp::now()),
         route: "/slow?note=a,\"b\"".into(),
         status: Status::new(status).unwrap(),
-        error: (status == 0).then_some(ErrorClass::Timeout),
+        error: (status == 0).then_some(FailureClass::Timeout),
         ttfb_seconds: None,
         total_seconds: Some(45.000_001),
         client_limit_seconds: Some(45.0),
