@@ -5,6 +5,8 @@
 #   scripts/bench.sh                    measure
 #   scripts/bench.sh --readme README.md and put the table into the README
 #
+# Where nginx is installed it is measured beside the front end.
+#
 # Whatever follows is given to tests/bench/run.py (--rounds, --seconds, --starts).
 set -euo pipefail
 # shellcheck source=scripts/common.sh

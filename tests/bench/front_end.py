@@ -1,8 +1,13 @@
-"""What the stand-in's front end costs: the same pool asked directly and through it, in one run."""
+"""What the stand-in's front end costs: the same pool asked directly and through it, in one run.
+
+Where nginx is installed it stands before the same pool as well, adds as many headers and writes as
+long a row for each request: what a proxy can do on this machine.
+"""
 
 import json
 import re
 import resource
+import shutil
 import signal
 import socket
 import statistics
@@ -68,6 +73,81 @@ class StandIn:
             self.process.wait()
 
 
+NGINX = """
+worker_processes 2;
+daemon off;
+pid %(folder)s/pid;
+error_log %(folder)s/error.log;
+events { worker_connections 8192; }
+http {
+    log_format row escape=json '{"TimeGenerated":"$time_iso8601","CIp":"$remote_addr",'
+        '"ComputerName":"$hostname","CsBytes":$request_length,"CsHost":"$host",'
+        '"CsMethod":"$request_method","CsUriQuery":"$args","CsUriStem":"$uri",'
+        '"Referer":"$http_referer","ScBytes":$bytes_sent,"ScStatus":$status,'
+        '"SPort":"$server_port","TimeTaken":$request_time,"UserAgent":"$http_user_agent"}';
+    access_log %(folder)s/access.log row;
+    client_body_temp_path %(folder)s/client;
+    proxy_temp_path %(folder)s/proxy;
+    fastcgi_temp_path %(folder)s/fastcgi;
+    uwsgi_temp_path %(folder)s/uwsgi;
+    scgi_temp_path %(folder)s/scgi;
+    keepalive_requests 100000000;
+    upstream container {
+        server %(container)s;
+        keepalive 256;
+        keepalive_requests 100000000;
+    }
+    server {
+        listen 127.0.0.1:%(port)d;
+        location / {
+            proxy_pass http://container;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr:$remote_port;
+            proxy_set_header X-Forwarded-Proto http;
+            proxy_set_header X-Forwarded-Host $host;
+            proxy_set_header X-AppService-Proto http;
+            proxy_set_header X-Original-Url $request_uri;
+            proxy_set_header X-ARR-Log-Id $request_id;
+            proxy_set_header X-Site-Deployment-Id site;
+            proxy_set_header Disguised-Host $host;
+            proxy_set_header Was-Default-Hostname site.localhost;
+            proxy_set_header Client-Ip $remote_addr:$remote_port;
+        }
+    }
+}
+"""
+
+
+class Nginx:
+    """nginx before the same container, with the same work for each request."""
+
+    def __init__(self, program, container, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        configuration = Path(folder, "nginx.conf")
+        words = {"folder": folder, "container": container.removeprefix("http://"), "port": port}
+        configuration.write_text(NGINX % words)
+        self.process = subprocess.Popen([program, "-p", folder, "-c", str(configuration)], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.stop()
+                    raise SystemExit("nginx does not listen")
+                time.sleep(0.01)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
 def load(url, connections, seconds):
     """One run of wrk: requests a second, the median latency in ms, and the errors."""
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + "/health"]
@@ -104,13 +184,19 @@ def hold(stand_in):
 
 def measure(labrat, environment, rounds, seconds, summary):
     """Rates, medians and costs, direct and through the front end, rounds interleaved."""
-    rates = {name: {c: [] for c in CONNECTIONS} for name in ("direct", "front end")}
-    medians = {name: {c: [] for c in CONNECTIONS} for name in rates}
+    nginx_program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    names = ["direct", "front end", *(["nginx"] if nginx_program else [])]
+    rates = {name: {c: [] for c in CONNECTIONS} for name in names}
+    medians = {name: {c: [] for c in CONNECTIONS} for name in names}
     costs, errors = {c: [] for c in CONNECTIONS}, []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as beside:
         stand_in = StandIn(labrat, environment, folder)
+        nginx = None
         try:
             urls = {"direct": stand_in.container, "front end": stand_in.url}
+            if nginx_program:
+                nginx = Nginx(nginx_program, stand_in.container, beside)
+                urls["nginx"] = nginx.url
             for turn in range(rounds):
                 order = list(urls) if turn % 2 == 0 else list(reversed(urls))
                 for connections in CONNECTIONS:
@@ -124,20 +210,28 @@ def measure(labrat, environment, rounds, seconds, summary):
                         errors += [f"{name} c={connections}: {error}" for error in seen]
             held = hold(stand_in)
         finally:
+            if nginx:
+                nginx.stop()
             stand_in.stop()
 
     def by_connections(values):
         return {str(connections): summary(found) for connections, found in values.items()}
 
-    def compared(values, how):
-        pairs = {c: zip(values["front end"][c], values["direct"][c]) for c in CONNECTIONS}
-        return by_connections({c: [how(through, direct) for through, direct in pairs[c]] for c in CONNECTIONS})
+    def compared(values, name, other, how):
+        if name not in values:
+            return None
+        pairs = {c: zip(values[name][c], values[other][c]) for c in CONNECTIONS}
+        return by_connections({c: [how(one, two) for one, two in pairs[c]] for c in CONNECTIONS})
+
+    def ratio(one, two):
+        return one / two
 
     return {
         "rate": {name: by_connections(found) for name, found in rates.items()},
         "median_ms": {name: by_connections(found) for name, found in medians.items()},
-        "rate_ratio": compared(rates, lambda through, direct: through / direct),
-        "added_ms": compared(medians, lambda through, direct: through - direct),
+        "rate_ratio": compared(rates, "front end", "direct", ratio),
+        "nginx_ratio": compared(rates, "nginx", "direct", ratio),
+        "added_ms": compared(medians, "front end", "direct", lambda through, direct: through - direct),
         "cpu_us": by_connections(costs),
         "held_mb": held,
         "errors": errors,

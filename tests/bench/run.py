@@ -37,6 +37,7 @@ TARGETS = {
     "first 200, Gunicorn / labrat": (">=", 20),
     "idle PSS, MB": ("<", 6),
     "front end: added median c=1, ms": ("<=", 0.3),
+    "front end: throughput c=1 / direct": (">=", 0.5),
     "front end: throughput c=8 / direct": (">=", 0.5),
     "front end: throughput c=64 / direct": (">=", 0.5),
     "front end: 2,000 held, MB": ("<", 100),
@@ -227,7 +228,7 @@ def judged(measured):
     found["idle PSS, MB"] = measured["idle_pss_mb"]["labrat"]["median"]
     through = measured["front_end"]
     found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
-    for connections in ("8", "64"):
+    for connections in map(str, CONNECTIONS):
         name = f"front end: throughput c={connections} / direct"
         found[name] = through["rate_ratio"][connections]["median"]
     found["front end: 2,000 held, MB"] = through["held_mb"]
@@ -317,18 +318,22 @@ def markdown(results):
 
 def front_end_markdown(found):
     """The front end's table."""
+    nginx = found["nginx_ratio"]
     lines = [
         "The stand-in's front end before the same pool of 2 async workers, `/health`, keep-alive; "
-        f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB:",
+        f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB. "
+        "nginx stands before the same pool, adds the same headers and writes a row of JSON for each request:",
         "",
-        "| connections | direct: requests/s | through the front end | ratio | added median, ms | its processor time a request, µs |",
-        "|---|---|---|---|---|---|",
+        "| connections | direct: requests/s | through the front end | front end / direct | nginx / direct "
+        "| added median, ms | its processor time a request, µs |",
+        "|---|---|---|---|---|---|---|",
     ]
     for connections in map(str, front_end.CONNECTIONS):
         cells = [
             connections,
             *(cell(found["rate"][name][connections]) for name in ("direct", "front end")),
             cell(found["rate_ratio"][connections]),
+            cell(nginx[connections]) if nginx else "not installed",
             cell(found["added_ms"][connections]),
             cell(found["cpu_us"][connections]),
         ]
