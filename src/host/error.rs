@@ -27,6 +27,9 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// The front ends get no threads of their own.
+    #[error("cannot start the front ends' threads: {0}")]
+    Threads(std::io::Error),
     /// The program that supervises containers cannot be found or started.
     #[error("cannot start a container with {}: {source}", executable.display())]
     Launch {

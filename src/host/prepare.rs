@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::TcpListener;
 
-use super::front_end::{FrontEnd, FrontEndSettings};
+use super::front_end::{FrontEnd, FrontEndSettings, Lanes};
 use super::journal::Journal;
 use super::site::{Ground, Site, SiteIdentity};
 use super::{HostError, HostSettings, Pace, SlotName, SlotSettings};
@@ -25,6 +25,7 @@ pub(super) struct Prepared {
     pub(super) journal: Arc<Journal>,
     /// Keeps other stand-ins out of the folder.
     pub(super) lock: Flock<File>,
+    lanes: Arc<Lanes>,
     home: PathBuf,
     path: String,
     computer: String,
@@ -62,6 +63,7 @@ impl Prepared {
         Ok(Self {
             journal: Arc::new(journal),
             lock,
+            lanes: Arc::new(Lanes::for_this_machine().map_err(HostError::Threads)?),
             home: folder(root.join("home"))?,
             path: format!("{}:{inherited}", programs.display()),
             computer: computer_name(),
@@ -109,6 +111,7 @@ impl Prepared {
         let front_end = FrontEnd::start(
             listener,
             address,
+            Arc::clone(&self.lanes),
             FrontEndSettings {
                 default_host: identity.host_name,
                 deployment: identity.platform_name,

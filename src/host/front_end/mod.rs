@@ -6,6 +6,7 @@
 
 mod end;
 mod headers;
+mod lanes;
 mod proxy;
 mod record;
 mod relay;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::JoinSet;
 
 pub use end::RequestEnd;
+pub use lanes::Lanes;
 use record::Unfinished;
 pub use server::FrontEnd;
 pub use upstream::Upstream;

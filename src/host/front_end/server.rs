@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{FrontEndSettings, Routing, Shared, proxy};
+use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
 
@@ -37,11 +37,16 @@ pub struct FrontEnd {
 }
 
 impl FrontEnd {
-    /// Serve `listener`. `routing` says where requests go; `wake` is notified when a request
-    /// wants a start.
+    /// Serve `listener`, its connections on `lanes`. `routing` says where requests go; `wake` is
+    /// notified when a request wants a start.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another part of the stand-in, and they meet here only"
+    )]
     pub fn start(
         listener: TcpListener,
         address: SocketAddr,
+        lanes: Arc<Lanes>,
         settings: FrontEndSettings,
         journal: Arc<Journal>,
         notify: Notify,
@@ -61,7 +66,7 @@ impl FrontEnd {
             log_id_next: AtomicU64::new(1),
         });
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve(listener, lanes, Arc::clone(&shared), stopped));
         Self {
             address,
             shared,
@@ -90,7 +95,12 @@ impl FrontEnd {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    lanes: Arc<Lanes>,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     let mut routing = shared.routing.clone();
     let mut stop = stopped.clone();
@@ -99,8 +109,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Recei
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
-                    let connection = converse(stream, client, Arc::clone(&shared), stopped.clone());
-                    connections.spawn(connection);
+                    let connection = attend(stream, client, Arc::clone(&shared), stopped.clone());
+                    connections.spawn_on(connection, lanes.next());
                 }
                 Err(error) => {
                     if !said {
@@ -128,6 +138,18 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Recei
     if drained.is_err() {
         shared.stopping.store(true, Ordering::Relaxed);
         connections.shutdown().await;
+    }
+}
+
+/// Take over a connection from the event loop that accepted it.
+async fn attend(
+    stream: TcpStream,
+    client: SocketAddr,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<bool>,
+) {
+    if let Ok(stream) = stream.into_std().and_then(TcpStream::from_std) {
+        converse(stream, client, shared, stopped).await;
     }
 }
 

@@ -4,10 +4,12 @@
 //! container has not closed. A request is sent twice only when the first connection provably took
 //! nothing of it.
 
+use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -26,14 +28,15 @@ use super::request_body::RequestBody;
 /// that the two hardly ever meet.
 const IDLE_LIMIT: Duration = Duration::from_millis(1_500);
 
-/// Idle connections kept for one container.
+/// Idle connections that each thread keeps for one container.
 const MOST_IDLE: usize = 256;
 
 /// A container as the front end sees it.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
-    idle: Mutex<Vec<(Instant, Connection)>>,
+    /// By the thread whose event loop a connection belongs to.
+    idle: Mutex<HashMap<ThreadId, Vec<(Instant, Connection)>>>,
 }
 
 impl Upstream {
@@ -41,7 +44,7 @@ impl Upstream {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::new(HashMap::new()),
         }
     }
 
@@ -76,6 +79,7 @@ impl Upstream {
 
     fn idle_connection(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
+        let idle = idle.get_mut(&std::thread::current().id())?;
         let (since, connection) = idle.pop()?;
         if since.elapsed() < IDLE_LIMIT {
             return Some(connection);
@@ -91,6 +95,7 @@ impl Upstream {
             return;
         }
         let mut idle = self.idle.lock();
+        let idle = idle.entry(std::thread::current().id()).or_default();
         if idle.len() < MOST_IDLE {
             idle.push((Instant::now(), connection));
         }
