@@ -4,7 +4,7 @@ use labrat::evidence::manifest::{Completion, EventKind};
 use labrat::evidence::read;
 use tempfile::tempdir;
 
-use super::program::{labrat, manifest};
+use super::program::{labrat, manifest, trigger};
 use super::server::Reply;
 use super::target_double::{self, PIDS, usual};
 
@@ -21,21 +21,20 @@ async fn startup_failed_begins_with_a_target_that_is_down_and_ends_with_its_reco
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "startup-failed",
-        "--url",
         &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.1",
-        "--assume-done",
-        "--command-before",
-        "labrat serve wrong_module:app",
-        "--command-after",
-        "labrat serve app:app",
-    ])
+        &out,
+        &[
+            "--pace",
+            "0.1",
+            "--assume-done",
+            "--command-before",
+            "labrat serve wrong_module:app",
+            "--command-after",
+            "labrat serve app:app",
+        ],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(
@@ -72,17 +71,7 @@ async fn an_action_that_nobody_confirms_ends_the_run_and_says_how_to_go_on() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
-        "startup-failed",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.01",
-    ])
-    .await;
+    let run = labrat(&trigger("startup-failed", &url, &out, &["--pace", "0.01"])).await;
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("--assume-done"), "{}", run.err);
     assert!(matches!(
@@ -106,20 +95,19 @@ async fn a_swap_is_seen_by_the_process_that_answers() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let (url, slot_url) = (production.url(), staging.url());
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "slot-swap-drift",
-        "--url",
         &url,
-        "--slot-url",
-        &slot_url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.1",
-        "--not-sticky",
-        "DB_CONNECTION_STRING",
-    ])
+        &out,
+        &[
+            "--slot-url",
+            &slot_url,
+            "--pace",
+            "0.1",
+            "--not-sticky",
+            "DB_CONNECTION_STRING",
+        ],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(

@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::program::{manifest, send, start, start_with_input, wait};
+use super::program::{manifest, send, start, start_with_input, trigger, wait};
 use super::server::{Reply, Server};
 use super::target_double;
 
@@ -56,14 +56,7 @@ async fn ctrl_c_keeps_what_was_captured_closes_every_socket_and_has_a_code_of_it
         let folder = tempdir().unwrap();
         let out = folder.path().join("run");
         let url = server.url();
-        let child = start(&[
-            "trigger",
-            "memory-pressure",
-            "--url",
-            &url,
-            "--out",
-            out.to_str().unwrap(),
-        ]);
+        let child = start(&trigger("memory-pressure", &url, &out, &[]));
         until_stuck(&server).await;
         until_rows(&out, "/heavy", 20).await;
         send(&child, signal);
@@ -90,14 +83,7 @@ async fn a_kill_loses_nothing_that_had_ended_and_the_bundle_reads() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let child = start(&[
-        "trigger",
-        "memory-pressure",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-    ]);
+    let child = start(&trigger("memory-pressure", &url, &out, &[]));
     until_stuck(&server).await;
     until_rows(&out, "/heavy", 20).await;
     send(&child, Signal::SIGKILL);
@@ -167,16 +153,7 @@ async fn the_run_goes_on_when_somebody_presses_enter() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let mut child = start_with_input(&[
-        "trigger",
-        "startup-failed",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.01",
-    ]);
+    let mut child = start_with_input(&trigger("startup-failed", &url, &out, &["--pace", "0.01"]));
     until_rows(&out, "/health", 3).await;
     child.stdin.take().unwrap().write_all(b"\n").await.unwrap();
     let run = wait(child).await;
@@ -197,16 +174,7 @@ async fn a_signal_ends_the_run_while_somebody_is_waited_for() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let mut child = start_with_input(&[
-        "trigger",
-        "startup-failed",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.01",
-    ]);
+    let mut child = start_with_input(&trigger("startup-failed", &url, &out, &["--pace", "0.01"]));
     until_rows(&out, "/health", 3).await;
     let input = child.stdin.take();
     send(&child, Signal::SIGINT);

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::program::start;
+use super::program::{start, trigger};
 use crate::harness::{Address, Kind, Launch, Server};
 
 const PRODUCTION: &str = "Server=tcp:sql-prod.example.net;Database=orders;Password=one";
@@ -103,20 +103,19 @@ async fn swap(out: &Path, after: &Server, sticky: &str) -> Verdict {
     let production = Forwarder::to(Some(address(&before))).await;
     let second = Forwarder::to(Some(address(&staging))).await;
     play(
-        &[
-            "trigger",
+        &trigger(
             "slot-swap-drift",
-            "--url",
             &production.url,
-            "--slot-url",
-            &second.url,
-            "--out",
-            out.to_str().unwrap(),
-            "--pace",
-            "0.2",
-            sticky,
-            "DB_CONNECTION_STRING",
-        ],
+            out,
+            &[
+                "--slot-url",
+                &second.url,
+                "--pace",
+                "0.2",
+                sticky,
+                "DB_CONNECTION_STRING",
+            ],
+        ),
         || *production.backend.lock() = Some(address(after)),
     )
     .await;
@@ -161,21 +160,20 @@ async fn a_start_that_failed_and_was_mended_shows_all_that_can_be_seen_from_outs
     let out = folder.path().join("run");
     let site = Forwarder::to(None).await;
     play(
-        &[
-            "trigger",
+        &trigger(
             "startup-failed",
-            "--url",
             &site.url,
-            "--out",
-            out.to_str().unwrap(),
-            "--pace",
-            "0.1",
-            "--assume-done",
-            "--command-before",
-            "labrat serve --bind=0.0.0.0:8000 wrong_module:app",
-            "--command-after",
-            "labrat serve --bind=0.0.0.0:8000 app:app",
-        ],
+            &out,
+            &[
+                "--pace",
+                "0.1",
+                "--assume-done",
+                "--command-before",
+                "labrat serve --bind=0.0.0.0:8000 wrong_module:app",
+                "--command-after",
+                "labrat serve --bind=0.0.0.0:8000 app:app",
+            ],
+        ),
         || *site.backend.lock() = Some(address(&mended)),
     )
     .await;

@@ -46,6 +46,19 @@ pub async fn labrat_with_key(key: &str, arguments: &[&str]) -> Outcome {
     wait(command(arguments).env("LAB_KEY", key).spawn().unwrap()).await
 }
 
+/// The words of `labrat trigger` that every run has, and more: a target, and where its bundle goes.
+pub fn trigger<'a>(
+    scenario: &'a str,
+    url: &'a str,
+    out: &'a Path,
+    more: &[&'a str],
+) -> Vec<&'a str> {
+    let out = out.to_str().unwrap();
+    let mut words = vec!["trigger", scenario, "--url", url, "--out", out];
+    words.extend(more);
+    words
+}
+
 pub async fn wait(child: Child) -> Outcome {
     let output = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output())
         .await

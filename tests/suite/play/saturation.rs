@@ -14,7 +14,7 @@ use labrat::verdict::{Finding, Outcome, Verdict, judge};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use super::program::labrat;
+use super::program::{labrat, trigger};
 use crate::harness::{Address, Kind, Launch, Server, busy, oracle, quiet, skip_unless};
 
 const PACE: &str = "0.05";
@@ -49,17 +49,7 @@ fn url(server: &Server) -> String {
 
 async fn burst(server: &Server, out: &Path, more: &[&str]) -> (Value, Verdict, String) {
     let url = url(server);
-    let mut arguments = vec![
-        "trigger",
-        "intermittent-5xx",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        PACE,
-        "--json",
-    ];
+    let mut arguments = trigger("intermittent-5xx", &url, out, &["--pace", PACE, "--json"]);
     arguments.extend(more);
     let run = labrat(&arguments).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
@@ -252,16 +242,7 @@ async fn leak() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = url(&server);
-    let run = labrat(&[
-        "trigger",
-        "memory-pressure",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--json",
-    ])
-    .await;
+    let run = labrat(&trigger("memory-pressure", &url, &out, &["--json"])).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     let summary: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(summary["found"]["paths"]["/leak"]["statuses"]["200"], 100);

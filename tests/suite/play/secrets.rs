@@ -2,7 +2,7 @@
 
 use tempfile::tempdir;
 
-use super::program::{every_text, labrat, labrat_with_key};
+use super::program::{every_text, labrat, labrat_with_key, trigger};
 use super::server::Reply;
 use super::target_double;
 use crate::harness::{Address, Kind, Launch};
@@ -17,16 +17,7 @@ async fn the_key_is_sent_with_every_request_and_written_nowhere() {
     let url = server.url();
     let run = labrat_with_key(
         "k3y-of-mine",
-        &[
-            "trigger",
-            "intermittent-5xx",
-            "--url",
-            &url,
-            "--out",
-            out.to_str().unwrap(),
-            "--pace",
-            "0.02",
-        ],
+        &trigger("intermittent-5xx", &url, &out, &["--pace", "0.02"]),
     )
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
@@ -59,18 +50,17 @@ async fn planted_secrets_do_not_reach_the_bundle_and_equal_ones_stay_equal() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "intermittent-5xx",
-        "--url",
         &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.02",
-        "--command-before",
-        "labrat serve --env DB_PASSWORD=hunter2 app:app",
-    ])
+        &out,
+        &[
+            "--pace",
+            "0.02",
+            "--command-before",
+            "labrat serve --env DB_PASSWORD=hunter2 app:app",
+        ],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     for (path, text) in every_text(&out) {
@@ -106,16 +96,7 @@ async fn a_locked_target_is_told_before_any_load_and_a_key_opens_it() {
         let out = folder.path().join(name);
         let run = labrat_with_key(
             key,
-            &[
-                "trigger",
-                "intermittent-5xx",
-                "--url",
-                &url,
-                "--pace",
-                "0.05",
-                "--out",
-                out.to_str().unwrap(),
-            ],
+            &trigger("intermittent-5xx", &url, &out, &["--pace", "0.05"]),
         )
         .await;
         assert_eq!(run.code, Some(code), "{}", run.err);

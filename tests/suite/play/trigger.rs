@@ -6,7 +6,7 @@ use labrat::evidence::manifest::{Completion, PhaseKind};
 use labrat::evidence::read;
 use tempfile::tempdir;
 
-use super::program::{every_text, labrat, manifest};
+use super::program::{every_text, labrat, manifest, trigger};
 use super::server::{Reply, Server};
 use super::target::tls_server;
 use super::target_double::{self, PIDS};
@@ -18,18 +18,13 @@ async fn the_labs_counts_arrive_and_the_bundle_tells_of_them() {
     let server = target_double::start(NO_SPECIAL).await;
     let folder = tempdir().unwrap();
     let bundle = folder.path().join("run");
-    let out = bundle.to_str().unwrap();
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "intermittent-5xx",
-        "--url",
         &url,
-        "--out",
-        out,
-        "--pace",
-        "0.02",
-    ])
+        &bundle,
+        &["--pace", "0.02"],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert_eq!(server.seen("/slow").requests, 20);
@@ -78,17 +73,7 @@ async fn expected_stands_beside_found_and_the_estimate_comes_before_the_load() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
-        "intermittent-5xx",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.2",
-    ])
-    .await;
+    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.2"])).await;
     let estimate = run.err.find("estimate: 2 workers x 10 s").unwrap();
     assert!(estimate < run.err.find("burst").unwrap(), "{}", run.err);
     assert!(
@@ -106,15 +91,7 @@ async fn memory_pressure_leaks_a_hundred_times_before_it_works() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
-        "memory-pressure",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-    ])
-    .await;
+    let run = labrat(&trigger("memory-pressure", &url, &out, &[])).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     let (leak, heavy) = (server.seen("/leak"), server.seen("/heavy"));
     assert_eq!((leak.requests, leak.most_in_flight), (100, 1));
@@ -138,16 +115,7 @@ async fn the_control_of_memory_pressure_leaks_nothing() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
-        "memory-pressure",
-        "--control",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-    ])
-    .await;
+    let run = labrat(&trigger("memory-pressure", &url, &out, &["--control"])).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert_eq!(server.seen("/leak").requests, 0);
     assert_eq!(server.seen("/heavy").requests, 50);
@@ -186,15 +154,7 @@ async fn no_load_is_sent_to_what_cannot_be_a_target() {
     let folder = tempdir().unwrap();
     for (url, words) in &cases {
         let out = folder.path().join("run");
-        let run = labrat(&[
-            "trigger",
-            "intermittent-5xx",
-            "--url",
-            url,
-            "--out",
-            out.to_str().unwrap(),
-        ])
-        .await;
+        let run = labrat(&trigger("intermittent-5xx", url, &out, &[])).await;
         assert_eq!(run.code, Some(1), "{url}: {}", run.err);
         assert!(run.err.contains(words), "{url}: {}", run.err);
         assert!(
@@ -215,9 +175,8 @@ async fn a_folder_that_holds_something_is_refused_and_left_alone() {
     let server = target_double::start(NO_SPECIAL).await;
     let folder = tempdir().unwrap();
     std::fs::write(folder.path().join("mine.txt"), "mine").unwrap();
-    let out = folder.path().to_str().unwrap();
     let url = server.url();
-    let run = labrat(&["trigger", "intermittent-5xx", "--url", &url, "--out", out]).await;
+    let run = labrat(&trigger("intermittent-5xx", &url, folder.path(), &[])).await;
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("is not empty"), "{}", run.err);
     assert!(run.err.contains("hint:"), "{}", run.err);
@@ -243,17 +202,7 @@ async fn a_lane_that_had_to_wait_says_so() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
-        "intermittent-5xx",
-        "--url",
-        &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.1",
-    ])
-    .await;
+    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.1"])).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert!(out.join("trigger/diag-proc-during-0001.json").exists());
     let queued = manifest(&out).sampler.queued.expect("the lane waited");
@@ -272,16 +221,12 @@ async fn an_application_without_a_view_of_the_pool_is_a_target_too() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let url = server.url();
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "intermittent-5xx",
-        "--url",
         &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.02",
-    ])
+        &out,
+        &["--pace", "0.02"],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     let manifest = manifest(&out);
@@ -317,16 +262,12 @@ async fn a_worker_that_was_replaced_is_not_waited_for() {
     let out = folder.path().join("run");
     let url = server.url();
     let begun = std::time::Instant::now();
-    let run = labrat(&[
-        "trigger",
+    let run = labrat(&trigger(
         "intermittent-5xx",
-        "--url",
         &url,
-        "--out",
-        out.to_str().unwrap(),
-        "--pace",
-        "0.02",
-    ])
+        &out,
+        &["--pace", "0.02"],
+    ))
     .await;
     assert_eq!(run.code, Some(0), "{}", run.err);
     let seen = manifest(&out).sampler.workers_seen[&PhaseKind::Baseline];
