@@ -2,7 +2,7 @@
 //! control, and whether the evidence of one is taken for another.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -15,6 +15,7 @@ use super::output;
 use crate::evidence;
 use crate::scenario::apply::Course;
 use crate::scenario::catalogue;
+use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
 use crate::verdict::{self, Outcome};
 
@@ -75,15 +76,12 @@ struct Played {
 /// # Errors
 /// When no folder can be made, the program cannot be started, or a bundle cannot be read.
 pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result<Exit> {
-    let folder = tempfile::Builder::new()
-        .prefix("labrat-check-")
-        .tempdir()
-        .context("making a folder for the evidence")?;
+    let folder = OwnFolder::make(Purpose::Check).context("making a folder for the evidence")?;
     let begun = Instant::now();
     let mut all = Vec::new();
     for scenario in scenarios {
         for course in courses(scenario) {
-            let played = play(scenario, course, folder.path())?;
+            let played = play(scenario, course, &folder)?;
             output::message(&progress(&played));
             all.push(played);
         }
@@ -127,8 +125,10 @@ impl Played {
     }
 }
 
-fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::Result<Played> {
-    let out = folder.join(format!("{}-{}", scenario.name(), course.name()));
+fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyhow::Result<Played> {
+    let out = folder
+        .path()
+        .join(format!("{}-{}", scenario.name(), course.name()));
     let begun = Instant::now();
     let output = Command::new(std::env::current_exe().context("finding the program itself")?)
         .args(["rehearse", scenario.name()])
@@ -137,7 +137,8 @@ fn play(scenario: &'static Scenario, course: Course, folder: &Path) -> anyhow::R
         .args(box_words(scenario, course))
         .arg("--out")
         .arg(&out)
-        .stdin(Stdio::null())
+        // It reads nothing there. It holds the folder that it writes to, should this process die.
+        .stdin(folder.share().context("sharing the folder")?)
         .output()
         .context("starting a rehearsal")?;
     let seconds = begun.elapsed().as_secs_f64();

@@ -3,7 +3,8 @@
 //! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
 //! against a target and writes a bundle, [`rehearsal`] puts the stand-in for App Service under it,
 //! [`words`] puts its parts into words and [`page`] the whole into a page, [`parameters`] into those
-//! of a deployment, [`plan`] into data for scripts.
+//! of a deployment, [`plan`] into data for scripts. [`own_folder`] is where a run keeps what goes
+//! with it.
 //!
 //! What it must not know: how a verdict is reached, and how `serve` is made; targets are met over
 //! HTTP only.
@@ -12,6 +13,7 @@ pub mod apply;
 pub mod catalogue;
 pub mod estimate;
 mod guide;
+pub mod own_folder;
 pub mod page;
 pub mod parameters;
 pub mod plan;

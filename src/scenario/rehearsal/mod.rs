@@ -9,7 +9,6 @@
 //! What it must not know: how the result is judged or shown.
 
 mod downstream;
-mod folder;
 mod memory_box;
 mod operator;
 mod plan;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::downstream::Downstream;
-use super::folder::Folder;
 use super::memory_box;
 use super::operator::StandIn;
 use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
@@ -12,6 +11,7 @@ use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
 use crate::machine::memory_box::{MemoryBox, sweep};
+use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::trigger::{Declared, Order};
 
 /// How long a slot may take to become warm, before the pace is applied: the platform's own limit.
@@ -28,7 +28,7 @@ pub struct Rehearsal {
     order: Order,
     memory_box: Option<Arc<MemoryBox>>,
     /// The stand-in's folder, gone with the rehearsal.
-    folder: Folder,
+    folder: OwnFolder,
 }
 
 impl Rehearsal {
@@ -39,7 +39,7 @@ impl Rehearsal {
     /// `stop` is raised before; nothing is left then.
     pub async fn open(plan: &RehearsalPlan, stop: StopSignal) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;
-        let folder = Folder::make().map_err(RehearsalError::Folder)?;
+        let folder = OwnFolder::make(Purpose::Rehearsal).map_err(RehearsalError::Folder)?;
         prepared::prepare(plan, folder.path()).await?;
         let downstream = match plan.scenario.topology.around.downstream {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),

@@ -1,7 +1,7 @@
 //! A rehearsal that is killed at any moment leaves nothing that the next one stumbles over.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -65,8 +65,70 @@ fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_its_folder_goes_with_t
     assert!(left.is_empty(), "seed {seed}: {left:?}");
 }
 
-/// Processes whose environment or working directory names the folder: everything of the
-/// rehearsals with their temporary folders in it.
+/// The folders of checks in `temporary`.
+fn check_folders(temporary: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(temporary).unwrap().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| path.display().to_string().contains("/labrat-check-"))
+        .collect()
+}
+
+/// Start `labrat scenarios NAME --check`.
+fn check(name: &str, temporary: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args(["scenarios", name, "--check"])
+        .env("TMPDIR", temporary)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn the_folder_of_a_killed_check_goes_with_the_next_once_nobody_writes_to_it() {
+    let _turn = quiet();
+    let folder = tempfile::tempdir().unwrap();
+    let temporary = folder.path();
+    // Its first rehearsal takes seconds: the site never starts.
+    let mut killed = check("missing-setting", temporary);
+    let begun = poll(PATIENCE, || {
+        let left = check_folders(temporary).pop()?;
+        left.join("missing-setting-symptom/manifest.json")
+            .exists()
+            .then_some(left)
+    });
+    let left = begun.expect("a check plays in a folder of its own");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+
+    // The rehearsal that it had begun lives, and is not robbed of its folder.
+    let mut second = check("dependency-context", temporary);
+    let own = poll(PATIENCE, || {
+        (check_folders(temporary).len() == 2).then_some(())
+    });
+    assert!(own.is_some(), "{:?}", check_folders(temporary));
+    let writing = processes_of(&left);
+    second.kill().unwrap();
+    second.wait().unwrap();
+    assert!(!writing.is_empty(), "a rehearsal is under way");
+    assert!(left.exists());
+
+    let none = poll(PATIENCE, || {
+        processes_of(temporary).is_empty().then_some(())
+    });
+    assert!(none.is_some(), "{:?}", processes_of(temporary));
+    assert_eq!(check_folders(temporary).len(), 2, "nobody removed them");
+    let mut third = check("dependency-context", temporary);
+    let status = third.wait().unwrap();
+    assert!(status.success(), "{status}");
+    let left: Vec<_> = std::fs::read_dir(temporary).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Processes whose environment, command line or working directory names the folder: everything of
+/// the rehearsals with their temporary folders in it.
 fn processes_of(folder: &Path) -> Vec<u32> {
     let marker = folder.display().to_string();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -76,7 +138,9 @@ fn processes_of(folder: &Path) -> Vec<u32> {
             let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
             let here = cwd.is_ok_and(|path| path.to_string_lossy().contains(&marker));
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            here || String::from_utf8_lossy(&environment).contains(&marker)
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(&marker);
+            here || names(&environment) || names(&words)
         })
         .collect()
 }

@@ -1,8 +1,8 @@
-//! The stand-in's folder during one rehearsal.
+//! Temporary folders that go with whoever made them.
 //!
-//! It goes with the rehearsal. One that was killed cannot remove its folder any more, so the next
-//! rehearsal does: whoever lives holds a lock on a file in its folder, however it dies, and a
-//! folder whose file can be locked belongs to nobody.
+//! One that was killed cannot remove its folder any more, so the next one that makes such a folder
+//! does: whoever lives holds a lock on a file in its folder, however it dies, and a folder whose
+//! file can be locked belongs to nobody.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,48 +14,88 @@ use tempfile::TempDir;
 
 use crate::machine::memory_box;
 
-/// How every such folder begins, in the folder for temporary files.
-const PREFIX: &str = "labrat-rehearsal-";
 /// The file that the owner holds a lock on.
 const OWNER: &str = "owner.lock";
 /// A folder that has no such file for so long was left between its making and the lock.
 const UNOWNED: Duration = Duration::from_secs(60);
 
-/// A folder of this rehearsal alone, removed when it is dropped.
-#[derive(Debug)]
-pub(super) struct Folder {
-    folder: TempDir,
-    /// Held until the folder is gone.
-    _owner: Flock<File>,
+/// What a folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// What is around a target: the stand-in with its sites, a database server.
+    Rehearsal,
+    /// The bundles of a check of the whole catalogue.
+    Check,
 }
 
-impl Folder {
-    /// Make one, and remove what killed rehearsals have left.
+impl Purpose {
+    const ALL: [Self; 2] = [Self::Rehearsal, Self::Check];
+
+    /// How the names of such folders begin, in the folder for temporary files.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Rehearsal => "labrat-rehearsal-",
+            Self::Check => "labrat-check-",
+        }
+    }
+}
+
+/// A folder of its owner alone, removed when it is dropped.
+#[derive(Debug)]
+pub struct OwnFolder {
+    folder: TempDir,
+    /// Held until the folder is gone.
+    owner: Flock<File>,
+}
+
+impl OwnFolder {
+    /// Make one, and remove what killed owners of any such folder have left.
     ///
     /// # Errors
     /// When the folder or its lock cannot be made.
-    pub(super) fn make() -> io::Result<Self> {
+    pub fn make(purpose: Purpose) -> io::Result<Self> {
         let parent = std::env::temp_dir();
         remove_abandoned(&parent);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        Self::make_in(&parent, purpose)
+    }
+
+    fn make_in(parent: &Path, purpose: Purpose) -> io::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix(purpose.prefix())
+            .tempdir_in(parent)?;
         // Under its name only once it is locked, so that nobody else can lock it first.
         let unlocked = folder.path().join("owner.new");
-        let owner = Flock::lock(File::create(&unlocked)?, FlockArg::LockExclusiveNonblock)
+        // Readable as well: who shares it may have it in the place of its standard input.
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true);
+        let owner = Flock::lock(file.open(&unlocked)?, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, error)| io::Error::from(error))?;
         fs::rename(&unlocked, folder.path().join(OWNER))?;
-        Ok(Self {
-            folder,
-            _owner: owner,
-        })
+        Ok(Self { folder, owner })
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The lock, for a process that works in the folder and may outlive a killed owner: the folder
+    /// belongs to somebody until the last one that has this open has ended.
+    ///
+    /// # Errors
+    /// When there are no more file descriptors.
+    pub fn share(&self) -> io::Result<File> {
+        self.owner.try_clone()
     }
 }
 
-/// Remove every folder in `parent` whose rehearsal was killed. What cannot be removed is another
+fn is_such_a_folder(name: &str) -> bool {
+    let mut purposes = Purpose::ALL.iter();
+    purposes.any(|purpose| name.starts_with(purpose.prefix()))
+}
+
+/// Remove every such folder in `parent` whose owner was killed. What cannot be removed is another
 /// user's, or goes the next time.
 fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
@@ -63,7 +103,7 @@ fn remove_abandoned(parent: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if !name.to_str().is_some_and(|name| name.starts_with(PREFIX)) {
+        if !name.to_str().is_some_and(is_such_a_folder) {
             continue;
         }
         let folder = entry.path();
@@ -96,13 +136,17 @@ mod tests {
     fn a_folder_that_nobody_holds_is_removed_and_one_that_somebody_holds_is_not() {
         let parent = tempfile::tempdir().unwrap();
         let made = |name: &str| {
-            let folder = parent.path().join(format!("{PREFIX}{name}"));
+            let folder = parent.path().join(name);
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join(OWNER), "").unwrap();
             fs::write(folder.join("rest"), "").unwrap();
             folder
         };
-        let (left, held, young) = (made("left"), made("held"), made("young"));
+        let (left, held, young) = (
+            made("labrat-rehearsal-left"),
+            made("labrat-check-held"),
+            made("labrat-check-young"),
+        );
         fs::remove_file(young.join(OWNER)).unwrap();
         let other = parent.path().join("somebody-elses");
         fs::create_dir(&other).unwrap();
