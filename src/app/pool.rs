@@ -69,8 +69,8 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
     /// the number of workers that were asked.
     fn request_reset(&self) -> usize;
 
-    /// Whether every worker that was wanted at the start has booted. Stays true when one of them
-    /// is replaced later.
+    /// Whether every worker that is wanted has booted. Stays true when one of them is replaced
+    /// later.
     fn has_booted(&self) -> bool {
         true
     }
@@ -97,8 +97,8 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
         (usize::from(own), 1)
     }
 
-    /// Whether every worker that was wanted at the start has been warm. Stays true when one of
-    /// them is replaced later: the new one warms itself up.
+    /// Whether every worker that is wanted has been warm. Stays true when one of them is replaced
+    /// later: the new one warms itself up.
     fn is_warm(&self, own: bool) -> bool {
         own
     }

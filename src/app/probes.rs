@@ -23,6 +23,7 @@ const PASS: Duration = Duration::from_millis(10);
 
 /// `GET /ready`: whether requests are welcome now.
 pub(super) async fn ready(state: Arc<AppState>) -> Response<Body> {
+    begin_warm_up_everywhere(&state);
     if state.readiness.is_plain() {
         let answer = state.readiness.ready().await;
         return respond(answer.is_ready(), &answer);
@@ -38,9 +39,18 @@ pub(super) async fn ready(state: Arc<AppState>) -> Response<Body> {
     }
 }
 
+/// Have every other worker warm up as long as the pool is not warm: the kernel chooses who gets a
+/// probe, and may choose the same worker every time. One whose warm-up failed tries it again.
+fn begin_warm_up_everywhere(state: &AppState) {
+    if !state.pool.is_warm(state.readiness.is_warm()) {
+        state.pool.request_warm_up();
+    }
+}
+
 /// `GET /startup`: whether the start is over. Once it is, it stays so.
 pub(super) async fn startup(state: Arc<AppState>) -> Response<Body> {
     state.begin_warm_up();
+    begin_warm_up_everywhere(&state);
     let answer = state.readiness.started();
     respond(answer.is_ready(), &answer)
 }

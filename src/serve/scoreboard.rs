@@ -49,7 +49,7 @@ enum Header {
     Arbiter,
     /// Facts about the whole pool that, once true, stay true.
     Facts,
-    /// Workers wanted at the start.
+    /// Workers wanted.
     Wanted,
 }
 const HEADER: usize = Header::Wanted as usize + 1;
@@ -97,7 +97,15 @@ impl Scoreboard {
             .fetch_or(fact as u64, Ordering::AcqRel);
     }
 
-    /// Workers wanted at the start.
+    /// So many workers are wanted now; none is nobody's wish, but a pool on its way out.
+    pub fn want(&self, workers: usize) {
+        if let Some(workers) = u64::try_from(workers).ok().filter(|workers| *workers > 0) {
+            self.header(Header::Wanted)
+                .store(workers, Ordering::Relaxed);
+        }
+    }
+
+    /// Workers wanted.
     pub fn wanted(&self) -> usize {
         let wanted = self.header(Header::Wanted).load(Ordering::Relaxed);
         usize::try_from(wanted).unwrap_or(usize::MAX)
@@ -411,6 +419,15 @@ mod tests {
         assert!(board.has_booted() && board.is_warm());
         assert_eq!(board.warm_workers(), 1);
         assert!(!board.is_draining() && !board.is_warm_up_wanted());
+
+        let fewer = Scoreboard::new(2).unwrap();
+        fewer.seat(0).assign(1);
+        fewer.seat(0).occupy(1);
+        fewer.seat(0).beat();
+        fewer.want(0);
+        assert!(!fewer.has_booted(), "one of two");
+        fewer.want(1);
+        assert!(fewer.has_booted(), "all that are wanted now");
         board.begin_draining();
         board.ask_for_warm_up();
         assert!(board.is_draining() && board.is_warm_up_wanted());

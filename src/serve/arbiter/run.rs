@@ -258,6 +258,8 @@ impl Arbiter {
 
     fn pass(&mut self) {
         let board = self.board.clone();
+        // Fewer or more since the last pass: readiness waits for those that are wanted now.
+        board.want(self.roster.target());
         let orders = self
             .roster
             .on_pass(self.now(), &|seat| board.seat(seat).heartbeat_age());
