@@ -182,3 +182,15 @@ fn calls_of_a_slow_service_and_calls_without_a_port_are_one_incident_each() {
     agree("dependency-latency", REPRODUCED);
     agree("outbound-pressure", REPRODUCED);
 }
+
+#[test]
+fn a_probe_behind_the_work_has_gunicorn_restarted_as_it_has_labrat() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = quiet();
+    agree("probe-restart", REPRODUCED);
+    for course in ["--fix threshold", "--control"] {
+        agree(&format!("probe-restart {course}"), NOT_REPRODUCED);
+    }
+}
