@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::output;
 use crate::evidence;
-use crate::scenario::apply::Course;
+use crate::scenario::apply::{self, Course};
 use crate::scenario::catalogue;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
@@ -146,8 +146,11 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
     let ending = match output.status.code() {
         Some(code) if code == i32::from(expected(course).code()) => Ending::AsExpected,
         Some(1) if said.contains(NOT_HERE) => Ending::NotHere(last_sentence(&said)),
-        // Without a memory box there is no evidence, and the verdict says so.
-        Some(code) if code == i32::from(Exit::Inconclusive.code()) && scenario.needs_box() => {
+        // Without a memory box or a database server there is no evidence, and the verdict says so.
+        Some(code)
+            if code == i32::from(Exit::Inconclusive.code())
+                && (scenario.needs_box() || needs_database_server(scenario, course)) =>
+        {
             Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
         }
         _ => Ending::Otherwise(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said))),
@@ -163,6 +166,11 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
         seconds,
         taken_for,
     })
+}
+
+fn needs_database_server(scenario: &'static Scenario, course: Course) -> bool {
+    let (topology, _) = apply::topology(scenario, course);
+    topology.around.database_server.is_some()
 }
 
 /// A box that the leak fills only at its end, with a swap slow enough for a machine that is busy

@@ -44,6 +44,10 @@ pub(super) struct RehearseOptions {
     /// Start this instead of `labrat serve`, with the same words after it: the real Gunicorn, say
     #[arg(long, value_name = "COMMAND")]
     server: Option<String>,
+    /// Folder of PostgreSQL's programs, for a course that needs a database server [default: on the
+    /// path, or where Debian has them]
+    #[arg(long, value_name = "DIR")]
+    postgres: Option<PathBuf>,
     /// Rehearse so many times in a row; three or more can say "repeated"
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
@@ -137,15 +141,18 @@ async fn rehearse(
         scratch: scratch(),
         executable,
         server: options.server.clone(),
+        postgres: options.postgres.clone(),
         command_line: command_line(options, scenario),
         notify: Notify::new(|message| output::message(&format!("stand-in: {message}\n"))),
     };
     let rehearsal = match Rehearsal::open(&plan, stop.clone()).await {
         Ok(rehearsal) => rehearsal,
-        // Without a box nothing can be said of memory: the judge finds no evidence.
-        Err(RehearsalError::NoBox(none)) => {
-            output::message(&format!("{none}\n"));
-            record_unplayed(&plan, bundle, &none.to_string())?;
+        // Without a box nothing can be said of memory, and without a server nothing of whom it
+        // refuses: the judge finds no evidence.
+        Err(error @ (RehearsalError::NoBox(_) | RehearsalError::NoDatabaseServer(_))) => {
+            let why = error.to_string();
+            output::message(&format!("{why}\n"));
+            record_unplayed(&plan, bundle, &why)?;
             return Ok(true);
         }
         Err(RehearsalError::Stopped) => return Ok(false),
@@ -196,6 +203,9 @@ fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
     }
     if let Some(server) = &options.server {
         words.push(format!("--server '{}'", server.replace('\'', r"'\''")));
+    }
+    if let Some(folder) = &options.postgres {
+        words.push(format!("--postgres '{}'", folder.display()));
     }
     words.extend(options.memory_box.words());
     words.push(format!("--pace {}", options.pace()));

@@ -68,6 +68,7 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
                 topology.timeout_seconds = *timeout_seconds;
             }
             Change::Probes { probes } => topology.around.probes = Some(*probes),
+            Change::DatabaseServer { server } => topology.around.database_server = Some(*server),
             Change::Settings { settings: changed } => {
                 settings.retain(|setting| {
                     !changed

@@ -76,12 +76,14 @@ fn actions(changes: &[Change]) -> Vec<Value> {
             Change::Described { how } => {
                 actions.push(json!({ "action": "described", "how": how }));
             }
-            // Changes of the load are in the steps, and Azure's swap is as it is.
+            // Changes of the load are in the steps, Azure's swap is as it is, and a database server
+            // is the rehearsal's alone.
             Change::LeaveOut { .. }
             | Change::LeaveOutStep { .. }
             | Change::Count { .. }
             | Change::Until { .. }
-            | Change::SwapSpace { .. } => {}
+            | Change::SwapSpace { .. }
+            | Change::DatabaseServer { .. } => {}
             Change::Probes { probes } => {
                 actions.push(json!({ "action": "set-probes", "probes": probes }));
             }

@@ -109,7 +109,25 @@ pub struct Around {
     pub prepared: &'static [&'static [&'static str]],
     /// So little memory, where that is the matter: a rehearsal needs a memory box.
     pub memory: Option<Memory>,
+    /// A PostgreSQL that the rehearsal starts for itself.
+    pub database_server: Option<DatabaseServer>,
 }
+
+/// A PostgreSQL with one database, which is migrated, and with roles that have a password each.
+///
+/// A setting names it by `postgres://ROLE:`[`DATABASE_SERVER`]`/DATABASE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DatabaseServer {
+    /// The database.
+    pub database: &'static str,
+    /// The role that owns it.
+    pub owner: &'static str,
+    /// Roles that the server knows and does not let in, whatever their password.
+    pub refused: &'static [&'static str],
+}
+
+/// Stands in a setting for the password and the address that a [`DatabaseServer`] has once it runs.
+pub const DATABASE_SERVER: &str = "PASSWORD@SERVER";
 
 /// What memory a target has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,6 +145,7 @@ impl Around {
         probes: None,
         prepared: &[],
         memory: None,
+        database_server: None,
     };
     /// A service that the application calls.
     pub const DOWNSTREAM: Self = Self {
@@ -402,6 +421,11 @@ pub enum Change {
     Probes {
         /// The probes.
         probes: Probes,
+    },
+    /// A PostgreSQL beside the target.
+    DatabaseServer {
+        /// What is in it.
+        server: DatabaseServer,
     },
     /// A larger plan.
     Plan {

@@ -110,6 +110,12 @@ pub(super) fn change_in_words(change: &Change) -> String {
             settings.join("; ")
         }
         Change::Probes { probes } => probes_in_words(probes),
+        Change::DatabaseServer { server } => format!(
+            "a PostgreSQL with the database `{}` of the role `{}`; the role `{}` may not log in",
+            server.database,
+            server.owner,
+            server.refused.join("`, `")
+        ),
         Change::Plan { name } => format!("plan {name}"),
         Change::LeaveOut { path } => format!("no request for `{path}`"),
         Change::LeaveOutStep { name } => format!("without the step `{name}`"),

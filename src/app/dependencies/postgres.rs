@@ -147,9 +147,8 @@ impl PostgresUrl {
 
 fn word_of_state(state: &SqlState) -> Failure {
     match *state {
-        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            words::WRONG_PASSWORD
-        }
+        SqlState::INVALID_PASSWORD => words::WRONG_PASSWORD,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => words::REFUSED_IDENTITY,
         SqlState::INVALID_CATALOG_NAME => words::WRONG_DATABASE,
         SqlState::INSUFFICIENT_PRIVILEGE => words::FORBIDDEN,
         SqlState::TOO_MANY_CONNECTIONS => words::TOO_MANY_CONNECTIONS,

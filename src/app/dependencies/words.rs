@@ -17,6 +17,9 @@ pub const SILENT: Failure = Failure::new("silent");
 pub const SLOW: Failure = Failure::new("slow");
 /// The user or the password is not accepted.
 pub const WRONG_PASSWORD: Failure = Failure::new("wrong_password");
+/// The server knows the user, or could, and lets it in nowhere: a role that may not log in, or
+/// that no rule of the server admits. No password mends that.
+pub const REFUSED_IDENTITY: Failure = Failure::new("refused_identity");
 /// The user may not do this.
 pub const FORBIDDEN: Failure = Failure::new("forbidden");
 /// Every place for a connection is taken.
@@ -50,6 +53,7 @@ pub const WORDS: &[Failure] = &[
     SILENT,
     SLOW,
     WRONG_PASSWORD,
+    REFUSED_IDENTITY,
     FORBIDDEN,
     TOO_MANY_CONNECTIONS,
     STARTING,

@@ -235,6 +235,15 @@ pub enum Check {
         /// Passed or failed.
         ok: bool,
     },
+    /// At that stage production's /ready said that this check of it failed, with one of these words.
+    ReadinessFails {
+        /// The check's name in the answer, for instance `database`.
+        check: &'static str,
+        /// When.
+        at: PhaseKind,
+        /// The words for what was wrong, any of which will do.
+        words: &'static [&'static str],
+    },
     /// Production's process of the last snapshot started after an event of this kind.
     ProcessYoungerThan {
         /// The kind.

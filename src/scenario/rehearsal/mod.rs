@@ -8,6 +8,7 @@
 //!
 //! What it must not know: how the result is judged or shown.
 
+mod database_server;
 mod downstream;
 mod memory_box;
 mod operator;
@@ -17,6 +18,7 @@ mod stage;
 mod topology;
 mod unplayed;
 
+pub use database_server::NoDatabaseServer;
 pub use operator::StandIn;
 pub use plan::{RehearsalError, RehearsalPlan};
 pub use stage::Rehearsal;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::database_server::NoDatabaseServer;
 use crate::host::{HostError, Notify};
 use crate::load::TargetError;
 use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize, NoBox};
@@ -29,6 +30,8 @@ pub struct RehearsalPlan {
     /// Where the box's folder is made, on a disk that can hold swap; it is gone with the rehearsal,
     /// or with the next one if this one is killed.
     pub scratch: PathBuf,
+    /// Where PostgreSQL's programs are, where they are not where they usually are.
+    pub postgres: Option<PathBuf>,
     /// Takes messages of the stand-in.
     pub notify: Notify,
 }
@@ -81,6 +84,9 @@ pub enum RehearsalError {
     /// No memory box, where one is wished for or needed.
     #[error(transparent)]
     NoBox(#[from] NoBox),
+    /// No database server, where the course needs one.
+    #[error(transparent)]
+    NoDatabaseServer(#[from] NoDatabaseServer),
     /// Somebody stopped it before it was warm.
     #[error("stopped before the site was warm")]
     Stopped,

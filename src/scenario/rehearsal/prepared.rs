@@ -24,19 +24,26 @@ pub(super) async fn prepare(plan: &RehearsalPlan, root: &Path) -> Result<(), Reh
         let folder = root.join(folder);
         std::fs::create_dir_all(&folder).map_err(RehearsalError::Folder)?;
         for words in topology.around.prepared {
-            run(&plan.executable, words, &folder).await?;
+            run(&plan.executable, words, None, &folder).await?;
         }
     }
     Ok(())
 }
 
-async fn run(executable: &Path, words: &[&str], folder: &Path) -> Result<(), RehearsalError> {
+/// Run one command of labrat in `folder`, with one variable more in its environment.
+pub(super) async fn run(
+    executable: &Path,
+    words: &[&str],
+    variable: Option<(&str, &str)>,
+    folder: &Path,
+) -> Result<(), RehearsalError> {
     let failed = |why: String| RehearsalError::Prepared {
         command: words.join(" "),
         why,
     };
     let output = Command::new(executable)
         .args(words)
+        .envs(variable)
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)

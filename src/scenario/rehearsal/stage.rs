@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
 use super::memory_box;
 use super::operator::StandIn;
@@ -11,6 +12,7 @@ use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
 use crate::machine::memory_box::{MemoryBox, sweep};
+use crate::scenario::apply;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::trigger::{Declared, Order};
 
@@ -25,6 +27,7 @@ pub struct Rehearsal {
     plan: RehearsalPlan,
     host: Arc<Host>,
     downstream: Option<Arc<Downstream>>,
+    database_server: Option<DatabaseServer>,
     order: Order,
     memory_box: Option<Arc<MemoryBox>>,
     /// The stand-in's folder, gone with the rehearsal.
@@ -45,8 +48,21 @@ impl Rehearsal {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
             false => None,
         };
+        let database_server = match apply::topology(plan.scenario, plan.course)
+            .0
+            .around
+            .database_server
+        {
+            Some(wanted) => Some(DatabaseServer::start(plan, wanted).await?),
+            None => None,
+        };
         let memory_box = prepare_box(plan).await?;
-        let mut settings = topology::host_settings(plan, folder.path(), downstream.as_deref());
+        let mut settings = topology::host_settings(
+            plan,
+            folder.path(),
+            downstream.as_deref(),
+            database_server.as_ref(),
+        );
         settings.memory_box.clone_from(&memory_box);
         let host = Arc::new(Host::start(settings).await?);
         let order = Order {
@@ -66,6 +82,7 @@ impl Rehearsal {
             plan: plan.clone(),
             host,
             downstream,
+            database_server,
             order,
             memory_box,
             folder,
@@ -122,6 +139,9 @@ impl Rehearsal {
     /// Stop everything and leave nothing.
     pub async fn close(self) {
         self.host.shut_down().await;
+        if let Some(server) = self.database_server {
+            server.stop().await;
+        }
         let undone = tokio::task::spawn_blocking(move || {
             // Others may still hold the box for a moment, and nobody uses it any more.
             if let Some(memory_box) = &self.memory_box {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
 use crate::host::{self, HostSettings, Mode, SlotConfiguration, SlotName, SlotSettings};
@@ -10,19 +11,31 @@ use crate::scenario::apply;
 use crate::scenario::shape::{Action, Estimate, Scenario, Setting, Step};
 use crate::scenario::trigger::Declared;
 
-/// The stand-in of this plan, in `folder`, with the address of the service that is called.
+/// The stand-in of this plan, in `folder`, with the addresses of the service that is called and of
+/// the database server.
 pub(super) fn host_settings(
     plan: &RehearsalPlan,
     folder: &Path,
     downstream: Option<&Downstream>,
+    database_server: Option<&DatabaseServer>,
 ) -> HostSettings {
     let (topology, settings) = apply::topology(plan.scenario, plan.course);
     let command = plan.startup_command(topology.startup_command);
+    let with_address = |mut setting: host::Setting| {
+        if let Some(server) = database_server {
+            setting.value = server.fill_in(&setting.value);
+        }
+        setting
+    };
     let slot = |name: SlotName| SlotSettings {
         port: 0,
         configuration: SlotConfiguration::new(&command)
             .with(downstream.map(|service| host::Setting::app("API_BASE_URL", service.url())))
-            .with(slot_settings(plan, name, &settings)),
+            .with(
+                slot_settings(plan, name, &settings)
+                    .into_iter()
+                    .map(with_address),
+            ),
     };
     let mut made = HostSettings::new(folder, &plan.executable, &command);
     if let Some(probes) = topology.around.probes {

@@ -132,6 +132,7 @@ fn measure_in(check: &Check, view: View<'_>) -> Measured {
             moments::route_answers(bundle, route, moment, ok)
         }
         Check::ReadinessCheck { check, at, ok } => readiness::check(bundle, check, at, ok),
+        Check::ReadinessFails { check, at, words } => readiness::fails(bundle, check, at, words),
         Check::ProcessYoungerThan { event } => readiness::younger(bundle, event),
         Check::StatsReadableAfter => moments::stats_after(bundle),
         Check::NewWorkerHoldsNoBlocks { at } => moments::empty_replacement(bundle, at),

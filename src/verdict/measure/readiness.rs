@@ -4,7 +4,7 @@ use super::Measured;
 use crate::evidence::Bundle;
 use crate::evidence::criteria::SnapshotKind;
 use crate::evidence::manifest::{EventKind, PhaseKind};
-use crate::evidence::snapshot::SnapshotBody;
+use crate::evidence::snapshot::{ReadinessCheck, SnapshotBody};
 use crate::verdict::quote::quote_file;
 
 const PRODUCTION: &str = "production";
@@ -14,6 +14,31 @@ pub(super) fn check(bundle: &Bundle, name: &str, at: PhaseKind, ok: bool) -> Mea
         true => format!("the check `{name}` passes"),
         false => format!("the check `{name}` fails"),
     };
+    compare(bundle, name, at, threshold, |result| result.ok == ok)
+}
+
+/// Whether the check failed with one of these words.
+pub(super) fn fails(
+    bundle: &Bundle,
+    name: &str,
+    at: PhaseKind,
+    words: &'static [&'static str],
+) -> Measured {
+    let threshold = format!("the check `{name}` fails with {}", words.join(" or "));
+    compare(bundle, name, at, threshold, |result| {
+        let word = result.error.as_deref();
+        !result.ok && word.is_some_and(|word| words.contains(&word))
+    })
+}
+
+/// What production's last /ready of that stage said of the check.
+fn compare(
+    bundle: &Bundle,
+    name: &str,
+    at: PhaseKind,
+    threshold: String,
+    is_met: impl FnOnce(&ReadinessCheck) -> bool,
+) -> Measured {
     let of_production = |slot: &Option<String>| slot.as_deref().is_none_or(|s| s == PRODUCTION);
     let snapshot = bundle
         .snapshots_of(SnapshotKind::Ready, at)
@@ -33,7 +58,7 @@ pub(super) fn check(bundle: &Bundle, name: &str, at: PhaseKind, ok: bool) -> Mea
         (Some(error), false) => format!("`{name}` fails: {error}"),
         (None, false) => format!("`{name}` fails"),
     };
-    Measured::of(result.ok == ok, observed.clone(), threshold)
+    Measured::of(is_met(result), observed.clone(), threshold)
         .quotes([quote_file(&snapshot.file, observed)])
 }
 

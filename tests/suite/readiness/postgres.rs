@@ -67,6 +67,9 @@ async fn cases(server: Server) {
     root.batch_execute("CREATE ROLE visitor LOGIN PASSWORD 'planted-visitor'")
         .await
         .expect("a role");
+    root.batch_execute("CREATE ROLE retired NOLOGIN PASSWORD 'planted-retired'")
+        .await
+        .expect("a role");
     let orders = right(&server, "orders");
     assert_eq!(migrated(orders.clone(), None).await.len(), MIGRATIONS.len());
     assert_eq!(migrated(orders.clone(), None).await, [""; 0]);
@@ -79,6 +82,7 @@ async fn cases(server: Server) {
         "postgres://visitor:planted-visitor@127.0.0.1:{}/orders",
         server.port
     );
+    let retired = visitor.replace("visitor", "retired");
     for (database, expected) in [
         (orders.clone(), words(&[])),
         (
@@ -90,6 +94,7 @@ async fn cases(server: Server) {
             words(&[("migrations", "pending_migration")]),
         ),
         (visitor, words(&[("migrations", "forbidden")])),
+        (retired, both("refused_identity")),
         (
             url(&server, "127.0.0.1", "planted-wrong", "orders"),
             both("wrong_password"),

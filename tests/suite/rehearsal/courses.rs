@@ -4,8 +4,11 @@
 use labrat::scenario::catalogue;
 use labrat::scenario::shape::Change;
 
-use super::{NOT_REPRODUCED, REPRODUCED, expect_at, rehearse_at};
+use serde_json::Value;
+
+use super::{NOT_REPRODUCED, REPRODUCED, expect_at, met, rehearse_at};
 use crate::harness::skip_unless;
+use crate::readiness::servers;
 
 const INCONCLUSIVE: Option<i32> = Some(11);
 
@@ -86,12 +89,66 @@ fn traffic_before_a_slot_is_warm_waits_until_the_swap_asks_for_readiness() {
 
 #[test]
 fn a_database_that_moved_with_the_swap_is_named_by_readiness_while_liveness_is_well() {
-    every_course("dependency-context");
-    expect_at(
-        "0.05",
-        "dependency-context --fix wrong-database",
-        REPRODUCED,
+    let symptom = expect_at("0.05", "dependency-context", REPRODUCED);
+    assert!(met(&symptom, "schema-behind"), "{symptom:#}");
+    for (course, code) in [
+        ("--fix sticky", NOT_REPRODUCED),
+        ("--control", NOT_REPRODUCED),
+    ] {
+        expect_at("0.05", &format!("dependency-context {course}"), code);
+    }
+    let words = "dependency-context --fix wrong-database";
+    let symptom = expect_at("0.05", words, REPRODUCED);
+    assert!(met(&symptom, "another-database"), "{symptom:#}");
+    assert!(!met(&symptom, "schema-behind"), "{symptom:#}");
+}
+
+/// What /ready said of one check of production at the end, in the verdict on a rehearsal.
+fn word_of(verdict: &Value, criterion: &str) -> String {
+    let criteria = verdict["criteria"].as_array().unwrap();
+    let found = criteria.iter().find(|one| one["id"] == criterion).unwrap();
+    format!("{} {}", found["finding"], found["observed"])
+}
+
+#[test]
+fn a_database_that_refuses_the_identity_that_moved_with_the_swap_is_named_by_readiness() {
+    let programs = servers::program("initdb").and_then(|_| servers::program("postgres"));
+    if skip_unless(programs.map(drop)) {
+        return;
+    }
+    let identity =
+        |course: &str, code| expect_at("0.05", &format!("dependency-context --fix {course}"), code);
+    let symptom = identity("refused-identity", REPRODUCED);
+    let word = word_of(&symptom, "refused-identity");
+    assert_eq!(word, r#""met" "`database` fails: refused_identity""#);
+    for other in ["schema-behind", "another-database"] {
+        assert!(!met(&symptom, other), "{other}: {symptom:#}");
+    }
+    for course in ["sticky-identity", "one-identity"] {
+        let verdict = identity(course, NOT_REPRODUCED);
+        let word = word_of(&verdict, "refused-identity");
+        assert_eq!(word, r#""not-met" "`database` passes""#, "{course}");
+    }
+}
+
+#[test]
+fn without_a_server_that_can_refuse_nothing_is_played_and_nothing_is_claimed() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let out = nowhere.path().join("run");
+    let words = format!(
+        "dependency-context --fix refused-identity --postgres {}",
+        nowhere.path().display()
     );
+    let output = rehearse_at("0.05", &words, &out);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), INCONCLUSIVE, "{said}");
+    assert!(said.contains("there is no initdb here"), "{said}");
+    let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    assert!(
+        manifest.contains("nothing was played: no database server"),
+        "{manifest}"
+    );
+    assert!(!out.join("trigger").exists(), "no request was sent");
 }
 
 #[test]

@@ -28,12 +28,21 @@ const CHECK_FAILS: Check = Check::AnyOf {
     ],
 };
 
+const fn fails(check: &'static str, words: &'static [&'static str]) -> Check {
+    Check::ReadinessFails {
+        check,
+        at: PhaseKind::Post,
+        words,
+    }
+}
+
 /// The rules of dependency-context.
 pub const DEPENDENCY_CONTEXT: ScenarioRules = ScenarioRules {
     name: "dependency-context",
     aliases: &["swap-dependency-context"],
     hypothesis: "the address of a dependency moves with the swap, and what production then talks \
-                 to is not what its code needs: another database, or one that lacks a migration",
+                 to is not what its code needs: another database, one that lacks a migration, or one \
+                 that refuses the identity that moved along",
     promises: &[Promise {
         word: "failing check",
         check: CHECK_FAILS,
@@ -94,7 +103,32 @@ pub const DEPENDENCY_CONTEXT: ScenarioRules = ScenarioRules {
             needs: &[Need::Manifest],
         },
     ],
-    support: &[],
+    support: &[
+        Criterion {
+            id: "schema-behind",
+            kind: Kind::Support,
+            statement: "of the three: the schema of the database is behind",
+            check: fails("migrations", &["pending_migration"]),
+            needs: &[READY_POST],
+        },
+        Criterion {
+            id: "another-database",
+            kind: Kind::Support,
+            statement: "of the three: the database is not there, or is no such database",
+            check: fails("database", &["wrong_database"]),
+            needs: &[READY_POST],
+        },
+        Criterion {
+            id: "refused-identity",
+            kind: Kind::Support,
+            statement: "of the three: the database is there and refuses who asks",
+            check: fails(
+                "database",
+                &["refused_identity", "wrong_password", "forbidden"],
+            ),
+            needs: &[READY_POST],
+        },
+    ],
     disproof: &[
         Criterion {
             id: "ready-after",
