@@ -1,6 +1,6 @@
 //! crashed-but-healthy: the liveness path answers, and nothing else does.
 
-use super::{FAST_SAMPLES, RESTARTED, rivals};
+use super::{ENDED, FAST_SAMPLES, NO_EXIT, RESTARTED, rivals};
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Need, Promise, ScenarioRules, Statuses,
 };
@@ -15,10 +15,6 @@ const SHUT_OUT: Check = Check::StatusShareAtLeast {
     route: Some("/fast"),
     statuses: Statuses::Exactly(503),
     share: 0.9,
-};
-const ENDED: Check = Check::PlatformContains {
-    any: &["Container has finished running with exit code"],
-    count: 1,
 };
 
 /// The rules of crashed-but-healthy.
@@ -53,13 +49,7 @@ pub const CRASHED_BUT_HEALTHY: ScenarioRules = ScenarioRules {
             check: SHUT_OUT,
             needs: &[FAST_SAMPLES],
         },
-        Criterion {
-            id: "no-exit",
-            kind: Kind::Proof,
-            statement: "no container ended by itself",
-            check: Check::Not { check: &ENDED },
-            needs: &[Need::PlatformTable],
-        },
+        NO_EXIT,
         Criterion {
             id: "no-restart",
             kind: Kind::Proof,

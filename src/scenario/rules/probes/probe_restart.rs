@@ -1,6 +1,6 @@
 //! probe-restart: the liveness probe waits in the queue of a busy pool, and the pool is restarted.
 
-use super::{FAST_SAMPLES, RESTARTED, rivals};
+use super::{FAST_SAMPLES, NO_EXIT, RESTARTED, rivals};
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules, SnapshotKind, Statuses,
 };
@@ -53,18 +53,7 @@ pub const PROBE_RESTART: ScenarioRules = ScenarioRules {
             check: UNAVAILABLE,
             needs: &[FAST_SAMPLES],
         },
-        Criterion {
-            id: "no-exit",
-            kind: Kind::Proof,
-            statement: "no container ended by itself",
-            check: Check::Not {
-                check: &Check::PlatformContains {
-                    any: &["Container has finished running with exit code"],
-                    count: 1,
-                },
-            },
-            needs: &[Need::PlatformTable],
-        },
+        NO_EXIT,
         Criterion {
             id: "well-again",
             kind: Kind::Proof,

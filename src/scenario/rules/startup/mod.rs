@@ -102,6 +102,14 @@ const CONTAINER_EXITED: Criterion = Criterion {
     check: EXITED,
     needs: &[Need::PlatformTable],
 };
+/// Nobody waited for it in vain.
+const EXITED_BY_ITSELF: Criterion = Criterion {
+    id: "exited",
+    kind: Kind::Disproof,
+    statement: "the container ended by itself",
+    check: EXITED,
+    needs: &[Need::PlatformTable],
+};
 /// The platform waited in vain for a container that ran.
 const NEVER_EXITED: Criterion = Criterion {
     id: "never-exited",

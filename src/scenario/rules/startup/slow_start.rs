@@ -1,8 +1,9 @@
 //! slow-start: the application would answer, later than the platform waits.
 
 use super::{
-    ANSWERED_BEFORE, COMMAND_BEFORE, EXITED, HEALTH_200_AFTER, IMPORT_FAILED, LIMIT_REACHED,
-    NEVER_EXITED, NOT_200_BEFORE, SETTING_CHANGED, STATS_AFTER, STILL_FAILING, rivals,
+    ANSWERED_BEFORE, COMMAND_BEFORE, EXITED_BY_ITSELF, HEALTH_200_AFTER, IMPORT_FAILED,
+    LIMIT_REACHED, NEVER_EXITED, NOT_200_BEFORE, SETTING_CHANGED, STATS_AFTER, STILL_FAILING,
+    rivals,
 };
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules,
@@ -59,13 +60,7 @@ pub const SLOW_START: ScenarioRules = ScenarioRules {
     ],
     support: &[],
     disproof: &[
-        Criterion {
-            id: "exited",
-            kind: Kind::Disproof,
-            statement: "the container ended by itself",
-            check: EXITED,
-            needs: &[Need::PlatformTable],
-        },
+        EXITED_BY_ITSELF,
         Criterion {
             id: "binds-out-of-reach",
             kind: Kind::Disproof,

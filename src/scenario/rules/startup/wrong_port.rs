@@ -1,8 +1,8 @@
 //! wrong-port: the application runs, and listens where the platform does not look.
 
 use super::{
-    ANSWERED_BEFORE, COMMAND_AFTER, COMMAND_BEFORE, EXITED, HEALTH_200_AFTER, IMPORT_FAILED,
-    LIMIT_REACHED, NEVER_EXITED, NOT_200_BEFORE, STATS_AFTER, STILL_FAILING, rivals,
+    ANSWERED_BEFORE, COMMAND_AFTER, COMMAND_BEFORE, EXITED_BY_ITSELF, HEALTH_200_AFTER,
+    IMPORT_FAILED, LIMIT_REACHED, NEVER_EXITED, NOT_200_BEFORE, STATS_AFTER, STILL_FAILING, rivals,
 };
 use crate::evidence::criteria::{
     Bearing, Check, Criterion, Kind, Moment, Need, Promise, ScenarioRules,
@@ -78,13 +78,7 @@ pub const WRONG_PORT: ScenarioRules = ScenarioRules {
             },
             needs: &[COMMAND_BEFORE],
         },
-        Criterion {
-            id: "exited",
-            kind: Kind::Disproof,
-            statement: "the container ended by itself",
-            check: EXITED,
-            needs: &[Need::PlatformTable],
-        },
+        EXITED_BY_ITSELF,
         ANSWERED_BEFORE,
         IMPORT_FAILED,
         STILL_FAILING,
