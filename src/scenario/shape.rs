@@ -325,6 +325,33 @@ impl Group {
             until_status: None,
         }
     }
+
+    /// The same, with so many seconds between one request and the next.
+    #[must_use]
+    pub const fn every(self, interval_seconds: f64) -> Self {
+        Self {
+            interval_seconds,
+            ..self
+        }
+    }
+
+    /// The same, with the first so many seconds after the phase's beginning.
+    #[must_use]
+    pub const fn after(self, delay_seconds: f64) -> Self {
+        Self {
+            delay_seconds,
+            ..self
+        }
+    }
+
+    /// The same, until an answer has this status.
+    #[must_use]
+    pub const fn until(self, status: u16) -> Self {
+        Self {
+            until_status: Some(status),
+            ..self
+        }
+    }
 }
 
 /// Something that only the platform, or whoever commands it, can do.

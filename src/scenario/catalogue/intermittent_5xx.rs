@@ -45,10 +45,7 @@ pub const INTERMITTENT_5XX: Scenario = Scenario {
             kind: PhaseKind::Trigger,
             groups: &[
                 Group::new("/slow", 20, 20, 45.0),
-                Group {
-                    delay_seconds: AT_ONCE_SECONDS,
-                    ..Group::new("/fast", 10, 1, 15.0)
-                },
+                Group::new("/fast", 10, 1, 15.0).after(AT_ONCE_SECONDS),
             ],
         },
         Step::Capture {

@@ -9,11 +9,7 @@ pub use outbound_pressure::OUTBOUND_PRESSURE;
 use crate::scenario::shape::{Group, Needs, Setting};
 
 /// A route that calls nobody, asked beside the others.
-const BESIDE: Group = Group {
-    delay_seconds: 0.2,
-    interval_seconds: 1.0,
-    ..Group::new("/fast", 20, 1, 15.0)
-};
+const BESIDE: Group = Group::new("/fast", 20, 1, 15.0).after(0.2).every(1.0);
 
 /// A second program that nobody deploys for the person.
 const NEEDS: Needs = Needs {

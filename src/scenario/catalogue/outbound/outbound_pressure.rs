@@ -40,10 +40,7 @@ pub const OUTBOUND_PRESSURE: Scenario = Scenario {
             name: "calls",
             kind: PhaseKind::Trigger,
             groups: &[
-                Group {
-                    interval_seconds: 1.0,
-                    ..Group::new("/outbound?calls=10", 30, 3, 30.0)
-                },
+                Group::new("/outbound?calls=10", 30, 3, 30.0).every(1.0),
                 BESIDE,
             ],
         },

@@ -53,16 +53,12 @@ pub const CRASHED_BUT_HEALTHY: Scenario = Scenario {
             name: "from-outside",
             kind: PhaseKind::Trigger,
             groups: &[
-                Group {
-                    delay_seconds: DECIDED_SECONDS,
-                    interval_seconds: 2.0,
-                    ..Group::new("/fast", 15, 1, 15.0)
-                },
-                Group {
-                    delay_seconds: DECIDED_SECONDS,
-                    interval_seconds: 2.0,
-                    ..Group::new("/health", 15, 1, 15.0)
-                },
+                Group::new("/fast", 15, 1, 15.0)
+                    .after(DECIDED_SECONDS)
+                    .every(2.0),
+                Group::new("/health", 15, 1, 15.0)
+                    .after(DECIDED_SECONDS)
+                    .every(2.0),
             ],
         },
         Step::Capture {

@@ -40,21 +40,13 @@ pub const PROBE_RESTART: Scenario = Scenario {
             kind: PhaseKind::Trigger,
             groups: &[
                 Group::new("/slow", 16, 16, 45.0),
-                Group {
-                    delay_seconds: 0.2,
-                    interval_seconds: 2.0,
-                    ..Group::new("/fast", 150, 10, 5.0)
-                },
+                Group::new("/fast", 150, 10, 5.0).after(0.2).every(2.0),
             ],
         },
         Step::Load {
             name: "later",
             kind: PhaseKind::Recovery,
-            groups: &[Group {
-                interval_seconds: 5.0,
-                until_status: Some(200),
-                ..Group::new("/fast", 60, 1, 15.0)
-            }],
+            groups: &[Group::new("/fast", 60, 1, 15.0).every(5.0).until(200)],
         },
         Step::Capture {
             moment: PhaseKind::Post,

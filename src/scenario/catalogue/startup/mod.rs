@@ -47,15 +47,8 @@ const fn command(command: &'static str) -> Change {
     Change::sync_workers(command, 2, 120)
 }
 
-const BROKEN: [Group; 1] = [Group {
-    interval_seconds: 5.0,
-    ..Group::new("/health", 3, 1, 20.0)
-}];
-const RECOVERY: [Group; 1] = [Group {
-    interval_seconds: 5.0,
-    until_status: Some(200),
-    ..Group::new("/health", 60, 1, 20.0)
-}];
+const BROKEN: [Group; 1] = [Group::new("/health", 3, 1, 20.0).every(5.0)];
+const RECOVERY: [Group; 1] = [Group::new("/health", 60, 1, 20.0).every(5.0).until(200)];
 
 /// Probe, mend by `action`, and probe until it answers.
 const fn steps(action: Action) -> [Step; 5] {

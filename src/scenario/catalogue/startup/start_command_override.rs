@@ -21,14 +21,8 @@ const PREPARED: Change = Change::StartupCommand {
 };
 
 const PROBES: [Group; 2] = [
-    Group {
-        interval_seconds: 5.0,
-        ..Group::new("/ready", 5, 1, 20.0)
-    },
-    Group {
-        interval_seconds: 5.0,
-        ..Group::new("/health", 5, 1, 20.0)
-    },
+    Group::new("/ready", 5, 1, 20.0).every(5.0),
+    Group::new("/health", 5, 1, 20.0).every(5.0),
 ];
 
 /// start-command-override, as data.
@@ -75,11 +69,7 @@ pub const START_COMMAND_OVERRIDE: Scenario = Scenario {
         Step::Load {
             name: "recovery",
             kind: PhaseKind::Recovery,
-            groups: &[Group {
-                interval_seconds: 5.0,
-                until_status: Some(200),
-                ..Group::new("/ready", 60, 1, 20.0)
-            }],
+            groups: &[Group::new("/ready", 60, 1, 20.0).every(5.0).until(200)],
         },
         Step::Capture {
             moment: PhaseKind::Post,

@@ -32,14 +32,8 @@ const STAGING_IDENTITY: &str = "postgres://orders_staging:PASSWORD@SERVER/orders
 
 /// Both probes, for the length of a few health checks.
 const PROBES: [Group; 2] = [
-    Group {
-        interval_seconds: 1.0,
-        ..Group::new("/ready", 10, 1, 20.0)
-    },
-    Group {
-        interval_seconds: 1.0,
-        ..Group::new("/health", 10, 1, 20.0)
-    },
+    Group::new("/ready", 10, 1, 20.0).every(1.0),
+    Group::new("/health", 10, 1, 20.0).every(1.0),
 ];
 
 /// dependency-context, as data.

@@ -57,10 +57,7 @@ const BEFORE: Step = Step::Load {
 const AFTER: Step = Step::Load {
     name: "after",
     kind: PhaseKind::Post,
-    groups: &[Group {
-        interval_seconds: 1.0,
-        ..Group::new("/fast", 60, 3, 15.0)
-    }],
+    groups: &[Group::new("/fast", 60, 3, 15.0).every(1.0)],
 };
 /// The swap, while requests that cost nothing go on.
 const SWAP: Step = swap(Group::new("/fast", 1_800, 3, 15.0));
@@ -73,10 +70,7 @@ const fn swap(meanwhile: Group) -> Step {
             source: "staging",
             target: "production",
         },
-        meanwhile: Some(Group {
-            interval_seconds: 1.0,
-            ..meanwhile
-        }),
+        meanwhile: Some(meanwhile.every(1.0)),
         done: Done::ProcessReplaced {
             limit_seconds: 600.0,
         },

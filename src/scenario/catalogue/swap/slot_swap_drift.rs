@@ -64,10 +64,7 @@ pub const SLOT_SWAP_DRIFT: Scenario = Scenario {
         Step::Load {
             name: "after",
             kind: PhaseKind::Post,
-            groups: &[Group {
-                interval_seconds: 1.0,
-                ..Group::new("/config", 20, 1, 20.0)
-            }],
+            groups: &[Group::new("/config", 20, 1, 20.0).every(1.0)],
         },
         Step::Capture {
             moment: PhaseKind::Post,
