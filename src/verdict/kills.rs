@@ -5,8 +5,7 @@
 use serde::Serialize;
 
 use super::measure::metric_growth;
-use super::quote::Quote;
-use super::quote::quote_text;
+use super::quote::{Quote, quote_text};
 use crate::evidence::Bundle;
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::Metric;
@@ -17,6 +16,28 @@ const HEARTBEAT_KILL_SECONDS: f64 = 10.0;
 
 /// What the arbiter prints of a worker that was ended by SIGKILL.
 const SIGKILL_LINE: &str = ") was sent SIGKILL!";
+
+/// What else it prints of the same worker, who did it then, and why that is concluded; what stands
+/// first counts.
+const TOLD: [(&str, KillCause, &str); 3] = [
+    // labrat's own arbiter reads the kernel's counter when a worker ends, and says so.
+    (
+        "was killed by the kernel, out of memory",
+        KillCause::OutOfMemory,
+        "the arbiter saw the kernel's counter of such kills grow",
+    ),
+    (
+        "WORKER TIMEOUT",
+        KillCause::Heartbeat,
+        "WORKER TIMEOUT of the same pid came just before",
+    ),
+    // It also says when it killed the worker itself, which the line of the signal cannot tell.
+    (
+        "was killed by the arbiter",
+        KillCause::Arbiter,
+        "the arbiter says that it did",
+    ),
+];
 
 /// A worker that was ended by SIGKILL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,47 +96,17 @@ fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>
         (-1.0..=HEARTBEAT_KILL_SECONDS).contains(&before) && pid_of(&event.text) == Some(pid)
     };
     let mut quotes = vec![quote_text(file, kill)];
-    // labrat's own arbiter reads the kernel's counter when a worker ends, and says so.
-    let said = rows.iter().filter(near).find(|event| {
-        event
-            .text
-            .contains("was killed by the kernel, out of memory")
-    });
-    if let Some(said) = said {
-        quotes.push(quote_text(file, said));
-        return KilledWorker {
-            pid,
-            cause: KillCause::OutOfMemory,
-            because: "the arbiter saw the kernel's counter of such kills grow".to_owned(),
-            quotes,
-        };
-    }
-    // It also says when it killed the worker itself, which the line above cannot tell.
-    let by_arbiter = rows
-        .iter()
-        .filter(near)
-        .find(|event| event.text.contains("was killed by the arbiter"));
-    let timeout = rows
-        .iter()
-        .filter(near)
-        .find(|event| event.text.contains("WORKER TIMEOUT"));
-    if let Some(timeout) = timeout {
-        quotes.push(quote_text(file, timeout));
-        return KilledWorker {
-            pid,
-            cause: KillCause::Heartbeat,
-            because: "WORKER TIMEOUT of the same pid came just before".to_owned(),
-            quotes,
-        };
-    }
-    if let Some(said) = by_arbiter {
-        quotes.push(quote_text(file, said));
-        return KilledWorker {
-            pid,
-            cause: KillCause::Arbiter,
-            because: "the arbiter says that it did".to_owned(),
-            quotes,
-        };
+    for (text, cause, because) in TOLD {
+        let mut told = rows.iter().filter(near);
+        if let Some(line) = told.find(|event| event.text.contains(text)) {
+            quotes.push(quote_text(file, line));
+            return KilledWorker {
+                pid,
+                cause,
+                because: because.to_owned(),
+                quotes,
+            };
+        }
     }
     KilledWorker {
         pid,
@@ -128,34 +119,30 @@ fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>
 
 /// Kills that the console leaves open are the kernel's if its counter grew by as many.
 fn attribute_to_the_kernel(bundle: &Bundle, workers: &mut [KilledWorker]) {
-    let open = workers
-        .iter()
-        .filter(|worker| worker.cause == KillCause::Open)
-        .count();
     let Some(growth) = metric_growth(bundle, Metric::OutOfMemoryKills) else {
         return;
     };
-    if open == 0 || growth.amount < open as f64 {
-        if growth.amount == 0.0 {
-            for worker in workers
-                .iter_mut()
-                .filter(|worker| worker.cause == KillCause::Open)
-            {
-                worker.because =
-                    "no WORKER TIMEOUT of the pid before it, and the kernel's counter \
-                                  of kills for memory did not move: somebody else sent it"
-                        .to_owned();
-                worker.quotes.extend(growth.quotes.clone());
-            }
-        }
-        return;
-    }
-    for worker in workers
+    let open: Vec<&mut KilledWorker> = workers
         .iter_mut()
         .filter(|worker| worker.cause == KillCause::Open)
-    {
-        worker.cause = KillCause::OutOfMemory;
-        worker.because = "the kernel's counter of kills for memory grew by as many".to_owned();
+        .collect();
+    let (cause, because) = if growth.amount >= open.len() as f64 {
+        (
+            KillCause::OutOfMemory,
+            "the kernel's counter of kills for memory grew by as many",
+        )
+    } else if growth.amount == 0.0 {
+        (
+            KillCause::Open,
+            "no WORKER TIMEOUT of the pid before it, and the kernel's counter of kills for memory \
+             did not move: somebody else sent it",
+        )
+    } else {
+        return;
+    };
+    for worker in open {
+        worker.cause = cause;
+        worker.because = because.to_owned();
         worker.quotes.extend(growth.quotes.clone());
     }
 }
