@@ -221,66 +221,86 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
             at,
             against,
             ratio,
-        } => {
-            let question = Question {
+        } => pair(
+            view,
+            metric,
+            against,
+            at,
+            &Question {
                 threshold: format!("at most {} of the {}", percent(ratio), against.word()),
                 compared: Compared::Share,
                 any: true,
-            };
-            pair(view, metric, against, at, &question, |value| value <= ratio)
-        }
+            },
+            |value| value <= ratio,
+        ),
         Check::MetricRatioAbove {
             metric,
             at,
             against,
             ratio,
-        } => {
-            let question = Question {
+        } => pair(
+            view,
+            metric,
+            against,
+            at,
+            &Question {
                 threshold: format!("more than {} of the {}", percent(ratio), against.word()),
                 compared: Compared::Share,
                 any: false,
-            };
-            pair(view, metric, against, at, &question, |value| value > ratio)
-        }
+            },
+            |value| value > ratio,
+        ),
         Check::MetricGrowsAtLeast {
             metric,
             from,
             to,
             amount,
-        } => {
-            let question = Question {
+        } => pair(
+            view,
+            metric,
+            from,
+            to,
+            &Question {
                 threshold: format!("grows by at least {}", number(amount)),
                 compared: Compared::Growth,
                 any: true,
-            };
-            pair(view, metric, from, to, &question, |value| value >= amount)
-        }
+            },
+            |value| value >= amount,
+        ),
         Check::MetricGrowsLessThan {
             metric,
             from,
             to,
             amount,
-        } => {
-            let question = Question {
+        } => pair(
+            view,
+            metric,
+            from,
+            to,
+            &Question {
                 threshold: format!("grows by less than {}", number(amount)),
                 compared: Compared::Growth,
                 any: false,
-            };
-            pair(view, metric, from, to, &question, |value| value < amount)
-        }
+            },
+            |value| value < amount,
+        ),
         Check::MetricFallsAtLeast {
             metric,
             from,
             to,
             amount,
-        } => {
-            let question = Question {
+        } => pair(
+            view,
+            metric,
+            from,
+            to,
+            &Question {
                 threshold: format!("falls by at least {}", number(amount)),
                 compared: Compared::Fall,
                 any: true,
-            };
-            pair(view, metric, from, to, &question, |value| value >= amount)
-        }
+            },
+            |value| value >= amount,
+        ),
         _ => Measured::nothing("this check is not about a metric", ""),
     }
 }
