@@ -14,7 +14,7 @@ use labrat::evidence::{self, Bundle};
 use labrat::load::FailureClass;
 use labrat::scenario::catalogue;
 use labrat::tables::{LogTime, TableRow, write_json_line};
-use labrat::verdict::{CriterionResult, Verdict, judge};
+use labrat::verdict::{CriterionResult, PromiseResult, Verdict, judge};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -200,6 +200,12 @@ pub fn gave_up(index: u32, route: &str, start: f64, limit: f64) -> Sample {
 
 pub fn log_time(seconds: f64) -> LogTime {
     at(seconds).into()
+}
+
+/// The promise of a verdict.
+pub fn promise<'v>(verdict: &'v Verdict, word: &str) -> &'v PromiseResult {
+    let mut promises = verdict.promises.iter();
+    promises.find(|promise| promise.word == word).unwrap()
 }
 
 /// The criterion of a verdict.

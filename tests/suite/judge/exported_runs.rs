@@ -7,7 +7,7 @@ use labrat::report::{self, Style};
 use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, Outcome, Verdict, judge};
 
-use super::builder::criterion;
+use super::builder::{criterion, promise};
 
 /// Every folder in it, or none where the variable is not set.
 fn runs() -> Vec<PathBuf> {
@@ -57,11 +57,7 @@ fn the_exported_memory_pressure_shows_no_5xx() {
         return;
     };
     let verdict = verdict_of(&run);
-    let promise = verdict
-        .promises
-        .iter()
-        .find(|promise| promise.word == "5xx")
-        .unwrap();
+    let promise = promise(&verdict, "5xx");
     assert_eq!(promise.finding, Finding::NotMet);
     assert_eq!(
         promise.observed,

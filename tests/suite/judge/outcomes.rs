@@ -4,7 +4,7 @@ use labrat::evidence::criteria::RivalId;
 use labrat::report;
 use labrat::verdict::{Finding, Outcome, Ruling};
 
-use super::builder::{Builder, criterion};
+use super::builder::{Builder, criterion, promise};
 use super::incidents;
 
 fn expect(bundle: &Builder, outcome: Outcome) {
@@ -68,11 +68,7 @@ fn every_met_criterion_quotes_what_decided_it() {
 #[test]
 fn a_promise_that_the_evidence_does_not_keep_is_said_apart_from_the_outcome() {
     let verdict = incidents::intermittent_5xx().judge();
-    let promise = verdict
-        .promises
-        .iter()
-        .find(|promise| promise.word == "5xx")
-        .unwrap();
+    let promise = promise(&verdict, "5xx");
     assert_eq!(promise.finding, Finding::NotMet);
     assert_eq!(
         promise.observed,
