@@ -91,6 +91,29 @@ not_understood() {
     esac
 }
 
+# read_collection_options WORD...: what collect.sh understands, and verify.sh for it.
+run=
+limit=1200
+every=30
+read_collection_options() {
+    while (($# > 0)); do
+        case $1 in
+        --run | --wait | --every)
+            needs_value "$1" $#
+            # shellcheck disable=SC2034 # The run is read by whoever sources this.
+            case $1 in
+            --run) run=$2 ;;
+            --wait) limit=$2 ;;
+            --every) every=$2 ;;
+            esac
+            shift 2
+            ;;
+        *) not_understood "$1" ;;
+        esac
+    done
+    [[ $limit =~ ^[0-9]+$ && $every =~ ^[1-9][0-9]*$ ]] || refuse "--wait and --every need whole seconds"
+}
+
 # quoted WORD...: as one would type it.
 quoted() {
     local word line=

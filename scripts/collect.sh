@@ -18,29 +18,10 @@ set -euo pipefail
 # shellcheck source=scripts/azure.sh
 source "$(dirname "$0")/azure.sh"
 
-run=
-limit=1200
-every=30
-
 read_options "$@"
 check_prerequisites
 choose_scenario
-set -- "${rest[@]}"
-while (($# > 0)); do
-    case $1 in
-    --run | --wait | --every)
-        needs_value "$1" $#
-        case $1 in
-        --run) run=$2 ;;
-        --wait) limit=$2 ;;
-        --every) every=$2 ;;
-        esac
-        shift 2
-        ;;
-    *) not_understood "$1" ;;
-    esac
-done
-[[ $limit =~ ^[0-9]+$ && $every =~ ^[1-9][0-9]*$ ]] || refuse "--wait and --every need whole seconds"
+read_collection_options "${rest[@]}"
 
 declare -A rows=() before=() failed=()
 tables=(http console platform)

@@ -17,29 +17,13 @@ set -euo pipefail
 # shellcheck source=scripts/azure.sh
 source "$(dirname "$0")/azure.sh"
 
-run=
-collect_words=()
-
 read_options "$@"
 # By collect.sh.
 # shellcheck disable=SC2034 # check_prerequisites reads it.
 login_is_checked_later=yes
 check_prerequisites
 choose_scenario
-set -- "${rest[@]}"
-while (($# > 0)); do
-    case $1 in
-    --run | --wait | --every)
-        needs_value "$1" $#
-        case $1 in
-        --run) run=$2 ;;
-        *) collect_words+=("$1" "$2") ;;
-        esac
-        shift 2
-        ;;
-    *) not_understood "$1" ;;
-    esac
-done
+read_collection_options "${rest[@]}"
 
 # The questions are the files of scripts/kql that are no export of a whole table.
 questions() {
@@ -83,7 +67,7 @@ if [[ -n $dry_run ]]; then
 fi
 : "${run:=$(latest_run)}"
 status=0
-"$root/scripts/collect.sh" "$scenario" "${common[@]}" --run "$run" "${collect_words[@]}" || status=$?
+"$root/scripts/collect.sh" "$scenario" "${common[@]}" --run "$run" --wait "$limit" --every "$every" || status=$?
 ((status == 0 || status == inconclusive)) || exit "$status"
 find_deployment
 find_log_endpoint
