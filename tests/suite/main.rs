@@ -16,6 +16,7 @@ mod harness;
 mod host;
 mod judge;
 mod memory_box;
+mod pages;
 mod play;
 mod pool;
 mod readiness;

@@ -49,6 +49,28 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The az commands in code spans of the pages, one a line: in a table whole, in a sentence perhaps
+/// only the name of one.
+fn spans(pages: &[PathBuf]) -> String {
+    let mut lines = String::new();
+    for page in pages {
+        let text = fs::read_to_string(page).unwrap();
+        let spans = text
+            .lines()
+            .flat_map(|line| line.split('`').skip(1).step_by(2));
+        for span in spans.filter(|span| span.starts_with("az ")) {
+            lines.push_str(&format!("{span}\n"));
+        }
+    }
+    lines
+}
+
+/// Whether a complaint is only that something is not said.
+fn is_incomplete(refused: &Value) -> bool {
+    let why = refused["why"].as_str().unwrap_or_default();
+    why.contains("are required") || why.contains("expected one argument")
+}
+
 /// What the checker says of the files: the commands that were refused, and how many there were.
 fn check(az: &Path, paths: &[PathBuf]) -> (Vec<Value>, u64) {
     let output = Command::new(az.join("python"))
@@ -80,12 +102,28 @@ fn every_az_command_is_taken_by_the_real_parser_and_planted_faults_are_found() {
     let good = "az group show --name a\naz appservice plan update --name a --resource-group b --sku \"$sku\"\n";
     fs::write(&planted, format!("{lines}\n{good}")).unwrap();
 
-    let mut paths = vec![planted.clone()];
-    for ending in ["sh", "md"] {
-        files(root(), ending, &mut paths);
-    }
+    let mut pages = Vec::new();
+    files(root(), "md", &mut pages);
+    let mentioned = folder.path().join("spans.sh");
+    let spans = spans(&pages);
+    assert!(
+        spans.lines().count() >= 10,
+        "few commands in sentences: {spans}"
+    );
+    fs::write(&mentioned, spans + "az webapp deployment slot swpa\n").unwrap();
+
+    let mut paths = vec![planted.clone(), mentioned.clone()];
+    files(root(), "sh", &mut paths);
+    paths.extend(pages);
     files(&root().join("tests/azure/dry-run"), "txt", &mut paths);
     let (refused, count) = check(&az.unwrap(), &paths);
+
+    let (mut of_spans, refused): (Vec<Value>, Vec<Value>) = refused
+        .into_iter()
+        .partition(|refused| refused["file"] == mentioned.display().to_string());
+    of_spans.retain(|refused| !is_incomplete(refused));
+    assert_eq!(of_spans.len(), 1, "{of_spans:?}");
+    assert!(of_spans[0]["why"].to_string().contains("'swpa'"));
 
     let (ours, real): (Vec<Value>, Vec<Value>) = refused
         .into_iter()
