@@ -170,6 +170,12 @@ explain() {
     *ResourceGroupNotFound* | *DeploymentNotFound*)
         hint='nothing is deployed there under this name: scripts/deploy.sh SCENARIO, with the same --resource-group and --name'
         ;;
+    *"did not respond to http ping"* | *"warmup requests"*)
+        hint="the swap was taken back, since the slot that was to come in did not become warm: ask its /health, read az webapp log tail --resource-group $group --name ${site:-SITE} --slot staging, then run this again"
+        ;;
+    *"another operation is in progress"*)
+        hint='a swap or another change of the site is still at work: wait for its end, then run this again'
+        ;;
     *"Ip Forbidden"* | *"status code: 403"* | *"Status Code: 403"*)
         hint='your address has changed, or you are not the deployer: run scripts/deploy.sh again, it admits the present address'
         ;;
@@ -303,6 +309,22 @@ site_settings() {
     answer='[]' az webapp config appsettings list --resource-group "$group" --name "$site" "${slot_option[@]}"
 }
 
+# plan_name: the plan that the site runs on.
+plan_name() {
+    local id
+    # Not az webapp show, which asks for the site's passwords too.
+    id=$(answer=/subscriptions/SUBSCRIPTION/serverfarms/PLAN az resource show --resource-group "$group" --name "$site" \
+        --resource-type Microsoft.Web/sites --query properties.serverFarmId --output tsv) || return 1
+    printf '%s\n' "${id##*/}"
+}
+
+# plan_sku: what it is rented as.
+plan_sku() {
+    local plan
+    plan=$(plan_name) || return 1
+    answer=SKU az appservice plan show --resource-group "$group" --name "$plan" --query sku.name --output tsv
+}
+
 # play_actions: each action on standard input, one JSON object a line. Settings of one slot go in
 # one call, for each call restarts the site.
 play_actions() {
@@ -362,9 +384,8 @@ play_action() {
         sku=$(jq -r '.plan | ascii_upcase' <<<"$2")
         say "plan: $sku"
         local plan
-        plan=$(answer=/subscriptions/SUBSCRIPTION/serverfarms/PLAN az webapp show --resource-group "$group" --name "$site" \
-            --query appServicePlanId --output tsv) || return 1
-        az appservice plan update --resource-group "$group" --name "${plan##*/}" --sku "$sku" --output none
+        plan=$(plan_name) || return 1
+        az appservice plan update --resource-group "$group" --name "$plan" --sku "$sku" --output none
         ;;
     described)
         say "by hand, since it is a change of the application or of how it is operated: $(jq -r .how <<<"$2")"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Put a scenario's target on Azure: the resources, the package, and the settings of one course.
-# Running it again brings everything back to where the scenario begins.
+# Running it again brings everything back to where the scenario begins, and says what that takes back.
 #
 #   scripts/deploy.sh SCENARIO [--control | --fix NAME] [options]
 #
@@ -21,6 +21,8 @@ set -euo pipefail
 source "$(dirname "$0")/azure.sh"
 
 course=symptom
+site=
+present_settings='[]'
 address=
 expiry=
 package=$root/target/package/labrat.zip
@@ -68,15 +70,60 @@ tomorrow() {
     date -u -d '+1 day' +%F 2>/dev/null || date -u -v+1d +%F
 }
 
+# The site of an earlier run, if there is one: sets site.
+find_present_site() {
+    [[ -z $dry_run ]] || return 0
+    site=$(quiet=yes az deployment group show --resource-group "$group" --name "$name" \
+        --query properties.outputs.webAppName.value --output tsv) || site=
+    [[ -n $site ]] || return 0
+    present_settings=$(quiet=yes site_settings production) || site=
+}
+
 # The key that the site has already, so that a second deployment changes nothing.
 present_key() {
-    [[ -z $dry_run ]] || return 0
-    local found
-    found=$(quiet=yes az deployment group show --resource-group "$group" --name "$name" \
-        --query properties.outputs.webAppName.value --output tsv) || return 0
-    [[ -n $found ]] || return 0
-    quiet=yes az webapp config appsettings list --resource-group "$group" --name "$found" \
-        --query "[?name=='LAB_KEY'].value" --output tsv || true
+    [[ -n $site ]] || return 0
+    jq -r '.[] | select(.name == "LAB_KEY") | .value' <<<"$present_settings"
+}
+
+# changed_settings SLOT: names of those whose value or kind is not what the course has, on standard
+# input the present ones. The template's own are left out.
+changed_settings() {
+    # shellcheck disable=SC2016 # The variables are jq's.
+    jq -r --arg slot "$1" --slurpfile course "$work/course.json" '$course[0].settings as $all
+        | [$all[] | select(.sticky) | .name] as $sticky
+        | (map({name, value, slotSetting})) as $is
+        | ($all | map(select(.slot == $slot) | {name, value, slotSetting: (.name as $of | any($sticky[]; . == $of))})) as $wanted
+        | (($is + $wanted | map(.name) | unique) - ["LAB_KEY", "SCM_DO_BUILD_DURING_DEPLOYMENT", "ENABLE_ORYX_BUILD",
+            "WEBSITES_PORT", "WEBSITES_ENABLE_APP_SERVICE_STORAGE"])[] as $name
+        | select([$is[] | select(.name == $name)] != [$wanted[] | select(.name == $name)])
+        | "\($name) of \($slot)"'
+}
+
+# changed_since: what a fix, a swap or somebody by hand has made different from the course.
+changed_since() {
+    local slot found
+    found=$(quiet=yes site_configuration production | jq -r '.appCommandLine // ""')
+    [[ $found == "$(on_azure "$(said .startup_command)")" ]] || printf 'the startup command, which is %s\n' "$found"
+    found=$(quiet=yes plan_sku) || found=
+    [[ ${found,,} == "$(said '.plan | ascii_downcase')" ]] || printf 'the plan, which is %s\n' "$found"
+    for slot in $(said '.slots[]'); do
+        found=$present_settings
+        [[ $slot == production ]] || found=$(quiet=yes site_settings "$slot") || continue
+        changed_settings "$slot" <<<"$found"
+    done
+}
+
+# A fix is not undone without a word.
+say_what_is_taken_back() {
+    [[ -n $site ]] || return 0
+    local changed
+    changed=$(changed_since)
+    if [[ -z $changed ]]; then
+        say "$site is there and as $course has it"
+        return
+    fi
+    say "$site is there; this takes back to $course:"
+    printf '    %s\n' "${changed//$'\n'/$'\n'    }" >&2
 }
 
 make_group() {
@@ -142,6 +189,8 @@ fi
 [[ -z $dry_run ]] || package=${package#"$root"/}
 make_group
 find_parameters
+find_present_site
+say_what_is_taken_back
 make_resources
 find_deployment
 deploy_package

@@ -24,9 +24,49 @@ fix=${rest[0]:-$(said '[.fixes[] | select(.of_the_platform)][0].name // empty')}
 [[ -n $fix ]] || die "$scenario has no fix that is a change of the platform: labrat scenarios $scenario"
 load_course "$fix"
 
+declare -A settings=()
+
+# is_so_already ACTION: whether the platform has it so.
+is_so_already() {
+    local slot is wanted
+    case $(jq -r .action <<<"$1") in
+    set-startup-command)
+        is=$(site_configuration production) || exit 1
+        wanted=$(on_azure "$(jq -r .command <<<"$1")")
+        [[ $(jq -r '.appCommandLine // ""' <<<"$is") == "$wanted" ]]
+        ;;
+    set-setting)
+        slot=$(jq -r .setting.slot <<<"$1")
+        [[ -n ${settings[$slot]:-} ]] || settings[$slot]=$(site_settings "$slot") || exit 1
+        # shellcheck disable=SC2016 # The variables are jq's.
+        jq -e --argjson is "${settings[$slot]}" '.setting as $wanted | any($is[];
+            .name == $wanted.name and .value == $wanted.value and .slotSetting == $wanted.sticky)' <<<"$1" >/dev/null
+        ;;
+    set-plan)
+        is=$(plan_sku) || exit 1
+        [[ $is == "$(jq -r '.plan | ascii_upcase' <<<"$1")" ]]
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+# still_to_do: of the actions on standard input those that change something. Each would restart the
+# site, whatever it changes.
+still_to_do() {
+    local action
+    while read -r action; do
+        is_so_already "$action" || printf '%s\n' "$action"
+    done
+}
+
 find_deployment
-say "applying $fix to $scenario"
-said '.actions[] | tojson' | play_actions
+actions=$(said '.actions[] | tojson' | still_to_do) || exit 1
+if [[ -n $actions ]]; then
+    say "applying $fix to $scenario"
+    play_actions <<<"$actions"
+else
+    say "$fix is there already: nothing is changed"
+fi
 # A variant may be one that does not start.
 # shellcheck disable=SC2016 # The variable is jq's.
 if [[ $(said '.course as $course | any(.fixes[]; .name == $course and .of_the_platform)') == true ]]; then

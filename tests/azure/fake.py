@@ -33,6 +33,8 @@ class Azure:
         self.command = ""
         self.settings = {}
         self.sticky = []
+        self.sku = "B1"
+        self.swapping = None
         if options.existing_group:
             self.groups[options.existing_group] = {}
         if options.deployed:
@@ -43,8 +45,13 @@ class Azure:
         self.groups.setdefault(group_name, {"application": "labrat"})
         path = f"/subscriptions/{shapes.SUBSCRIPTION}/resourcegroups/{group_name}/providers/Microsoft.Resources/deployments/labrat"
         given = {"startupCommand": "labrat serve app:app", "labKey": "the key that was there", "slotNames": []}
-        given |= {"appSettings": {"production": {}}, "stickySettings": []}
-        self.deploy(path, "labrat", {"parameters": {name: {"value": value} for name, value in given.items()}})
+        given |= {"appSettings": {"production": {}}, "stickySettings": [], "scenario": "", "expiry": "2030-01-01"}
+        parameters = {name: {"value": value} for name, value in ({"baseName": "labrat"} | given).items()}
+        if self.options.parameters:
+            parameters |= json.loads(self.options.parameters.read_text())["parameters"]
+        # As deploy.sh words it: the program is where the package is.
+        parameters["startupCommand"] = {"value": f"chmod +x ./labrat && exec ./{parameters['startupCommand']['value']}"}
+        self.deploy(path, "labrat", {"parameters": parameters})
 
     def record(self, method, path, body):
         """Add a request to the record."""
@@ -129,7 +136,8 @@ class Azure:
         """Do what the template would, as far as the scripts see it."""
         given = {key: value["value"] for key, value in properties["parameters"].items()}
         self.command = given["startupCommand"]
-        key = {"LAB_KEY": given["labKey"]}
+        self.sku = given.get("planSku", "B1")
+        key = {"LAB_KEY": given["labKey"], "SCM_DO_BUILD_DURING_DEPLOYMENT": "false", "ENABLE_ORYX_BUILD": "false"}
         self.settings = {slot: {**settings, **key} for slot, settings in given["appSettings"].items()}
         self.sticky = list(given["stickySettings"])
         outputs = {
@@ -139,7 +147,10 @@ class Azure:
             "logAnalyticsWorkspaceCustomerId": shapes.WORKSPACE,
         }
         self.deployments[name] = shapes.deployment(path, name, outputs)
-        self.resources = shapes.resources(path.split("/")[4])
+        # Incremental: what the template names is made or renewed, everything else stays.
+        made = {resource["id"]: resource for resource in shapes.resources(path.split("/")[4], given)}
+        there = {resource["id"]: resource for resource in self.resources}
+        self.resources = list((there | made).values())
 
     # The site.
 
@@ -177,18 +188,44 @@ class Azure:
 
     def slot_names(self, method, path, found, body):
         if method == "PUT":
-            self.sticky = json.loads(body)["properties"].get("appSettingNames") or []
+            wanted = json.loads(body)["properties"].get("appSettingNames") or []
+            changed = set(wanted) ^ set(self.sticky)
+            self.sticky = wanted
+            for slot, settings in self.settings.items():
+                moved = [
+                    {"name": name, "value": settings[name], "sticky": name in wanted, "kind": "app"}
+                    for name in sorted(changed & settings.keys())
+                ]
+                if moved:
+                    self.stand_in.do("PUT", f"/slots/{slot}/settings", moved)
         return 200, {"id": path, "name": "slotConfigNames", "properties": {"appSettingNames": self.sticky}}
 
     def swap(self, method, path, found, body):
-        self.stand_in.do("POST", "/swap", {"source": found["slot"], "preview": False})
-        return 200, None
+        """Accepted, and done while the client asks for the result."""
+        if self.options.fault == "swap-conflict":
+            return 409, shapes.web_error("Conflict", shapes.IN_PROGRESS)
+        self.swapping = Swap(self, found["slot"], json.loads(body)["targetSlot"])
+        return 202, None
+
+    def swap_result(self, method, path, found, body):
+        """202 for as long as it lasts, then the slot as it is, or why not."""
+        if self.swapping is None:
+            return 404, shapes.web_error("NotFound", "there is no such operation")
+        if not self.swapping.look():
+            return 202, None
+        if self.swapping.failure:
+            name = path.split("/")[8]
+            reason = f"Cannot swap site slots for site '{name}' because the '{found['slot']}' slot did not respond to http ping."
+            return 417, shapes.web_error("ExpectationFailed", reason)
+        return self.site(method, path.rpartition("/operationresults")[0], found, body)
 
     def published(self, *_):
         return 200, {"id": "1", "status": 4, "complete": True, "active": True, "status_text": "", "message": ""}
 
     def plan(self, method, path, found, body):
-        return 200, shapes.plan(path)
+        if method in WRITE:
+            self.sku = json.loads(body).get("sku", {}).get("name", self.sku)
+        return 200, shapes.plan(path, self.sku)
 
     # The log tables.
 
@@ -205,10 +242,43 @@ class Azure:
         return 200, shapes.table(self.stand_in.do("GET", f"/query/{name}"))
 
 
+class Swap:
+    """A swap in the background: it takes as long as the stand-in does, and at least two looks."""
+
+    def __init__(self, azure, source, target):
+        self.azure, self.source, self.target = azure, source, target
+        self.looks = 0
+        self.failure = None
+        self.work = threading.Thread(target=self.run, daemon=True)
+        self.work.start()
+
+    def run(self):
+        if self.azure.options.fault == "swap-ping":
+            self.failure = "as told"
+            return
+        try:
+            self.azure.stand_in.do("POST", "/swap", {"source": self.source, "preview": False})
+        except RuntimeError as failure:
+            self.failure = str(failure)
+            return
+        settings, sticky = self.azure.settings, self.azure.sticky
+        both = [settings.get(self.source, {}), settings.get(self.target, {})]
+        for slot, (own, other) in zip((self.source, self.target), (both, both[::-1])):
+            stays = {name: value for name, value in own.items() if name in sticky}
+            moves = {name: value for name, value in other.items() if name not in sticky}
+            settings[slot] = moves | stays
+
+    def look(self):
+        """Whether it is over."""
+        self.looks += 1
+        return self.looks > 2 and not self.work.is_alive()
+
+
 GROUP = r"/subscriptions/[^/]+/resourcegroups/(?P<group>[^/]+)"
 DEPLOYMENT = GROUP + r"/providers/microsoft\.resources/deployments/(?P<deployment>[^/]+)"
 SITES = GROUP + r"/providers/microsoft\.web/sites/[^/]+(/slots/(?P<slot>[^/]+))?"
 PLANS = GROUP + r"/providers/microsoft\.web/serverfarms/[^/]+"
+WORKSPACES = GROUP + r"/providers/microsoft\.operationalinsights/workspaces/[^/]+"
 READ, WRITE = ("GET", "HEAD"), ("PUT", "PATCH")
 ROUTES = [
     (r"/msi.*", READ, Azure.token),
@@ -228,8 +298,10 @@ ROUTES = [
     (SITES + r"/config/slotconfignames", READ + WRITE, Azure.slot_names),
     (SITES + r"/basicpublishingcredentialspolicies/scm", READ, Azure.passwords),
     (SITES + r"/slotsswap", ("POST",), Azure.swap),
+    (SITES + r"/operationresults/1", READ, Azure.swap_result),
     (PLANS, READ + WRITE, Azure.plan),
     (PLANS, ("DELETE",), Azure.delete_resource),
+    (WORKSPACES, ("DELETE",), Azure.delete_resource),
     (r"/api/publish", ("POST",), Azure.published),
     (r"/api/deployments(/.*)?", READ, Azure.published),
     (r"/v1/workspaces/[^/]+/query", ("POST",), Azure.query),
@@ -269,6 +341,11 @@ def handler(azure):
             if status == 201:
                 self.send_header("azure-asyncoperation", f"{azure.url}{path}/operationStatuses/1?api-version=1")
                 self.send_header("retry-after", "0")
+            if status == 202:
+                # The address of the result is given anew with each look, as App Service does.
+                result = path.replace("/slotsswap", "/operationresults/1")
+                self.send_header("location", f"{azure.url}{result}?api-version=1")
+                self.send_header("retry-after", "1")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(text)
@@ -300,7 +377,8 @@ def serve():
     parser.add_argument("--staging", default="127.0.0.1:1")
     parser.add_argument("--existing-group", help="a resource group that was there before")
     parser.add_argument("--deployed", help="a resource group in which everything is there already")
-    parser.add_argument("--fault", help="login, quota, deployment, empty, export-TABLE")
+    parser.add_argument("--parameters", type=pathlib.Path, help="with which parameters that was deployed")
+    parser.add_argument("--fault", help="login, quota, deployment, empty, export-TABLE, swap-ping, swap-conflict")
     options = parser.parse_args()
     options.queries = {without_times(file.read_text()): file.stem for file in options.kql.glob("*.kql")}
     azure = Azure(options)

@@ -54,6 +54,10 @@ DEPLOYMENT_FAILED = {
     "message": "At least one resource deployment operation failed.",
     "details": [{"code": "Conflict", "message": "Website with given name already exists."}],
 }
+IN_PROGRESS = (
+    "Cannot modify this site because another operation is in progress. Details: "
+    "Id: 00000000-0000-0000-0000-0000000000ee, OperationName: SwapSiteSlots"
+)
 
 # What the tables hold where no stand-in has any.
 ROWS = {
@@ -75,6 +79,13 @@ ROWS = {
 
 def error(code, message):
     return {"error": {"code": code, "message": message}}
+
+
+def web_error(code, message):
+    """The other shape: that of App Service's own resource provider."""
+    entity = {"ExtendedCode": "59203", "MessageTemplate": message, "Parameters": [], "Code": code, "Message": message}
+    details = [{"Message": message}, {"Code": code}, {"ErrorEntity": entity}]
+    return {"Code": code, "Message": message, "Target": None, "Details": details, "Innererror": None}
 
 
 def token(audience):
@@ -104,7 +115,7 @@ def cloud(url):
 
 
 def provider(namespace):
-    kinds = ["sites", "serverfarms"] if namespace == "microsoft.web" else ["workspaces"]
+    kinds = ["sites", "sites/slots", "serverfarms"] if namespace == "microsoft.web" else ["workspaces"]
     types = [{"resourceType": kind, "apiVersions": ["2024-11-01"], "locations": []} for kind in kinds]
     return {"namespace": namespace, "registrationState": "Registered", "resourceTypes": types}
 
@@ -120,14 +131,21 @@ def group(path, name, tags):
     }
 
 
-def resources(group_name):
+def resources(group_name, given):
+    """What the template makes of its parameters, and a site of somebody else."""
     prefix = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group_name}/providers"
-    kinds = {"Microsoft.Web/serverfarms": "asp-labrat-fake", "Microsoft.Web/sites": SITE}
-    tags = {"application": "labrat"}
+    site_name = f"app-{given['baseName']}-fake"
+    kinds = [("Microsoft.Web/serverfarms", f"asp-{given['baseName']}-fake"), ("Microsoft.Web/sites", site_name)]
+    kinds += [("Microsoft.OperationalInsights/workspaces", f"log-{given['baseName']}-fake")]
+    tags = {"application": "labrat", "scenario": given["scenario"], "expiry": given["expiry"]}
     found = [
         {"id": f"{prefix}/{kind}/{own}", "type": kind, "name": own, "location": "westeurope", "tags": tags}
-        for kind, own in kinds.items()
+        for kind, own in kinds
     ]
+    for slot in given["slotNames"]:
+        slot_id = f"{prefix}/Microsoft.Web/sites/{site_name}/slots/{slot}"
+        of_slot = {"type": "Microsoft.Web/sites/slots", "name": f"{site_name}/{slot}", "location": "westeurope"}
+        found.append({"id": slot_id, **of_slot, "tags": tags})
     other = {"id": f"{prefix}/Microsoft.Web/sites/other", "type": "Microsoft.Web/sites", "name": "other"}
     return [*found, {**other, "location": "westeurope", "tags": None}]
 
@@ -181,13 +199,13 @@ def configuration(path, command):
     }
 
 
-def plan(path):
+def plan(path, sku):
     return {
         "id": path,
         "name": path.split("/")[-1],
         "kind": "linux",
         "location": "West Europe",
-        "sku": {"name": "B1", "tier": "Basic", "capacity": 1},
+        "sku": {"name": sku, "capacity": 1},
         "properties": {"reserved": True, "provisioningState": "Succeeded"},
     }
 

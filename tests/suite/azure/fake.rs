@@ -15,6 +15,7 @@ pub(super) struct Fake {
     /// Holds az's own folder, the record of requests, and whatever a test puts there.
     pub(super) folder: tempfile::TempDir,
     az: PathBuf,
+    url: String,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -57,12 +58,20 @@ impl Fake {
             child,
             folder,
             az: az.to_owned(),
+            url: text(&started["url"]),
             environment,
         }
     }
 
     /// Run a script of the project to its end.
     pub(super) fn script(&self, name: &str, words: &[&str]) -> Output {
+        self.script_with_input(name, words, "")
+    }
+
+    /// The same with this text on its standard input.
+    pub(super) fn script_with_input(&self, name: &str, words: &[&str], input: &str) -> Output {
+        let given = self.folder.path().join("input");
+        fs::write(&given, input).unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
         Command::new(root().join("scripts").join(name))
             .args(words)
@@ -73,9 +82,52 @@ impl Fake {
             .env("LABRAT_HEALTH_LIMIT", "60")
             .env_remove("LAB_KEY")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(fs::File::open(given).unwrap())
             .output()
             .unwrap()
+    }
+
+    /// Deploy `scenario` with what is no real package.
+    pub(super) fn deploy(&self, scenario: &str) -> Output {
+        let package = self.folder.path().join("package.zip");
+        fs::write(&package, "no real package").unwrap();
+        let package = package.display().to_string();
+        let words = [scenario, "--package", &package, "--expiry", "2030-01-01"];
+        let address = ["--address", "203.0.113.7/32"];
+        self.script("deploy.sh", &[&words[..], &address].concat())
+    }
+
+    /// What anybody else sees in a group: its resources, and of each slot of the site the settings,
+    /// which of them are kept with it, and the configuration. Asked for without az and the scripts.
+    pub(super) fn seen(&self, group: &str, slots: &[&str]) -> Value {
+        let group = format!(
+            "{}/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/{group}",
+            self.url
+        );
+        let site = format!("{group}/providers/Microsoft.Web/sites/app-labrat-fake");
+        let mut seen = vec![
+            self.ask("GET", &format!("{group}/resources")),
+            self.ask("GET", &format!("{site}/config/slotConfigNames")),
+            self.ask("GET", &format!("{site}/config/web")),
+            // Settings are secret, and told to who may change them only.
+            self.ask("POST", &format!("{site}/config/appsettings/list")),
+        ];
+        for slot in slots {
+            let settings = format!("{site}/slots/{slot}/config/appsettings/list");
+            seen.push(self.ask("POST", &settings));
+        }
+        Value::Array(seen)
+    }
+
+    fn ask(&self, method: &str, address: &str) -> Value {
+        let certificate = root().join("tests/suite/play/data/localhost.cert.pem");
+        let output = Command::new("curl")
+            .args(["--silent", "--fail", "--request", method, "--cacert"])
+            .arg(certificate)
+            .arg(address)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{address}: {output:?}"))
     }
 
     /// Every request so far.

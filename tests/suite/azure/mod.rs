@@ -7,6 +7,8 @@ mod fake;
 mod lines;
 mod load;
 mod queries;
+mod slots;
+mod stand_in;
 mod story;
 
 use std::path::PathBuf;

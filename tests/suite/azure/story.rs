@@ -1,60 +1,14 @@
 //! A whole incident by the scripts, through the real az: the fake of Azure has the project's own
 //! stand-in do what a site does.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::azure_cli;
 use super::fake::{Fake, said};
+use super::stand_in::StandIn;
 use crate::harness::skip_unless;
-
-/// A stand-in; gone with the value.
-struct StandIn {
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl StandIn {
-    /// Where it is controlled, and where production answers.
-    fn start(command: &str) -> (Self, String, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
-            .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
-            .args(["--pace", "0.1", "--startup-command", command, "--folder"])
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
-        let control = started["control"].as_str().unwrap().to_owned();
-        let production = started["slots"]["production"].as_str().unwrap();
-        let production = production.trim_start_matches("http://").to_owned();
-        let stand_in = Self {
-            child,
-            _folder: folder,
-        };
-        (stand_in, control, production)
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        // Asked to end, it ends what it started.
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(pid),
-            nix::sys::signal::Signal::SIGTERM,
-        );
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
@@ -62,18 +16,18 @@ fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
         return;
     }
     let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
-    let (_stand_in, control, production) = StandIn::start(wrong);
+    let stand_in = StandIn::start(&["--startup-command", wrong]);
     let folder = tempfile::tempdir().unwrap();
     let operator = crate::harness::root().join("scripts/operate.sh");
     let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
         .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
-        .arg(format!("http://{production}"))
+        .arg(format!("http://{}", stand_in.production))
         .arg("--operator")
         .arg(format!("{} host", operator.display()))
         .arg("--out")
         .arg(folder.path().join("run"))
         .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
-        .env("LABRAT_HOST_CONTROL", control)
+        .env("LABRAT_HOST_CONTROL", &stand_in.control)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -92,12 +46,13 @@ fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
 
 #[test]
 fn an_operator_that_fails_ends_the_run_and_what_was_captured_is_kept() {
-    let (_stand_in, _, production) = StandIn::start("labrat serve --bind=0.0.0.0:8000 none:app");
+    let none = "labrat serve --bind=0.0.0.0:8000 none:app";
+    let stand_in = StandIn::start(&["--startup-command", none]);
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
         .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
-        .arg(format!("http://{production}"))
+        .arg(format!("http://{}", stand_in.production))
         .args(["--operator", "cat >/dev/null; exit 7", "--out"])
         .arg(&run)
         .output()
@@ -115,14 +70,9 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
         return;
     }
     let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
-    let (_stand_in, control, production) = StandIn::start(wrong);
-    let fake = Fake::start(
-        &az.unwrap(),
-        &["--host-control", &control, "--production", &production],
-    );
-    let place = |name: &str| fake.folder.path().join(name).display().to_string();
-    let (package, run) = (place("package.zip"), place("run"));
-    std::fs::write(&package, "no real package").unwrap();
+    let stand_in = StandIn::start(&["--startup-command", wrong]);
+    let fake = Fake::start(&az.unwrap(), &stand_in.words_for_the_fake());
+    let run = fake.folder.path().join("run").display().to_string();
     let step = |script: &str, words: &[&str]| {
         let words = [&["startup-failed"], words].concat();
         let output = fake.script(script, &words);
@@ -130,10 +80,10 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
 
-    step(
-        "deploy.sh",
-        &["--package", &package, "--address", "203.0.113.7/32"],
-    );
+    let group = "rg-labrat-startup-failed";
+    let first = fake.deploy("startup-failed");
+    assert!(first.status.success(), "{}", said(&first));
+    let seen = fake.seen(group, &[]);
     let deployments = fake.asked("PUT", "/deployments/labrat");
     let given = &deployments[0]["body"]["properties"]["parameters"];
     let command = given["startupCommand"]["value"].as_str().unwrap();
@@ -143,10 +93,37 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     assert!(key.len() >= 16, "the key can be guessed");
     assert_eq!(fake.asked("POST", "/api/publish").len(), 1);
 
+    // Again: the same group, the same key, the same resources; nothing is made twice.
+    let second = fake.deploy("startup-failed");
+    assert_eq!(second.status.code(), Some(0), "{}", said(&second));
+    let told = said(&second);
+    assert!(
+        told.contains(&format!("resource group {group} is there")),
+        "{told}"
+    );
+    assert!(told.contains("is there and as symptom has it"), "{told}");
+    assert_eq!(fake.seen(group, &[]), seen);
+    assert_eq!(fake.asked("PUT", group).len(), 1);
+    let deployments = fake.asked("PUT", "/deployments/labrat");
+    assert_eq!(deployments.len(), 2);
+    assert_eq!(deployments[0]["body"], deployments[1]["body"]);
+
     step("trigger.sh", &["--pace", "0.1", "--out", &run]);
     let changes = fake.asked("PATCH", "/config/web");
     let changed = &changes.last().unwrap()["body"]["properties"]["appCommandLine"];
     assert!(changed.as_str().unwrap().ends_with(" app:app"), "{changed}");
+
+    // The scenario has mended it: the fix finds nothing to do.
+    let (seen, before) = (fake.seen(group, &[]), changes.len());
+    let output = fake.script("fix.sh", &["startup-failed"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let told = said(&output);
+    assert!(
+        told.contains("right-command is there already: nothing is changed"),
+        "{told}"
+    );
+    assert_eq!(fake.asked("PATCH", "/config/web").len(), before);
+    assert_eq!(fake.seen(group, &[]), seen);
 
     let verdict = step(
         "verify.sh",

@@ -1,0 +1,76 @@
+//! A stand-in that does what the site of the fake of Azure does.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// A stand-in, ten times as fast unless its words say otherwise; gone with the value.
+pub(super) struct StandIn {
+    child: Child,
+    _folder: tempfile::TempDir,
+    /// Where it is controlled.
+    pub(super) control: String,
+    /// Where production answers.
+    pub(super) production: String,
+    /// Where staging answers, or nothing.
+    pub(super) staging: String,
+}
+
+impl StandIn {
+    /// `words` are those of `labrat host`.
+    pub(super) fn start(words: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pace: &[&str] = match words.contains(&"--pace") {
+            true => &[],
+            false => &["--pace", "0.1"],
+        };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
+            .args(pace)
+            .args(words)
+            .arg("--folder")
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).unwrap();
+        let address = |value: &Value| {
+            let address = value.as_str().unwrap_or_default();
+            address.trim_start_matches("http://").to_owned()
+        };
+        Self {
+            child,
+            _folder: folder,
+            control: address(&started["control"]),
+            production: address(&started["slots"]["production"]),
+            staging: address(&started["slots"]["staging"]),
+        }
+    }
+
+    /// The words by which the fake of Azure finds it.
+    pub(super) fn words_for_the_fake(&self) -> Vec<&str> {
+        let mut words = vec!["--host-control", &self.control, "--production"];
+        words.push(&self.production);
+        if !self.staging.is_empty() {
+            words.extend(["--staging", &self.staging]);
+        }
+        words
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // Asked to end, it ends what it started.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
