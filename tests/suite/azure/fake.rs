@@ -64,16 +64,16 @@ impl Fake {
     }
 
     /// Run a script of the project to its end.
-    pub(super) fn script(&self, name: &str, words: &[&str]) -> Output {
+    pub(super) fn script(&self, name: &str, words: &[&str]) -> Outcome {
         self.script_with_input(name, words, "")
     }
 
     /// The same with this text on its standard input.
-    pub(super) fn script_with_input(&self, name: &str, words: &[&str], input: &str) -> Output {
+    pub(super) fn script_with_input(&self, name: &str, words: &[&str], input: &str) -> Outcome {
         let given = self.folder.path().join("input");
         fs::write(&given, input).unwrap();
         let path = std::env::var("PATH").unwrap_or_default();
-        Command::new(root().join("scripts").join(name))
+        let output = Command::new(root().join("scripts").join(name))
             .args(words)
             .env("PATH", format!("{}:{path}", self.az.display()))
             .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
@@ -84,11 +84,12 @@ impl Fake {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(fs::File::open(given).unwrap())
             .output()
-            .unwrap()
+            .unwrap();
+        Outcome::of(&output)
     }
 
     /// Deploy `scenario` with what is no real package.
-    pub(super) fn deploy(&self, scenario: &str) -> Output {
+    pub(super) fn deploy(&self, scenario: &str) -> Outcome {
         let package = self.folder.path().join("package.zip");
         fs::write(&package, "no real package").unwrap();
         let package = package.display().to_string();
@@ -171,6 +172,39 @@ impl Drop for Fake {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// How a script ended.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) code: Option<i32>,
+    /// What it printed on standard output.
+    pub(super) printed: String,
+    /// What it said on standard error.
+    pub(super) said: String,
+}
+
+impl Outcome {
+    pub(super) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            printed: String::from_utf8_lossy(&output.stdout).into_owned(),
+            said: said(output),
+        }
+    }
+
+    /// Fail unless it ended with this code and said each of these; gives what it printed.
+    pub(super) fn ends_with(&self, code: i32, words: &[&str]) -> &str {
+        assert_eq!(self.code, Some(code), "{}", self.said);
+        for words in words {
+            assert!(
+                self.said.contains(words),
+                "no {words:?} among:\n{}",
+                self.said
+            );
+        }
+        &self.printed
+    }
 }
 
 /// What a script said on standard error.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::harness::root;
+use crate::harness::{root, skip_unless};
 
 /// The folder with the real az, made now if it is not there; why it cannot be had.
 fn azure_cli() -> Result<PathBuf, String> {
@@ -35,6 +35,15 @@ fn azure_cli() -> Result<PathBuf, String> {
     made.clone()
         .and_then(|()| jq())
         .map(|()| root().join("target/azure-cli/bin"))
+}
+
+/// The same, or nothing where it cannot be had: then the test says that it is skipped.
+fn real_az() -> Option<PathBuf> {
+    let az = azure_cli();
+    match skip_unless(az.clone().map(|_| ())) {
+        true => None,
+        false => az.ok(),
+    }
 }
 
 fn jq() -> Result<(), String> {
