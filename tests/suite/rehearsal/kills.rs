@@ -1,5 +1,7 @@
 //! A rehearsal that is killed at any moment leaves nothing that the next one stumbles over.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -8,7 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{NOT_REPRODUCED, command};
-use crate::harness::{PATIENCE, poll, quiet};
+use crate::harness::{PATIENCE, poll, quiet, skip_unless};
+use crate::readiness::servers;
 
 /// Rehearsals that are killed.
 const KILLS: usize = 4;
@@ -65,6 +68,50 @@ fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_its_folder_goes_with_t
     assert!(left.is_empty(), "seed {seed}: {left:?}");
 }
 
+#[test]
+fn a_killed_rehearsal_takes_its_database_server_along() {
+    if skip_unless(servers::program("postgres").map(drop)) {
+        return;
+    }
+    let _turn = quiet();
+    let folder = tempfile::tempdir().unwrap();
+    let temporary = folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    // Whoever runs the server passes through it, where that is another user.
+    for path in [folder.path(), &temporary] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o711)).unwrap();
+    }
+    let words = "dependency-context --fix refused-identity";
+    let mut child = command("0.05", words, &folder.path().join("killed"))
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let serving = poll(PATIENCE, || {
+        let folders = std::fs::read_dir(&temporary).ok()?.flatten();
+        let pid_files = folders.map(|folder| folder.path().join("server/data/postmaster.pid"));
+        let ready =
+            |path: PathBuf| std::fs::read_to_string(path).is_ok_and(|text| text.contains("ready"));
+        pid_files.into_iter().any(ready).then_some(())
+    });
+    assert!(serving.is_some(), "the server runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let none = poll(PATIENCE, || {
+        processes_of(&temporary).is_empty().then_some(())
+    });
+    assert!(none.is_some(), "{:?}", processes_of(&temporary));
+    let out = folder.path().join("next");
+    let next = command("0.1", "startup-failed --control", &out)
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
+    assert_eq!(next.status.code(), NOT_REPRODUCED, "{next:?}");
+    let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// The folders of checks in `temporary`.
 fn check_folders(temporary: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(temporary).unwrap().flatten();
@@ -106,7 +153,10 @@ fn the_folder_of_a_killed_check_goes_with_the_next_once_nobody_writes_to_it() {
     // The rehearsal that it had begun lives, and is not robbed of its folder.
     let mut second = check("dependency-context", temporary);
     let own = poll(PATIENCE, || {
-        (check_folders(temporary).len() == 2).then_some(())
+        let folders = check_folders(temporary);
+        // One that has no lock yet belongs to nobody for a minute.
+        let all_locked = folders.iter().all(|path| path.join("owner.lock").exists());
+        (folders.len() == 2 && all_locked).then_some(())
     });
     assert!(own.is_some(), "{:?}", check_folders(temporary));
     let writing = processes_of(&left);
