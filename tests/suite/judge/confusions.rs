@@ -4,7 +4,7 @@ use labrat::evidence::criteria::RivalId;
 use labrat::evidence::manifest::{Event, EventKind, Setting};
 use labrat::evidence::sample::Sample;
 use labrat::scenario::catalogue;
-use labrat::verdict::{KillCause, Outcome, RivalResult, Ruling, Verdict, judge};
+use labrat::verdict::{Finding, KillCause, Outcome, RivalResult, Ruling, Verdict, judge};
 use serde_json::{Value, json};
 
 use super::builder::{Builder, answered, at, gave_up};
@@ -261,6 +261,41 @@ fn drift_is_no_broken_dependency_and_a_broken_dependency_is_no_drift() {
         "dependency-context",
         Outcome::NotReproduced,
     );
+}
+
+/// What production's /ready says of a database that fails both checks with this word.
+fn failing(word: &str) -> Value {
+    let check = json!({"ok": false, "latency_ms": 1.0, "error": word});
+    json!({"ready": false, "checks": {"database": check, "migrations": check}})
+}
+
+#[test]
+fn a_refused_identity_is_no_other_database_and_a_database_that_is_away_is_neither() {
+    const FORMS: [&str; 3] = ["schema-behind", "another-database", "refused-identity"];
+    let forms_of = |answer: Value| -> Vec<&str> {
+        let builder = database_moved(false).json("post/ready-production.json", answer);
+        let verdict = judged_as(&builder, "dependency-context");
+        let met = |id: &str| {
+            let found = verdict.criteria.iter().find(|criterion| criterion.id == id);
+            found.unwrap().finding == Finding::Met
+        };
+        FORMS.into_iter().filter(|id| met(id)).collect()
+    };
+    for (word, form) in [
+        ("refused_identity", Some("refused-identity")),
+        ("wrong_password", Some("refused-identity")),
+        ("forbidden", Some("refused-identity")),
+        ("wrong_database", Some("another-database")),
+        ("pending_migration", Some("schema-behind")),
+        ("refused", None),
+        ("silent", None),
+        ("too_many_connections", None),
+    ] {
+        assert_eq!(forms_of(failing(word)), Vec::from_iter(form), "{word}");
+    }
+    // A readiness check of somebody else that gives no word shows that it fails, and not how.
+    let wordless = json!({"ready": false, "checks": {"database": {"ok": false}}});
+    assert_eq!(forms_of(wordless), [""; 0]);
 }
 
 /// One request to /slow that ended so, in the HTTP table.
