@@ -221,86 +221,66 @@ pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
             at,
             against,
             ratio,
-        } => pair(
-            view,
-            metric,
-            against,
-            at,
-            &Question {
+        } => {
+            let question = Question {
                 threshold: format!("at most {} of the {}", percent(ratio), against.word()),
                 compared: Compared::Share,
                 any: true,
-            },
-            |value| value <= ratio,
-        ),
+            };
+            pair(view, metric, against, at, &question, |value| value <= ratio)
+        }
         Check::MetricRatioAbove {
             metric,
             at,
             against,
             ratio,
-        } => pair(
-            view,
-            metric,
-            against,
-            at,
-            &Question {
+        } => {
+            let question = Question {
                 threshold: format!("more than {} of the {}", percent(ratio), against.word()),
                 compared: Compared::Share,
                 any: false,
-            },
-            |value| value > ratio,
-        ),
+            };
+            pair(view, metric, against, at, &question, |value| value > ratio)
+        }
         Check::MetricGrowsAtLeast {
             metric,
             from,
             to,
             amount,
-        } => pair(
-            view,
-            metric,
-            from,
-            to,
-            &Question {
+        } => {
+            let question = Question {
                 threshold: format!("grows by at least {}", number(amount)),
                 compared: Compared::Growth,
                 any: true,
-            },
-            |value| value >= amount,
-        ),
+            };
+            pair(view, metric, from, to, &question, |value| value >= amount)
+        }
         Check::MetricGrowsLessThan {
             metric,
             from,
             to,
             amount,
-        } => pair(
-            view,
-            metric,
-            from,
-            to,
-            &Question {
+        } => {
+            let question = Question {
                 threshold: format!("grows by less than {}", number(amount)),
                 compared: Compared::Growth,
                 any: false,
-            },
-            |value| value < amount,
-        ),
+            };
+            pair(view, metric, from, to, &question, |value| value < amount)
+        }
         Check::MetricFallsAtLeast {
             metric,
             from,
             to,
             amount,
-        } => pair(
-            view,
-            metric,
-            from,
-            to,
-            &Question {
+        } => {
+            let question = Question {
                 threshold: format!("falls by at least {}", number(amount)),
                 compared: Compared::Fall,
                 any: true,
-            },
-            |value| value >= amount,
-        ),
+            };
+            pair(view, metric, from, to, &question, |value| value >= amount)
+        }
         _ => Measured::nothing("this check is not about a metric", ""),
     }
 }
