@@ -12,12 +12,20 @@ const UNAVAILABLE: Check = Check::StatusCountAtLeast {
     count: 3,
 };
 
+/// Who waited in the queue of the container that was stopped gets a 502, and who came before the
+/// next one answered gets a 503: how many of either is a matter of what the stop waited for.
+const CUT_OFF: Check = Check::StatusCountAtLeast {
+    route: Some("/fast"),
+    statuses: Statuses::Class(5),
+    count: 3,
+};
+
 /// The rules of probe-restart.
 pub const PROBE_RESTART: ScenarioRules = ScenarioRules {
     name: "probe-restart",
     aliases: &["probe-and-restart-overlap"],
     hypothesis: "the liveness probe goes through the same pool as the work, so that a busy pool \
-                 looks dead and is restarted, and the restart is what its clients see as 503",
+                 looks dead and is restarted, and the restart is what its clients see as 502 and 503",
     promises: &[
         Promise {
             word: "restart",
@@ -49,8 +57,8 @@ pub const PROBE_RESTART: ScenarioRules = ScenarioRules {
         Criterion {
             id: "unavailable",
             kind: Kind::Proof,
-            statement: "at least three requests to /fast are answered 503",
-            check: UNAVAILABLE,
+            statement: "at least three requests to /fast are answered 502 or 503, or another 5xx",
+            check: CUT_OFF,
             needs: &[FAST_SAMPLES],
         },
         NO_EXIT,
