@@ -11,9 +11,10 @@ use crate::scenario::shape::{
 /// probe-restart, as data.
 pub const PROBE_RESTART: Scenario = Scenario {
     title: "A busy pool is taken for dead, and restarted",
-    incident: "Under load the site answers 502 and 503 for a while, again and again, and its process is a \
-               new one each time. The liveness probe waits behind the work in the same queue, fails \
-               three times in a row, and the container is restarted with everything in it.",
+    incident: "Under load the site answers 502 and 503 for a while, again and again, and its \
+               process is a new one each time. The liveness probe waits behind the work in the \
+               same queue, fails three times in a row, and the container is restarted with \
+               everything in it.",
     plays: "hypothesis H3 of the playbook on intermittent 5xx: probe and restart overlap",
     topology: Topology {
         plan: Plan::B1,
