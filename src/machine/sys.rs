@@ -112,15 +112,34 @@ pub fn set_local_port_range(socket: &impl AsRawFd, low: u16, high: u16) -> Resul
     Errno::result(result).map(drop)
 }
 
-/// Let SIGSEGV and SIGBUS kill this process at once, as they kill any other.
+/// The signals that mean something to a pool, and the two that mean a bad access.
+const DEFAULTED: [Signal; 13] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGABRT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGTERM,
+    Signal::SIGCHLD,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGWINCH,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+];
+
+/// Let signals do what they do by default (`signal(7)`), whatever was so far.
 ///
-/// Rust's runtime catches both to tell of a stack overflow. When such a signal comes from another
+/// What a parent ignores its children ignore too, `HUP` under nohup(1) for one: a worker would not
+/// die of it, and with `CHLD` ignored an arbiter would never learn of a death. Rust's runtime
+/// catches SIGSEGV and SIGBUS to tell of a stack overflow. When such a signal comes from another
 /// process instead of from a bad access, its handler only takes itself away: the first signal
 /// would do nothing.
-pub fn die_of_memory_faults() {
-    for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+pub fn restore_default_actions() {
+    for signal in DEFAULTED {
         // SAFETY: the default action is no handler, so nothing can run in a wrong context.
-        // It cannot fail for these two signals.
+        // It cannot fail for these signals.
         let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
     }
 }

@@ -58,7 +58,7 @@ pub enum StartError {
 /// The process must have one thread when this is called: the arbiter forks.
 pub fn run(settings: Settings) -> u8 {
     sys::steady_allocator();
-    sys::die_of_memory_faults();
+    sys::restore_default_actions();
     match start(settings) {
         Ok(arbiter) => arbiter.run(),
         Err(StartError::Listen(_)) => 1,

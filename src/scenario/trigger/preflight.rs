@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
 use super::error::TriggerError;
-use crate::load::{Client, Exchange, Failure, FailureClass, Target};
+use crate::load::{Client, Failure, FailureClass, Target};
 
 /// How long the first questions wait; longer than a healthy site under a cold start's eye needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,43 +59,34 @@ pub async fn look(
     target: &Target,
     may_be_down: bool,
 ) -> Result<State, TriggerError> {
-    let health = ask(client, target, "/health").await;
-    let status = match health.result {
-        Ok(answer) => answer.status,
-        Err(failure) if may_be_down && is_down(&failure) => {
-            return Ok(State::Down {
-                why: format!("/health: {failure}"),
-            });
+    // A pool whose workers are killed one after the other may answer the first and not the second.
+    let mut last = Bytes::new();
+    for path in ["/health", "/diag/stats"] {
+        match client
+            .send(target, Method::GET, path, PATIENCE)
+            .await
+            .result
+        {
+            Ok(answer) if answer.status == 200 => last = answer.body,
+            Ok(answer) if may_be_down && answer.status >= 500 => {
+                let why = format!("{path} answered {}", answer.status);
+                return Ok(State::Down { why });
+            }
+            Ok(answer) => {
+                let why = format!("it answered {}", answer.status);
+                return Err(not_labrat(target, path, why));
+            }
+            Err(failure) if may_be_down && is_down(&failure) => {
+                let why = format!("{path}: {failure}");
+                return Ok(State::Down { why });
+            }
+            Err(failure) => {
+                let url = target.url(path);
+                return Err(TriggerError::Unreachable { url, failure });
+            }
         }
-        Err(failure) => {
-            return Err(TriggerError::Unreachable {
-                url: target.url("/health"),
-                failure,
-            });
-        }
-    };
-    if status >= 500 && may_be_down {
-        return Ok(State::Down {
-            why: format!("/health answered {status}"),
-        });
     }
-    if status != 200 {
-        return Err(not_labrat(
-            target,
-            "/health",
-            format!("it answered {status}"),
-        ));
-    }
-    let stats = ask(client, target, "/diag/stats").await;
-    let answer = stats.result.map_err(|failure| TriggerError::Unreachable {
-        url: target.url("/diag/stats"),
-        failure,
-    })?;
-    if answer.status != 200 {
-        let why = format!("it answered {}", answer.status);
-        return Err(not_labrat(target, "/diag/stats", why));
-    }
-    if worker_of(&answer.body).is_none() {
+    if worker_of(&last).is_none() {
         let why = "its answer is no JSON with a pid and a request_count".to_owned();
         return Err(not_labrat(target, "/diag/stats", why));
     }
@@ -107,10 +99,6 @@ pub fn worker_of(body: &[u8]) -> Option<u32> {
     let stats: Value = serde_json::from_slice(body).ok()?;
     stats.get("request_count")?.as_u64()?;
     stats.get("pid")?.as_u64()?.try_into().ok()
-}
-
-async fn ask(client: &Client, target: &Target, path: &str) -> Exchange {
-    client.send(target, Method::GET, path, PATIENCE).await
 }
 
 const fn is_down(failure: &Failure) -> bool {

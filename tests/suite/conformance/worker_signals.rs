@@ -57,6 +57,35 @@ fn an_idle_worker_that_dies_of_a_signal_is_replaced() {
     }
 }
 
+/// Starts the words after it as somebody does who ignores signals: nohup(1) ignores the first.
+const IGNORING: [&str; 4] = [
+    "/bin/sh",
+    "-c",
+    "trap '' HUP CHLD USR2 INT QUIT; exec \"$@\"",
+    "sh",
+];
+
+#[test]
+fn signals_that_the_parent_ignored_are_not_ignored_in_the_pool() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let _turn = busy();
+    let run = |kind| {
+        in_parallel(DEADLY, |signal| -> Outcome {
+            let launch = Launch::new(kind, "--workers 1");
+            let server = launch.started_by(IGNORING.map(Into::into).to_vec()).start();
+            let server = server.ready();
+            server.signal_to(server.booted()[0], *signal);
+            server.wait_for_count(2, "Booting worker");
+            let (arbiter, worker) = said(&server);
+            (*signal, arbiter, worker, Vec::new())
+        })
+    };
+    let (expected, actual) = both(run);
+    assert_eq!(expected, actual);
+}
+
 #[test]
 fn a_busy_worker_that_gets_a_signal_ends_its_request_as_gunicorns_does() {
     if skip_unless(oracle()) {
