@@ -63,6 +63,30 @@ async fn startup_failed_begins_with_a_target_that_is_down_and_ends_with_its_reco
 }
 
 #[tokio::test]
+async fn a_target_that_may_be_down_is_so_when_its_second_question_fails() {
+    // Its workers are killed one after the other: what one answers the next need not.
+    let server = target_double::start(|path, before| match (path, before) {
+        ("/health", 1..=5) | ("/diag/stats", 0) => Some(Reply::Answer(503, String::new())),
+        _ => None,
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let more = ["--pace", "0.1", "--assume-done"];
+    let run = labrat(&trigger("startup-failed", &url, &out, &more)).await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let other = folder.path().join("other");
+    let server = target_double::start(|path, _| {
+        (path == "/diag/stats").then(|| Reply::Answer(503, String::new()))
+    })
+    .await;
+    let run = labrat(&trigger("intermittent-5xx", &server.url(), &other, &more)).await;
+    assert_eq!(run.code, Some(1), "one that must not be down is an error");
+    assert!(run.err.contains("/diag/stats"), "{}", run.err);
+}
+
+#[tokio::test]
 async fn an_action_that_nobody_confirms_ends_the_run_and_says_how_to_go_on() {
     let server = target_double::start(|path, _| {
         (path == "/health").then(|| Reply::Answer(503, String::new()))
