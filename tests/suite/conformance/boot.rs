@@ -153,6 +153,9 @@ fn starts_that_fail_say_and_return_what_gunicorns_do() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// How often Gunicorn may be lucky.
+const ROUNDS: usize = 10;
+
 #[test]
 fn a_failed_boot_of_several_workers_ends_with_its_reason_every_time() {
     if skip_unless(oracle()) {
@@ -164,7 +167,12 @@ fn a_failed_boot_of_several_workers_ends_with_its_reason_every_time() {
         ("app:wrong", 4, "App failed to load."),
     ];
     let mut some_failed = false;
-    for (application, code, reason) in cases {
+    // Gunicorn fails by a race between its workers, which not every round loses.
+    for (number, (application, code, reason)) in cases.into_iter().cycle().enumerate() {
+        let round = number / cases.len();
+        if round > 0 && (some_failed || round == ROUNDS) {
+            break;
+        }
         let run = |kind| {
             in_parallel(&[0; 4], |_| {
                 Launch::new(kind, "--workers 4")
