@@ -1,13 +1,12 @@
 //! The fake of Azure, and a script that talks to it through the real az.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::root;
+use crate::harness::{first_words, root};
 
 /// A running fake; gone with the value.
 pub(super) struct Fake {
@@ -43,11 +42,7 @@ impl Fake {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
+        let started = first_words(&mut child);
         let environment = vec![
             ("AZURE_CONFIG_DIR", config.display().to_string()),
             ("REQUESTS_CA_BUNDLE", certificate.display().to_string()),

@@ -1,11 +1,12 @@
 //! A stand-in that does what the site of the fake of Azure does.
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+
+use crate::harness::first_words;
 
 /// A stand-in, ten times as fast unless its words say otherwise; gone with the value.
 pub(super) struct StandIn {
@@ -37,11 +38,7 @@ impl StandIn {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
+        let started = first_words(&mut child);
         let address = |value: &Value| {
             let address = value.as_str().unwrap_or_default();
             address.trim_start_matches("http://").to_owned()

@@ -25,7 +25,8 @@ pub use oracle::{
     Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless, static_labrat,
 };
 pub use process::{
-    children, descriptors, exists, processor_seconds, resident_kilobytes, state, status_kilobytes,
+    children, descriptors, exists, first_words, processor_seconds, resident_kilobytes, state,
+    status_kilobytes,
 };
 pub use queue::accept_queue;
 pub use response::Response;

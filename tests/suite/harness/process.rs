@@ -1,6 +1,18 @@
-//! What `/proc` says of a process.
+//! What a process says first, and what `/proc` says of it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Child;
+
+use serde_json::Value;
+
+/// What a program says first on its standard output, in one line of JSON: where it is, mostly.
+pub fn first_words(child: &mut Child) -> Value {
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap()
+}
 
 /// The letter of the process's state (`S`, `R`, `Z`, `T`, ...); `None` when there is none.
 pub fn state(pid: u32) -> Option<char> {

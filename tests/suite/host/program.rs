@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::{SERVE, executable};
-use crate::harness::{PATIENCE, poll};
+use crate::harness::{PATIENCE, first_words, poll};
 
 /// A running `labrat host`.
 struct Program {
@@ -44,11 +44,7 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
+        let started = first_words(&mut child);
         Self {
             child,
             control: started["control"].as_str().unwrap().to_owned(),

@@ -2,7 +2,6 @@
 //! are replaced, for others may be in use, and the pace, for nobody would wait.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -11,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::found::commands;
-use crate::harness::{root, skip_unless};
+use crate::harness::{first_words, root, skip_unless};
 
 const PAGE: &str = "docs/scenarios/slot-swap-drift.md";
 
@@ -53,11 +52,7 @@ impl Terminal {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(stand_in.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let started = serde_json::from_str(&line).unwrap();
+        let started = first_words(&mut stand_in);
         Self {
             folder,
             stand_in,
