@@ -6,7 +6,7 @@ use labrat::scenario::shape::Change;
 
 use serde_json::Value;
 
-use super::{NOT_REPRODUCED, REPRODUCED, expect_at, met, rehearse_at};
+use super::{NOT_REPRODUCED, REPRODUCED, criterion, expect_at, met, rehearse_at};
 use crate::harness::skip_unless;
 use crate::readiness::servers;
 
@@ -104,9 +104,8 @@ fn a_database_that_moved_with_the_swap_is_named_by_readiness_while_liveness_is_w
 }
 
 /// What /ready said of one check of production at the end, in the verdict on a rehearsal.
-fn word_of(verdict: &Value, criterion: &str) -> String {
-    let criteria = verdict["criteria"].as_array().unwrap();
-    let found = criteria.iter().find(|one| one["id"] == criterion).unwrap();
+fn word_of(verdict: &Value, id: &str) -> String {
+    let found = criterion(verdict, id).unwrap();
     format!("{} {}", found["finding"], found["observed"])
 }
 

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{NOT_REPRODUCED, REPRODUCED, met};
+use super::{NOT_REPRODUCED, REPRODUCED, criterion, met};
 use crate::harness::{PATIENCE, poll, quiet, release_labrat, root, skip_unless};
 
 const INCONCLUSIVE: Option<i32> = Some(11);
@@ -139,9 +139,8 @@ impl Judged {
     }
 
     /// The figures that a criterion was measured by.
-    fn observed(&self, criterion: &str) -> String {
-        let criteria = self.verdict["criteria"].as_array().unwrap();
-        let found = criteria.iter().find(|one| one["id"] == criterion).unwrap();
+    fn observed(&self, id: &str) -> String {
+        let found = criterion(&self.verdict, id).unwrap();
         found["observed"].as_str().unwrap().to_owned()
     }
 

@@ -68,10 +68,14 @@ fn expect_at(pace: &str, words: &str, code: Option<i32>) -> Value {
     verdict
 }
 
-fn met(verdict: &Value, criterion: &str) -> bool {
+/// What a verdict says of a criterion, if it has it.
+fn criterion<'a>(verdict: &'a Value, id: &str) -> Option<&'a Value> {
     let criteria = verdict["criteria"].as_array().unwrap();
-    let found = criteria.iter().find(|one| one["id"] == criterion);
-    found.is_some_and(|one| one["finding"] == "met")
+    criteria.iter().find(|one| one["id"] == id)
+}
+
+fn met(verdict: &Value, id: &str) -> bool {
+    criterion(verdict, id).is_some_and(|one| one["finding"] == "met")
 }
 
 #[test]
