@@ -23,6 +23,12 @@ COMMAND = "labrat serve --bind=0.0.0.0:8000 --workers=2 --worker-class=async --b
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class StandIn:
     """A stand-in with an asynchronous pool behind it."""
 
@@ -124,9 +130,7 @@ class Nginx:
     """nginx before the same container, with the same work for each request."""
 
     def __init__(self, program, container, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         configuration = Path(folder, "nginx.conf")
         words = {"folder": folder, "container": container.removeprefix("http://"), "port": port}

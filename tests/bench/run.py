@@ -48,12 +48,6 @@ def say(text):
     print(f"[bench] {text}", file=sys.stderr, flush=True)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Server:
     """A server of this run: started on its own port, ended as it likes to be ended."""
 
@@ -132,7 +126,7 @@ def commands(options):
 
 def start(name, workers, options, environment):
     chooses = name in ("bare", "axum")
-    port = None if chooses else free_port()
+    port = None if chooses else front_end.free_port()
     return Server(commands(options)[name](workers, port), environment, port)
 
 
