@@ -149,7 +149,7 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
         // Without a memory box or a database server there is no evidence, and the verdict says so.
         Some(code)
             if code == i32::from(Exit::Inconclusive.code())
-                && (scenario.needs_box() || needs_database_server(scenario, course)) =>
+                && (scenario.needs_box() || apply::database_server(scenario, course).is_some()) =>
         {
             Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
         }
@@ -166,11 +166,6 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
         seconds,
         taken_for,
     })
-}
-
-fn needs_database_server(scenario: &'static Scenario, course: Course) -> bool {
-    let (topology, _) = apply::topology(scenario, course);
-    topology.around.database_server.is_some()
 }
 
 /// A box that the leak fills only at its end, with a swap slow enough for a machine that is busy

@@ -201,11 +201,14 @@ fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
     if let Some(fix) = &options.fix {
         words.push(format!("--fix {fix}"));
     }
+    let mut quoted = |flag: &str, value: &str| {
+        words.push(format!("{flag} '{}'", value.replace('\'', r"'\''")));
+    };
     if let Some(server) = &options.server {
-        words.push(format!("--server '{}'", server.replace('\'', r"'\''")));
+        quoted("--server", server);
     }
     if let Some(folder) = &options.postgres {
-        words.push(format!("--postgres '{}'", folder.display()));
+        quoted("--postgres", &folder.to_string_lossy());
     }
     words.extend(options.memory_box.words());
     words.push(format!("--pace {}", options.pace()));

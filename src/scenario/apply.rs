@@ -1,6 +1,6 @@
 //! A scenario with one of its variations applied.
 
-use super::shape::{Change, Group, Scenario, Setting, Topology, Variation};
+use super::shape::{Change, DatabaseServer, Group, Scenario, Setting, Topology, Variation};
 
 /// Which course of a scenario is played.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +44,12 @@ pub fn plan(scenario: &'static Scenario, course: Course) -> &'static str {
         _ => None,
     });
     changed.unwrap_or(scenario.topology.plan.as_str())
+}
+
+/// The database server that this course needs around the target.
+#[must_use]
+pub fn database_server(scenario: &'static Scenario, course: Course) -> Option<DatabaseServer> {
+    topology(scenario, course).0.around.database_server
 }
 
 /// The target as this course wants it. The second part is the settings, since a changed list is

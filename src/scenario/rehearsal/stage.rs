@@ -48,11 +48,7 @@ impl Rehearsal {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
             false => None,
         };
-        let database_server = match apply::topology(plan.scenario, plan.course)
-            .0
-            .around
-            .database_server
-        {
+        let database_server = match apply::database_server(plan.scenario, plan.course) {
             Some(wanted) => Some(DatabaseServer::start(plan, wanted).await?),
             None => None,
         };
