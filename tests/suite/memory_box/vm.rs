@@ -1,6 +1,6 @@
 //! A pool in a virtual machine of a B1's size: the figures of the whole machine are the pool's.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labrat::machine::Unavailable;
-use labrat::machine::memory_box::{BoxSize, ENDED, VmBox, VmParts};
+use labrat::machine::memory_box::{BoxSize, ENDED, STOP, VmBox, VmParts};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -42,6 +42,7 @@ impl Guest {
         let mut emulator = vm
             .enter_command(&labrat, address, address.port())
             .unwrap()
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -85,6 +86,18 @@ impl Guest {
             (answer.status() == Some(200)).then_some(())
         });
         assert!(warm.is_some(), "it never answers:\n{}", self.console());
+    }
+
+    /// The console, when the machine has switched itself off and `last` was its last line.
+    fn ends_with(&mut self, last: &str) -> String {
+        let ended = poll(PATIENCE, || self.emulator.try_wait().unwrap());
+        let status = ended.unwrap_or_else(|| panic!("it runs on:\n{}", self.console()));
+        assert!(status.success(), "{status}");
+        let said = poll(PATIENCE, || {
+            let console = self.console();
+            console.trim_end().ends_with(last).then_some(console)
+        });
+        said.unwrap_or_else(|| panic!("{}", self.console()))
     }
 
     fn figures(&self) -> Figures {
@@ -175,20 +188,29 @@ fn when_labrat_ends_the_virtual_machine_says_how_and_switches_itself_off() {
         return;
     };
     let mut guest = Guest::start(&vm, &["--workers=1", "wrong_module:app"]);
-    let ended = poll(PATIENCE, || guest.emulator.try_wait().unwrap());
-    let status = ended.unwrap_or_else(|| panic!("it runs on:\n{}", guest.console()));
-    assert!(status.success(), "{status}");
-    let last = format!("{ENDED}exit code 3");
-    let said = poll(PATIENCE, || {
-        let console = guest.console();
-        console.trim_end().ends_with(&last).then_some(console)
-    });
-    let console = said.unwrap_or_else(|| panic!("{}", guest.console()));
+    let console = guest.ends_with(&format!("{ENDED}exit code 3"));
     assert!(
         console.contains("No module named 'wrong_module'"),
         "{console}"
     );
     assert!(!console.contains('\r'), "lines are as they were written");
+}
+
+#[test]
+fn a_pool_in_a_virtual_machine_that_is_told_to_stop_ends_by_itself_and_says_so() {
+    let _turn = busy();
+    let parent = folder();
+    let Some(vm) = or_skip(prepare(parent.path())) else {
+        return;
+    };
+    let mut guest = Guest::start(&vm, &["--workers=2", "app:app"]);
+    guest.wait_until_warm();
+    let mut orders = guest.emulator.stdin.take().unwrap();
+    writeln!(orders, "{STOP}").unwrap();
+    let console = guest.ends_with(&format!("{ENDED}exit code 0"));
+    for line in ["Handling signal: term", "Shutting down: Master"] {
+        assert!(console.contains(line), "{line}\n{console}");
+    }
 }
 
 #[test]
