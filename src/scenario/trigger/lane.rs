@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::capture::{Look, look_at};
@@ -75,35 +75,60 @@ pub fn interval_at(pace: f64) -> Duration {
 /// Look until told to stop; a look that is under way is waited for, since it stands in the queue
 /// before anything that comes later. `first` numbers the first look, so that several phases do not
 /// overwrite each other's files.
+///
+/// No route waits for another: a look at the workers that was answered before the burst is followed
+/// by one that stands in the queue of the burst, however long /diag/proc stands there.
 pub async fn observe(
     client: Client,
     target: Target,
     every: Duration,
     first: u32,
     sightings: UnboundedSender<Sighting>,
-    mut stop: StopSignal,
+    stop: StopSignal,
 ) {
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut useless = [false; ROUTES.len()];
-    for number in first.. {
-        tokio::select! {
-            biased;
-            () = stop.stopped() => return,
-            _ = ticks.tick() => {}
-        }
-        for (index, (path, name)) in ROUTES.into_iter().enumerate() {
-            if stop.is_stopped() {
-                return;
+    let lane = Lane {
+        client,
+        target,
+        every,
+        sightings,
+    };
+    let mut routes = JoinSet::new();
+    for (path, name) in ROUTES {
+        routes.spawn(lane.clone().observe(path, name, first, stop.clone()));
+    }
+    while routes.join_next().await.is_some() {}
+}
+
+#[derive(Debug, Clone)]
+struct Lane {
+    client: Client,
+    target: Target,
+    every: Duration,
+    sightings: UnboundedSender<Sighting>,
+}
+
+impl Lane {
+    async fn observe(
+        self,
+        path: &'static str,
+        name: &'static str,
+        first: u32,
+        mut stop: StopSignal,
+    ) {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in first.. {
+            tokio::select! {
+                biased;
+                () = stop.stopped() => return,
+                _ = ticks.tick() => {}
             }
-            if useless[index] {
-                continue;
-            }
-            let look = look_at(&client, &target, path, PhaseKind::Trigger, PATIENCE).await;
+            let (client, target) = (&self.client, &self.target);
+            let look = look_at(client, target, path, PhaseKind::Trigger, PATIENCE).await;
+            let missing = matches!(&look.usable, Err(why) if why == "answered 404");
+            let unheard = self.sightings.send(sighting(path, name, number, look));
             // A target without this route is not asked again.
-            useless[index] = matches!(&look.usable, Err(why) if why == "answered 404");
-            let sighting = sighting(path, name, number, look);
-            if sightings.send(sighting).is_err() {
+            if missing || unheard.is_err() {
                 return;
             }
         }

@@ -133,7 +133,7 @@ impl Stage<'_> {
         if let Some(snapshot) = &sighting.snapshot {
             self.recorder.snapshot(snapshot)?;
         }
-        self.next_look = sighting.number + 1;
+        self.next_look = self.next_look.max(sighting.number + 1);
         Ok(())
     }
 

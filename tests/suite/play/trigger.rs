@@ -210,6 +210,23 @@ async fn a_lane_that_had_to_wait_says_so() {
 }
 
 #[tokio::test]
+async fn a_look_that_waits_keeps_no_other_route_from_being_looked_at() {
+    let server = target_double::start(|path, before| match path {
+        "/slow" => Some(Reply::After(Duration::from_millis(1500))),
+        "/diag/proc" if before == 1 => Some(Reply::After(Duration::from_millis(1400))),
+        _ => None,
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.1"])).await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(out.join("trigger/diag-workers-during-0003.json").exists());
+    assert!(!out.join("trigger/diag-proc-during-0003.json").exists());
+}
+
+#[tokio::test]
 async fn an_application_without_a_view_of_the_pool_is_a_target_too() {
     let server = target_double::start(|path, _| {
         let missing = ["/diag/workers", "/config", "/diag/proc"];
