@@ -5,15 +5,15 @@
 //! that a locked route does not have is therefore answered 405 and not 403: nothing would have
 //! happened anyway.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::routing::any;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::json;
-use tower::Service;
+use tower::{Service, service_fn};
 
 use super::lock::KEY_HEADER;
 use super::paths::{self, Seen};
@@ -27,8 +27,7 @@ use super::state::{AppState, UNKNOWN_ENDPOINT};
 ///
 /// Every handler but the one of `/slow` is ready at its first poll; that one needs the timer of a
 /// tokio runtime, of any flavour. Request bodies are never read. Responses other than 200 carry
-/// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`]. The body of an answer to HEAD is left
-/// out by axum itself.
+/// Werkzeug's reason phrase as [`hyper::ext::ReasonPhrase`]. An answer to HEAD has no body.
 pub fn router(state: Arc<AppState>) -> Router {
     router_of(state, ROUTES.iter())
 }
@@ -42,11 +41,22 @@ fn router_of(state: Arc<AppState>, routes: impl Iterator<Item = &'static Route>)
     let mut by_path = Router::new();
     for route in routes {
         let shared = Arc::clone(&state);
-        let service = any(move |request: Request| answer(route, Arc::clone(&shared), request));
+        // A service, because a handler is wrapped anew for every request.
+        let service = service_fn(move |request: Request| {
+            let is_head = request.method() == Method::HEAD;
+            let answered = answer(route, Arc::clone(&shared), request);
+            async move {
+                let mut response = answered.await;
+                if is_head {
+                    *response.body_mut() = Body::empty();
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
         if route.is_probe {
-            by_path = by_path.route(&format!("{}/", route.path), service.clone());
+            by_path = by_path.route_service(&format!("{}/", route.path), service.clone());
         }
-        by_path = by_path.route(route.path, service);
+        by_path = by_path.route_service(route.path, service);
     }
     let unrouted = Arc::clone(&state);
     let respelled = by_path.clone().fallback(move || {

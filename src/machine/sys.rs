@@ -192,6 +192,31 @@ pub fn forget_start_up_code() {
     }
 }
 
+/// Append what a socket has to `buffer`, at most so many bytes, waiting for the first one
+/// (`recv(2)`). Returns how many there were; 0 is the end.
+///
+/// The bytes go where they stay: nothing is cleared first, and nothing is copied.
+///
+/// # Errors
+/// Those of recv(2).
+pub fn receive_into(
+    socket: &impl AsRawFd,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Result<usize, Errno> {
+    buffer.reserve(most);
+    let spare = buffer.spare_capacity_mut();
+    let room = spare.len().min(most);
+    // SAFETY: the first `room` bytes of the spare capacity belong to `buffer`, which is borrowed for
+    // as long as the kernel writes to them.
+    let received = unsafe { libc::recv(socket.as_raw_fd(), spare.as_mut_ptr().cast(), room, 0) };
+    let received = Errno::result(received)?.cast_unsigned();
+    // SAFETY: the kernel has written so many bytes behind the ones that were there, and never says
+    // more than it was given room for.
+    unsafe { buffer.set_len(buffer.len() + received) };
+    Ok(received)
+}
+
 /// Take ownership of a descriptor that the starter of this process left open for it (`fd://N`).
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! every idle worker wakes for every connection and the scheduler decides who gets it, as it is
 //! with Gunicorn.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
@@ -153,15 +153,16 @@ impl AsFd for Connection {
 }
 
 impl Connection {
-    /// Read what is there, waiting for the first byte.
+    /// Append what is there to `buffer`, at most so many bytes, waiting for the first one.
     ///
     /// # Errors
-    /// Those of read(2).
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => (&mut &*stream).read(buffer),
-            Self::Unix(stream) => (&mut &*stream).read(buffer),
-        }
+    /// Those of recv(2).
+    pub fn receive(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        let received = match self {
+            Self::Tcp(stream) => sys::receive_into(stream, buffer, most),
+            Self::Unix(stream) => sys::receive_into(stream, buffer, most),
+        };
+        received.map_err(io::Error::from)
     }
 
     /// Write everything.

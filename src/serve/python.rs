@@ -1,6 +1,7 @@
 //! How Python writes a string in a message: `repr()`, which Gunicorn puts into its error pages and
 //! into what it says of settings.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Python's `repr()` of a string: single quotes unless only single quotes are inside, control
@@ -41,8 +42,11 @@ fn is_unprintable(character: char) -> bool {
 }
 
 /// Bytes as Latin-1 text, one character a byte, as Gunicorn decodes a request head.
-pub fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
+pub fn latin1(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => bytes.iter().map(|&byte| char::from(byte)).collect(),
+    }
 }
 
 #[cfg(test)]

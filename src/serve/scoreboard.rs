@@ -5,6 +5,7 @@
 //! seat when it has reaped the worker. Nothing in the table is trusted to be consistent across
 //! two fields: it is for looking, and the heartbeat alone decides.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +41,9 @@ enum Field {
 }
 
 const WORDS: usize = Field::Text as usize + TEXT_WORDS;
-/// Words before the first seat.
+/// Words of a line of the processor's cache.
+const LINE: usize = 8;
+/// Fields before the first seat, in words.
 #[derive(Debug, Clone, Copy)]
 enum Header {
     /// How often a reset was asked for.
@@ -52,7 +55,10 @@ enum Header {
     /// Workers wanted.
     Wanted,
 }
-const HEADER: usize = Header::Wanted as usize + 1;
+/// Words before the first seat: whole lines, as a seat has, or two workers that write each its own
+/// seat would wait for each other.
+const HEADER: usize = (Header::Wanted as usize + 1).next_multiple_of(LINE);
+const _: () = assert!(WORDS.is_multiple_of(LINE));
 
 /// A fact about the whole pool; one bit each.
 #[derive(Debug, Clone, Copy)]
@@ -283,10 +289,11 @@ impl Seat {
     /// The head of the request is read: say what it is.
     pub fn describe(&self, method: &str, target: &str) {
         let mut text = [0u8; TEXT_BYTES];
-        let words = method.bytes().chain([b' ']).chain(target.bytes());
         // The last byte stays 0, so that the text has an end.
-        for (place, byte) in text[..TEXT_BYTES - 1].iter_mut().zip(words) {
-            *place = byte;
+        let mut rest = &mut text[..TEXT_BYTES - 1];
+        for part in [method, " ", target] {
+            // What does not fit is left out, which is no error of a slice.
+            let _ = rest.write(part.as_bytes());
         }
         for (word, chunk) in self.text().iter().zip(text.chunks_exact(8)) {
             let mut bytes = [0u8; 8];

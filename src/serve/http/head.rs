@@ -4,6 +4,8 @@
 //! yet, refused, or a complete head. It judges the request line as soon as that line is there,
 //! as Gunicorn does, so a bad line is answered before any header arrives.
 
+use std::borrow::Cow;
+
 use super::rejection::Rejection;
 use crate::serve::python::latin1;
 use crate::serve::settings::HeadLimits;
@@ -67,21 +69,21 @@ impl Head {
     }
 
     /// Path and query of the target, always beginning with a slash: what the application routes.
-    pub fn path_and_query(&self) -> String {
-        let without_fragment = self.target.split('#').next().unwrap_or("");
-        let relative = match without_fragment.find("://") {
-            Some(at) if !without_fragment.starts_with('/') => {
-                let authority = &without_fragment[at + 3..];
-                authority
-                    .find(['/', '?'])
-                    .map_or("", |slash| &authority[slash..])
-            }
-            _ => without_fragment,
+    pub fn path_and_query(&self) -> Cow<'_, str> {
+        let target = self.target.split('#').next().unwrap_or("");
+        if target.starts_with('/') {
+            return Cow::Borrowed(target);
+        }
+        let relative = match target.split_once("://") {
+            Some((_, authority)) => authority
+                .find(['/', '?'])
+                .map_or("", |slash| &authority[slash..]),
+            None => target,
         };
         if relative.starts_with('/') {
-            relative.to_owned()
+            Cow::Borrowed(relative)
         } else {
-            format!("/{relative}")
+            Cow::Owned(format!("/{relative}"))
         }
     }
 }
@@ -183,17 +185,23 @@ fn field_size_limit(limits: HeadLimits) -> usize {
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+/// Where `end`, which begins with a carriage return, begins first.
+fn find(input: &[u8], end: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + input[from..].iter().position(|byte| *byte == b'\r')?;
+        if input[at..].starts_with(end) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-!#$%&'*+.^_`|~".contains(&byte))
 }
 
 fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejection> {
@@ -201,7 +209,7 @@ fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejecti
     let mut words = text.splitn(3, ' ');
     let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next())
     else {
-        return Err(Rejection::RequestLine(text));
+        return Err(Rejection::RequestLine(text.into_owned()));
     };
     let conventional = (3..=20).contains(&method.chars().count())
         && !method
@@ -211,7 +219,7 @@ fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejecti
         return Err(Rejection::Method(method.to_owned()));
     }
     if target.is_empty() {
-        return Err(Rejection::RequestLine(text));
+        return Err(Rejection::RequestLine(text.into_owned()));
     }
     let version = parse_version(version)?;
     Ok((method.to_owned(), target.to_owned(), version))
@@ -253,7 +261,7 @@ fn parse_headers(
             Some((name, value)) if !name.is_empty() => (name, value),
             _ => {
                 return Err(Rejection::Header {
-                    quoted: text,
+                    quoted: text.into_owned(),
                     framing: false,
                 });
             }
@@ -269,7 +277,7 @@ fn parse_headers(
             return Err(Rejection::Folding(name));
         }
         let value = value.trim_matches([' ', '\t']);
-        if value.contains(['\0', '\r', '\n']) {
+        if value.bytes().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(Rejection::Header {
                 quoted: name,
                 framing: false,

@@ -176,8 +176,11 @@ fn names_with_an_underscore_are_dropped() {
 
 #[test]
 fn targets_of_every_form_become_a_path() {
-    let path =
-        |target: &str| head(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).path_and_query();
+    let path = |target: &str| {
+        head(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes())
+            .path_and_query()
+            .into_owned()
+    };
     assert_eq!(path("http://host/health?a"), "/health?a");
     assert_eq!(path("http://host"), "/");
     assert_eq!(path("*"), "/*");

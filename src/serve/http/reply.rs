@@ -73,7 +73,7 @@ pub fn write_response(
     out.push(b' ');
     match parts.extensions.get::<ReasonPhrase>() {
         Some(reason) => out.extend_from_slice(reason.as_bytes()),
-        None => out.extend_from_slice(default_reason(parts.status).as_bytes()),
+        None => write_default_reason(out, parts.status),
     }
     out.extend_from_slice(b"\r\nServer: ");
     out.extend_from_slice(SERVER.as_bytes());
@@ -99,14 +99,12 @@ pub fn write_response(
 /// Headers in the application's order, names as Flask writes them: each word capitalised.
 fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
     for (name, value) in headers {
-        let mut start_of_word = true;
-        for byte in name.as_str().bytes() {
-            out.push(if start_of_word {
-                byte.to_ascii_uppercase()
-            } else {
-                byte
-            });
-            start_of_word = byte == b'-';
+        let start = out.len();
+        out.extend_from_slice(name.as_str().as_bytes());
+        for word in out[start..].split_mut(|byte| *byte == b'-') {
+            if let Some(first) = word.first_mut() {
+                first.make_ascii_uppercase();
+            }
         }
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
@@ -114,11 +112,9 @@ fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
     }
 }
 
-fn default_reason(status: StatusCode) -> String {
-    status
-        .canonical_reason()
-        .unwrap_or("UNKNOWN")
-        .to_uppercase()
+fn write_default_reason(out: &mut Vec<u8>, status: StatusCode) {
+    let reason = status.canonical_reason().unwrap_or("UNKNOWN");
+    out.extend(reason.bytes().map(|byte| byte.to_ascii_uppercase()));
 }
 
 thread_local! {

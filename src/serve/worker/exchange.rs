@@ -2,6 +2,7 @@
 //!
 //! Shared by the sync worker and the threads of a gthread worker.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, Uri};
 use http_body_util::BodyExt;
 use jiff::Zoned;
 use nix::errno::Errno;
@@ -50,7 +51,6 @@ pub(super) fn read_head(
     buffer: &mut Vec<u8>,
     limits: HeadLimits,
 ) -> Result<Head, NoRequest> {
-    let mut chunk = [0u8; CHUNK];
     loop {
         if !buffer.is_empty() {
             match head::parse(buffer, limits) {
@@ -62,9 +62,9 @@ pub(super) fn read_head(
                 Err(refused) => return Err(NoRequest::Refused(refused)),
             }
         }
-        match connection.receive(&mut chunk) {
+        match connection.receive(buffer, CHUNK) {
             Ok(0) => return Err(NoRequest::Gone),
-            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(NoRequest::Socket(error)),
         }
@@ -172,10 +172,7 @@ pub(super) fn print_of(extensions: &http::Extensions) {
 pub(super) fn call(router: &Router, runtime: &Runtime, head: &Head) -> Result<Answer, String> {
     let mut router = router.clone();
     let work = async move {
-        let request = match request_of(head) {
-            Ok(request) => request,
-            Err(error) => return Err(error.to_string()),
-        };
+        let request = request_of(head).map_err(|error| error.to_string())?;
         let Ok(response) = router.call(request).await;
         let (parts, body) = response.into_parts();
         match body.collect().await {
@@ -211,42 +208,52 @@ fn drive<T>(runtime: &Runtime, work: impl Future<Output = T>) -> T {
 
 /// The request as the application gets it: without a body, which no route reads.
 fn request_of(head: &Head) -> Result<http::Request<Body>, http::Error> {
-    let mut request = http::Request::builder()
-        .method(head.method.as_str())
-        .uri(encode_target(&head.path_and_query()));
+    let mut request = http::Request::new(Body::empty());
+    *request.method_mut() = head.method.parse()?;
+    *request.uri_mut() = Uri::try_from(&*encode_target(&head.path_and_query()))?;
+    let headers = request.headers_mut();
+    headers.reserve(head.headers.len());
     for (name, value) in &head.headers {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
         // Gunicorn lets control characters pass that no HTTP library of ours takes. No route
         // reads such a header, so it is left out rather than the request refused.
         if let Ok(value) = HeaderValue::from_bytes(&latin1_bytes(value)) {
-            request = request.header(name.as_str(), value);
+            headers.append(name, value);
         }
     }
-    request.body(Body::empty())
+    Ok(request)
 }
 
 /// A target in which everything that a URI may not hold is percent-encoded, so that an odd
 /// target is simply not found.
-fn encode_target(target: &str) -> String {
-    let mut out = String::with_capacity(target.len());
+fn encode_target(target: &str) -> Cow<'_, str> {
+    if target.bytes().all(may_stand_in_a_uri) {
+        return Cow::Borrowed(target);
+    }
+    let mut out = String::with_capacity(target.len() + 2);
     for character in target.chars() {
-        let code = u32::from(character);
-        if (0x21..0x7f).contains(&code)
-            && !matches!(
-                character,
-                '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}'
-            )
-        {
-            out.push(character);
-        } else {
-            out.push_str(&format!("%{code:02X}"));
+        match u8::try_from(character) {
+            Ok(byte) if may_stand_in_a_uri(byte) => out.push(character),
+            _ => out.push_str(&format!("%{:02X}", u32::from(character))),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
-fn latin1_bytes(text: &str) -> Vec<u8> {
+fn may_stand_in_a_uri(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        )
+}
+
+fn latin1_bytes(text: &str) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text.as_bytes());
+    }
     text.chars()
-        .map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?'))
+        .map(|character| u8::try_from(character).unwrap_or(b'?'))
         .collect()
 }
 

@@ -214,13 +214,13 @@ fn discard_body(visit: &mut Visit, body: BodyFraming) -> bool {
     let buffered = left.min(visit.buffer.len());
     visit.buffer.drain(..buffered);
     left -= buffered;
-    let mut chunk = [0u8; 8192];
     while left > 0 {
-        let room = left.min(chunk.len());
-        match visit.connection.receive(&mut chunk[..room]) {
+        let kept = visit.buffer.len();
+        match visit.connection.receive(&mut visit.buffer, left.min(8192)) {
             Ok(0) | Err(_) => return false,
             Ok(count) => left -= count,
         }
+        visit.buffer.truncate(kept);
     }
     true
 }

@@ -127,29 +127,35 @@ impl Life {
         sys::exit_now(code)
     }
 
-    /// Wait until a listener has a connection, the worker is woken, or the time is up. Returns
-    /// the numbers of the ready listeners.
-    pub fn wait_for_connection(
+    /// Wait until the one listener has a connection, the worker is woken, or the time is up.
+    pub fn wait_for_connection(&self, listener: &Listener, at_most: Duration) -> io::Result<()> {
+        self.wait(&mut [watched(listener), watched(&self.wake)], at_most)
+    }
+
+    /// The same for any of several listeners; the numbers of those that have a connection.
+    pub fn wait_for_connections(
         &self,
         listeners: &[Listener],
         at_most: Duration,
     ) -> io::Result<Vec<usize>> {
-        let mut polled: Vec<PollFd<'_>> = listeners
-            .iter()
-            .map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN))
-            .collect();
-        polled.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
-        match poll(&mut polled, poll_timeout(at_most)) {
+        let mut places: Vec<PollFd<'_>> = listeners.iter().map(watched).collect();
+        places.push(watched(&self.wake));
+        self.wait(&mut places, at_most)?;
+        Ok((0..listeners.len())
+            .filter(|&number| is_ready(&places[number]))
+            .collect())
+    }
+
+    /// Wait for one of several descriptors, the last of which wakes the worker.
+    fn wait(&self, places: &mut [PollFd<'_>], at_most: Duration) -> io::Result<()> {
+        match poll(places, poll_timeout(at_most)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let ready = |place: &PollFd<'_>| place.any().unwrap_or(false);
-        if polled.last().is_some_and(ready) {
+        if places.last().is_some_and(is_ready) {
             self.drain_wake();
         }
-        Ok((0..listeners.len())
-            .filter(|&number| ready(&polled[number]))
-            .collect())
+        Ok(())
     }
 
     /// The descriptor that becomes readable when the worker is woken.
@@ -167,6 +173,15 @@ impl Life {
         // Nothing to read means nothing to forget.
         let _ = self.wake.read();
     }
+}
+
+/// A place to wait for something to read.
+fn watched(descriptor: &impl AsFd) -> PollFd<'_> {
+    PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)
+}
+
+fn is_ready(place: &PollFd<'_>) -> bool {
+    place.any().unwrap_or(false)
 }
 
 /// A poll timeout, rounded up to whole milliseconds so that it never spins.

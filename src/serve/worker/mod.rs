@@ -16,7 +16,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use nix::unistd::{Pid, getpid};
+use nix::unistd::Pid;
 
 use super::access_log::AccessLog;
 use super::console::{ErrorLog, Phrase};
@@ -125,6 +125,5 @@ fn reopen_listeners(settings: &Settings) -> std::io::Result<Vec<Listener>> {
 
 /// Whether the arbiter that forked this worker is still its parent.
 fn arbiter_is_alive(arbiter: Pid) -> bool {
-    // A worker that is itself PID 1's child from the start has an arbiter that is PID 1.
-    Pid::parent() == arbiter && getpid() != arbiter
+    Pid::parent() == arbiter
 }

@@ -84,8 +84,7 @@ impl SyncWorker<'_> {
                 return Ok(());
             }
             self.inheritance.seat.beat();
-            self.life
-                .wait_for_connection(std::slice::from_ref(listener), wait)?;
+            self.life.wait_for_connection(listener, wait)?;
         }
         self.has_parent();
         Ok(())
@@ -94,7 +93,7 @@ impl SyncWorker<'_> {
     fn serve_listeners(&mut self, listeners: &[Listener], wait: Duration) -> io::Result<()> {
         while self.life.is_alive() {
             self.inheritance.seat.beat();
-            for ready in self.life.wait_for_connection(listeners, wait)? {
+            for ready in self.life.wait_for_connections(listeners, wait)? {
                 if self.life.is_alive() {
                     self.accept(&listeners[ready])?;
                 }
