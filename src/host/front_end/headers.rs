@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1), beside those that `Connection`
 /// names.
-const HOP_BY_HOP: [HeaderName; 7] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
@@ -19,27 +19,33 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_APPSERVICE_PROTO: HeaderName = HeaderName::from_static("x-appservice-proto");
+const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+const X_ARR_LOG_ID: HeaderName = HeaderName::from_static("x-arr-log-id");
+const X_SITE_DEPLOYMENT_ID: HeaderName = HeaderName::from_static("x-site-deployment-id");
+const DISGUISED_HOST: HeaderName = HeaderName::from_static("disguised-host");
+const WAS_DEFAULT_HOSTNAME: HeaderName = HeaderName::from_static("was-default-hostname");
+const CLIENT_IP: HeaderName = HeaderName::from_static("client-ip");
 
 /// Take away every header that ends at this hop.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+    let named = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
+        .filter_map(|name| name.trim().parse().ok());
+    let known = headers.keys().filter(|name| HOP_BY_HOP.contains(name));
+    let ending: Vec<HeaderName> = named.chain(known.cloned()).collect();
+    for name in ending {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
 }
 
 /// The protocol that a request asks to change to, if it does so properly.
@@ -53,10 +59,27 @@ pub(super) fn wanted_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     asked.then(|| headers.get(UPGRADE).cloned()).flatten()
 }
 
+/// Who is at the other end of a connection, written out once for all of its requests.
+#[derive(Debug)]
+pub(super) struct ClientAddress {
+    pub(super) ip: String,
+    /// With the port.
+    full: String,
+}
+
+impl From<SocketAddr> for ClientAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            ip: address.ip().to_string(),
+            full: address.to_string(),
+        }
+    }
+}
+
 /// What the front end knows of a request beside its head.
 #[derive(Debug)]
 pub(super) struct Arrival<'a> {
-    pub(super) client: SocketAddr,
+    pub(super) client: &'a ClientAddress,
     /// The site's own host name.
     pub(super) default_host: &'a str,
     pub(super) deployment: &'a str,
@@ -79,35 +102,30 @@ pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
     let original = head
         .uri
         .path_and_query()
-        .map_or_else(|| "/".to_owned(), ToString::to_string);
-    let client = arrival.client.to_string();
-    let forwarded_for = match head
-        .headers
-        .get("x-forwarded-for")
-        .and_then(|value| value.to_str().ok())
-    {
+        .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
+    let client = &arrival.client.full;
+    let earlier = head.headers.get(X_FORWARDED_FOR);
+    let forwarded_for = match earlier.and_then(|value| value.to_str().ok()) {
         Some(earlier) => format!("{earlier}, {client}"),
         None => client.clone(),
     };
     // Whatever a client claims under these names is replaced, but for the chain of addresses.
     for (name, value) in [
-        ("x-forwarded-for", forwarded_for.as_str()),
-        ("x-forwarded-proto", "http"),
-        ("x-forwarded-host", &host),
-        ("x-appservice-proto", "http"),
-        ("x-original-url", &original),
-        ("x-arr-log-id", arrival.log_id),
-        ("x-site-deployment-id", arrival.deployment),
-        ("disguised-host", &host),
-        ("was-default-hostname", arrival.default_host),
-        ("client-ip", &client),
+        (X_FORWARDED_FOR, forwarded_for.as_str()),
+        (X_FORWARDED_PROTO, "http"),
+        (X_FORWARDED_HOST, &host),
+        (X_APPSERVICE_PROTO, "http"),
+        (X_ORIGINAL_URL, &original),
+        (X_ARR_LOG_ID, arrival.log_id),
+        (X_SITE_DEPLOYMENT_ID, arrival.deployment),
+        (DISGUISED_HOST, &host),
+        (WAS_DEFAULT_HOSTNAME, arrival.default_host),
+        (CLIENT_IP, client),
+        (HOST, &host),
     ] {
         if let Ok(value) = HeaderValue::from_str(value) {
-            head.headers.insert(HeaderName::from_static(name), value);
+            head.headers.insert(name, value);
         }
-    }
-    if let Ok(value) = HeaderValue::from_str(&host) {
-        head.headers.insert(HOST, value);
     }
 }
 
@@ -141,9 +159,13 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn arrival() -> Arrival<'static> {
+    fn client() -> ClientAddress {
+        ClientAddress::from(SocketAddr::from(([127, 0, 0, 1], 5000)))
+    }
+
+    fn arrival(client: &ClientAddress) -> Arrival<'_> {
         Arrival {
-            client: "127.0.0.1:5000".parse().unwrap(),
+            client,
             default_host: "site.localhost",
             deployment: "site",
             log_id: "id",
@@ -178,11 +200,11 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
             ("upgrade", "websocket"),
         ]);
-        forward(&mut head, &arrival());
+        forward(&mut head, &arrival(&client()));
         assert_eq!(head.headers["connection"], "Upgrade");
         assert_eq!(head.headers["upgrade"], "websocket");
         let mut head = parts(&[("upgrade", "websocket")]);
-        forward(&mut head, &arrival());
+        forward(&mut head, &arrival(&client()));
         assert!(!head.headers.contains_key("upgrade"));
     }
 
@@ -194,7 +216,7 @@ mod tests {
             ("client-ip", "1.2.3.4"),
             ("x-arr-log-id", "mine"),
         ]);
-        forward(&mut head, &arrival());
+        forward(&mut head, &arrival(&client()));
         assert_eq!(head.headers["x-forwarded-for"], "10.0.0.1, 127.0.0.1:5000");
         assert_eq!(head.headers["client-ip"], "127.0.0.1:5000");
         assert_eq!(head.headers["x-arr-log-id"], "id");

@@ -93,7 +93,7 @@ struct Shared {
     /// Connections that changed their protocol.
     tunnels: Mutex<JoinSet<()>>,
     stopping: AtomicBool,
-    log_id_base: u64,
+    log_id_prefix: String,
     log_id_next: AtomicU64,
 }
 
@@ -121,16 +121,19 @@ impl Shared {
     /// An identity in the form of a GUID: random for the run, counted within it.
     fn log_id(&self) -> String {
         let number = self.log_id_next.fetch_add(1, Ordering::Relaxed);
-        let base = self.log_id_base;
-        format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            base >> 32,
-            (base >> 16) & 0xffff,
-            (base >> 4) & 0xfff,
-            base & 0xfff,
-            number & 0xffff_ffff_ffff
-        )
+        format!("{}{:012x}", self.log_id_prefix, number & 0xffff_ffff_ffff)
     }
+}
+
+/// What the identities of all requests of a run begin with: all of a GUID but its last group.
+fn log_id_prefix(random: u64) -> String {
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-",
+        random >> 32,
+        (random >> 16) & 0xffff,
+        (random >> 4) & 0xfff,
+        random & 0xfff,
+    )
 }
 
 /// Wait until the front end is stopped.

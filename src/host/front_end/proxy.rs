@@ -1,6 +1,5 @@
 //! One request, from its head to the head of its answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +8,7 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::watch;
 
+use super::headers::ClientAddress;
 use super::record::Record;
 use super::relay::Relay;
 use super::request_body::RequestBody;
@@ -17,7 +17,7 @@ use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
 /// Pass a request on to the site and its answer back.
 pub(super) async fn pass_on(
     mut request: Request<Incoming>,
-    client: SocketAddr,
+    client: &ClientAddress,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) -> Response<Relay> {

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::Uri;
 use http::header::{HeaderMap, REFERER, USER_AGENT};
 use http::request::Parts;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::headers::{head_bytes, host_of};
+use super::headers::{ClientAddress, head_bytes, host_of};
 use super::{RequestEnd, Shared};
 use crate::redaction::{redact, redact_setting};
 use crate::tables::{HttpRow, TableRow};
@@ -30,18 +31,18 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(shared: &Arc<Shared>, client: std::net::SocketAddr, head: &Parts) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, client: &ClientAddress, head: &Parts) -> Self {
         let text = |name| {
             let value = head.headers.get(name)?;
             Some(redact(&String::from_utf8_lossy(value.as_bytes())).into_owned())
         };
-        let first_line = head.method.as_str().len() + head.uri.to_string().len() + 10;
+        let first_line = head.method.as_str().len() + uri_length(&head.uri) + 10;
         let received = head_bytes(first_line, &head.headers);
         let mut row = HttpRow::at(Timestamp::now().into());
-        row.c_ip = Some(client.ip().to_string());
+        row.c_ip = Some(client.ip.clone());
         row.computer_name = Some(shared.settings.computer.clone());
         row.cs_host = Some(host_of(head));
-        row.cs_method = Some(head.method.to_string());
+        row.cs_method = Some(head.method.as_str().to_owned());
         row.cs_uri_query = head.uri.query().map(redact_query);
         row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());
         row.referer = text(REFERER);
@@ -141,6 +142,18 @@ impl Unfinished {
         row.time_taken = Some(milliseconds.round() as i64);
         row
     }
+}
+
+/// Bytes of a request's target as the client wrote it.
+fn uri_length(uri: &Uri) -> usize {
+    let origin = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => scheme.len() + "://".len() + authority.as_str().len(),
+        (_, authority) => authority.map_or(0, |authority| authority.as_str().len()),
+    };
+    origin
+        + uri
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len())
 }
 
 /// The query, with the values of parameters that are named like credentials blotted out.

@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
+use super::headers::ClientAddress;
+use super::{FrontEndSettings, Lanes, Routing, Shared, log_id_prefix, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
 
@@ -62,7 +63,7 @@ impl FrontEnd {
             deferred: Mutex::new(Vec::new()),
             tunnels: Mutex::new(JoinSet::new()),
             stopping: AtomicBool::new(false),
-            log_id_base: fastrand::u64(..),
+            log_id_prefix: log_id_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
         let (stop, stopped) = watch::channel(false);
@@ -162,10 +163,11 @@ async fn converse(
     // A socket that refuses the option is only slower.
     let _ = stream.set_nodelay(true);
     let stop = stopped.clone();
+    let client = Arc::new(ClientAddress::from(client));
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
+        let (client, shared) = (Arc::clone(&client), Arc::clone(&shared));
         let stop = stop.clone();
-        async move { Ok::<_, Infallible>(proxy::pass_on(request, client, shared, stop).await) }
+        async move { Ok::<_, Infallible>(proxy::pass_on(request, &client, shared, stop).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
