@@ -29,7 +29,7 @@ tests/oracle/setup.sh
 labrat=$(scripts/build.sh)
 say "building the yardsticks"
 use_release_settings
-executables=$(cargo bench --quiet --no-run "${release_flags[@]}" --message-format=json --bench bare --bench plain_axum |
+executables=$(cargo bench --quiet --no-run "${release_flags[@]}" --message-format=json --bench bare --bench plain_axum --bench relay |
     python3 -c '
 import json, sys
 for line in sys.stdin:
@@ -42,5 +42,5 @@ yardstick() {
 
 say "measuring; leave the machine alone for about five minutes"
 python3 tests/bench/run.py --labrat="$labrat" --gunicorn="$root/target/oracle/bin/gunicorn" \
-    --app="$root/tests/oracle" --bare="$(yardstick bare)" --axum="$(yardstick plain_axum)" \
+    --app="$root/tests/oracle" --bare="$(yardstick bare)" --axum="$(yardstick plain_axum)" --relay="$(yardstick relay)" \
     --out="$root/target/bench" "$@"

@@ -1,7 +1,8 @@
 """What the stand-in's front end costs: the same pool asked directly and through it, in one run.
 
-Where nginx is installed it stands before the same pool as well, adds as many headers and writes as
-long a row for each request: what a proxy can do on this machine.
+A relay that copies bytes and looks at none stands before the same pool: no proxy can do better on
+this machine. Where nginx is installed it does too, adds as many headers and writes as long a row for
+each request: what a well-kept proxy makes of that.
 """
 
 import json
@@ -152,6 +153,19 @@ class Nginx:
         self.process.wait()
 
 
+class Relay:
+    """Copies bytes between its clients and the container."""
+
+    def __init__(self, program, container):
+        words = [program, container.removeprefix("http://")]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
 def load(url, connections, seconds):
     """One run of wrk: requests a second, the median latency in ms, and the errors."""
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + "/health"]
@@ -186,21 +200,22 @@ def hold(stand_in):
             client.close()
 
 
-def measure(labrat, environment, rounds, seconds, summary):
+def measure(labrat, relay, environment, rounds, seconds, summary):
     """Rates, medians and costs, direct and through the front end, rounds interleaved."""
     nginx_program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    names = ["direct", "front end", *(["nginx"] if nginx_program else [])]
+    names = ["direct", "front end", "relay", *(["nginx"] if nginx_program else [])]
     rates = {name: {c: [] for c in CONNECTIONS} for name in names}
     medians = {name: {c: [] for c in CONNECTIONS} for name in names}
     costs, errors = {c: [] for c in CONNECTIONS}, []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as beside:
         stand_in = StandIn(labrat, environment, folder)
-        nginx = None
+        others = {}
         try:
-            urls = {"direct": stand_in.container, "front end": stand_in.url}
+            others["relay"] = Relay(relay, stand_in.container)
             if nginx_program:
-                nginx = Nginx(nginx_program, stand_in.container, beside)
-                urls["nginx"] = nginx.url
+                others["nginx"] = Nginx(nginx_program, stand_in.container, beside)
+            urls = {"direct": stand_in.container, "front end": stand_in.url}
+            urls |= {name: other.url for name, other in others.items()}
             for turn in range(rounds):
                 order = list(urls) if turn % 2 == 0 else list(reversed(urls))
                 for connections in CONNECTIONS:
@@ -214,8 +229,8 @@ def measure(labrat, environment, rounds, seconds, summary):
                         errors += [f"{name} c={connections}: {error}" for error in seen]
             held = hold(stand_in)
         finally:
-            if nginx:
-                nginx.stop()
+            for other in others.values():
+                other.stop()
             stand_in.stop()
 
     def by_connections(values):
@@ -234,6 +249,7 @@ def measure(labrat, environment, rounds, seconds, summary):
         "rate": {name: by_connections(found) for name, found in rates.items()},
         "median_ms": {name: by_connections(found) for name, found in medians.items()},
         "rate_ratio": compared(rates, "front end", "direct", ratio),
+        "relay_ratio": compared(rates, "relay", "direct", ratio),
         "nginx_ratio": compared(rates, "nginx", "direct", ratio),
         "added_ms": compared(medians, "front end", "direct", lambda through, direct: through - direct),
         "cpu_us": by_connections(costs),
@@ -249,12 +265,13 @@ def main():
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--labrat", required=True)
+    parser.add_argument("--relay", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environment = {"PATH": os.environ["PATH"], "HOME": folder, "XDG_RUNTIME_DIR": folder}
-        found = measure(options.labrat, environment, options.rounds, options.seconds, statistics.median)
+        found = measure(options.labrat, options.relay, environment, options.rounds, options.seconds, statistics.median)
     print(json.dumps(found, indent=2))
 
 

@@ -316,17 +316,19 @@ def front_end_markdown(found):
     lines = [
         "The stand-in's front end before the same pool of 2 async workers, `/health`, keep-alive; "
         f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB. "
-        "nginx stands before the same pool, adds the same headers and writes a row of JSON for each request:",
+        "A relay stands before the same pool, copies bytes and looks at none of them; nginx does too, adds the "
+        "same headers and writes a row of JSON for each request:",
         "",
-        "| connections | direct: requests/s | through the front end | front end / direct | nginx / direct "
-        "| added median, ms | its processor time a request, µs |",
-        "|---|---|---|---|---|---|---|",
+        "| connections | direct: requests/s | through the front end | front end / direct | relay / direct "
+        "| nginx / direct | added median, ms | its processor time a request, µs |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for connections in map(str, front_end.CONNECTIONS):
         cells = [
             connections,
             *(cell(found["rate"][name][connections]) for name in ("direct", "front end")),
             cell(found["rate_ratio"][connections]),
+            cell(found["relay_ratio"][connections]),
             cell(nginx[connections]) if nginx else "not installed",
             cell(found["added_ms"][connections]),
             cell(found["cpu_us"][connections]),
@@ -346,10 +348,10 @@ def write_readme(readme, table):
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("labrat", "gunicorn", "bare", "axum", "app", "out"):
+    for name in ("labrat", "gunicorn", "bare", "axum", "relay", "app", "out"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--starts", type=int, default=11)
     parser.add_argument("--readme", type=Path)
     return parser.parse_args()
@@ -371,7 +373,7 @@ def main():
         first = starts(options, environment)
         memory = idle_memory(options, environment)
         rounds, seconds = options.rounds, options.seconds
-        through = front_end.measure(options.labrat, environment, rounds, seconds, summary)
+        through = front_end.measure(options.labrat, options.relay, environment, rounds, seconds, summary)
         say("front end measured")
 
     def table(rates):

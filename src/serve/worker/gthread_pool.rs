@@ -189,6 +189,8 @@ impl Server {
             return Returned::Close;
         }
         if keep_alive && discard_body(&mut visit, head.body) {
+            // There may be a thousand that wait for their next request.
+            visit.buffer.shrink_to_fit();
             Returned::Keep(visit)
         } else {
             Returned::Close
