@@ -207,12 +207,17 @@ def summary(values):
     return {"median": statistics.median(values), "least": min(values), "most": max(values), "all": values}
 
 
+def paired(first, second):
+    """The median of the ratios within each round: what disturbs the machine disturbs both."""
+    return statistics.median(one / other for one, other in zip(first["all"], second["all"]))
+
+
 def judged(measured):
     """Each target: what was wanted, what was found, and whether that is enough."""
     sync, concurrent = measured["sync"], measured["async"]
 
     def ratio(group, connections, first, second):
-        return group[first][str(connections)]["median"] / group[second][str(connections)]["median"]
+        return paired(group[first][str(connections)], group[second][str(connections)])
 
     found = {f"sync c={c} / bare": ratio(sync, c, "labrat", "bare") for c in CONNECTIONS}
     found |= {f"async c={c} / axum": ratio(concurrent, c, "labrat async", "axum") for c in CONNECTIONS}
@@ -278,7 +283,7 @@ def markdown(results):
     busy = results["machine"]["busy_before"]
     lines = [
         f"Measured on {results['machine']['name']}, the load generator on the same cores; medians of "
-        f"{results['rounds']} interleaved rounds, in parentheses the range."
+        f"{results['rounds']} interleaved rounds, in parentheses the range; a ratio is the median of the rounds' own."
         + (f" **Other work took {busy:.0%} of the cores: the ratios are doubtful.**" if busy > BUSY else ""),
         "",
         "| | labrat | Gunicorn + Flask | yardstick | labrat / yardstick | labrat / Gunicorn |",
@@ -286,10 +291,10 @@ def markdown(results):
     ]
 
     def row(title, ours, gunicorn, yardstick, first_is_better=False):
-        against = number(ours["median"] / yardstick["median"]) if yardstick else ""
+        against = number(paired(ours, yardstick)) if yardstick else ""
         factor = ""
         if gunicorn:
-            factor = ours["median"] / gunicorn["median"]
+            factor = paired(ours, gunicorn)
             factor = number(1 / factor) + " times less" if first_is_better else number(factor)
         cells = [title, cell(ours), cell(gunicorn) if gunicorn else ""]
         lines.append("| " + " | ".join([*cells, cell(yardstick) if yardstick else "", against, factor]) + " |")
