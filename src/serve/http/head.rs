@@ -94,7 +94,7 @@ pub enum Progress {
     /// More bytes are needed.
     Partial,
     /// The head is complete.
-    Complete(Box<Head>),
+    Complete(Head),
 }
 
 /// A refusal and, where the request line had been accepted, method, target and version for the
@@ -122,7 +122,7 @@ impl From<Rejection> for Refused {
 /// With the refusal that Gunicorn would answer.
 pub fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
     let line_limit = limits.line.min(LARGEST_LINE);
-    let Some(line_end) = find(input, b"\r\n") else {
+    let Some(line_end) = line_end(input) else {
         if line_limit > 0 && input.len().saturating_sub(2) > line_limit {
             return Err(Rejection::LineTooLong(input.len(), line_limit).into());
         }
@@ -136,7 +136,7 @@ pub fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
     let (headers_length, separator) = if rest.starts_with(b"\r\n") {
         (0, 2)
     } else {
-        match find(rest, b"\r\n\r\n") {
+        match head_end(rest) {
             Some(end) => (end, 4),
             None => {
                 if rest.len() > header_buffer_limit(limits) {
@@ -155,7 +155,7 @@ pub fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
         rejection,
         request: Some((method.clone(), target.clone(), version)),
     })?;
-    Ok(Progress::Complete(Box::new(Head {
+    Ok(Progress::Complete(Head {
         method,
         target,
         version,
@@ -163,7 +163,7 @@ pub fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
         body,
         expects_continue: parsed.expects_continue,
         consumed: line_end + 2 + headers_length + separator,
-    })))
+    }))
 }
 
 /// Bytes of unfinished headers that are held at most: fields x (size + 2) + 4.
@@ -185,53 +185,68 @@ fn field_size_limit(limits: HeadLimits) -> usize {
     }
 }
 
-/// Where `end`, which begins with a carriage return, begins first.
-fn find(input: &[u8], end: &[u8]) -> Option<usize> {
+/// Where the first line ends.
+fn line_end(input: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
         let at = from + input[from..].iter().position(|byte| *byte == b'\r')?;
-        if input[at..].starts_with(end) {
+        if input.get(at + 1) == Some(&b'\n') {
             return Some(at);
         }
         from = at + 1;
     }
 }
 
-fn is_token(text: &str) -> bool {
+/// Where an empty line follows the end of a line for the first time.
+fn head_end(input: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + line_end(&input[from..])?;
+        if input[at + 2..].starts_with(b"\r\n") {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
         && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-!#$%&'*+.^_`|~".contains(&byte))
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-!#$%&'*+.^_`|~".contains(byte))
 }
 
 fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejection> {
-    let text = latin1(line);
-    let mut words = text.splitn(3, ' ');
+    let malformed = || Rejection::RequestLine(latin1(line).into_owned());
+    let mut words = line.splitn(3, |byte| *byte == b' ');
     let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next())
     else {
-        return Err(Rejection::RequestLine(text.into_owned()));
+        return Err(malformed());
     };
-    let conventional = (3..=20).contains(&method.chars().count())
+    let conventional = (3..=20).contains(&method.len())
         && !method
-            .bytes()
-            .any(|byte| byte.is_ascii_lowercase() || byte == b'#');
+            .iter()
+            .any(|byte| byte.is_ascii_lowercase() || *byte == b'#');
     if !conventional || !is_token(method) {
-        return Err(Rejection::Method(method.to_owned()));
+        return Err(Rejection::Method(latin1(method).into_owned()));
     }
     if target.is_empty() {
-        return Err(Rejection::RequestLine(text.into_owned()));
+        return Err(malformed());
     }
     let version = parse_version(version)?;
-    Ok((method.to_owned(), target.to_owned(), version))
+    Ok((
+        latin1(method).into_owned(),
+        latin1(target).into_owned(),
+        version,
+    ))
 }
 
-fn parse_version(text: &str) -> Result<(u8, u8), Rejection> {
-    let digits = text.strip_prefix("HTTP/").map(str::as_bytes);
-    let (major, minor) = match digits {
+fn parse_version(text: &[u8]) -> Result<(u8, u8), Rejection> {
+    let (major, minor) = match text.strip_prefix(b"HTTP/") {
         Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit() => {
             (major - b'0', minor - b'0')
         }
-        _ => return Err(Rejection::VersionText(text.to_owned())),
+        _ => return Err(Rejection::VersionText(latin1(text).into_owned())),
     };
     if major != 1 {
         return Err(Rejection::VersionNumber(major, minor));
@@ -251,33 +266,37 @@ fn parse_headers(
     limits: HeadLimits,
 ) -> Result<ParsedHeaders, Rejection> {
     let mut parsed = ParsedHeaders::default();
-    let mut lines = split_lines(block).peekable();
-    while let Some(line) = lines.next() {
+    let mut rest = Some(block);
+    while let Some(current) = rest {
+        let line = match line_end(current) {
+            Some(end) => {
+                rest = Some(&current[end + 2..]);
+                &current[..end]
+            }
+            None => {
+                rest = None;
+                current
+            }
+        };
         if parsed.headers.len() >= field_limit(limits) {
             return Err(Rejection::HeadersTooLarge("limit request headers fields"));
         }
-        let text = latin1(line);
-        let (name, value) = match text.split_once(':') {
-            Some((name, value)) if !name.is_empty() => (name, value),
-            _ => {
-                return Err(Rejection::Header {
-                    quoted: text.into_owned(),
-                    framing: false,
-                });
-            }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let Some(colon) = colon.filter(|colon| *colon > 0) else {
+            return Err(Rejection::Header {
+                quoted: latin1(line).into_owned(),
+                framing: false,
+            });
         };
+        let (name, value) = (&line[..colon], trim_blanks(&line[colon + 1..]));
         if !is_token(name) {
-            return Err(Rejection::HeaderName(name.to_owned()));
+            return Err(Rejection::HeaderName(latin1(name).into_owned()));
         }
-        let name = name.to_ascii_uppercase();
-        if lines.peek().is_some_and(|next| {
-            next.first()
-                .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
-        }) {
+        let name = latin1(name).to_ascii_uppercase();
+        if let Some([b' ' | b'\t', ..]) = rest {
             return Err(Rejection::Folding(name));
         }
-        let value = value.trim_matches([' ', '\t']);
-        if value.bytes().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+        if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(Rejection::Header {
                 quoted: name,
                 framing: false,
@@ -289,34 +308,25 @@ fn parse_headers(
             ));
         }
         if name == "EXPECT" {
-            if !value.eq_ignore_ascii_case("100-continue") {
-                return Err(Rejection::Expectation(value.to_owned()));
+            if !value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Rejection::Expectation(latin1(value).into_owned()));
             }
             parsed.expects_continue |= version >= (1, 1);
         }
         // A name with an underscore cannot be told from one with a dash in WSGI: dropped.
         if !name.contains('_') {
-            parsed.headers.push((name, value.to_owned()));
+            parsed.headers.push((name, latin1(value).into_owned()));
         }
     }
     Ok(parsed)
 }
 
-fn split_lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(block);
-    std::iter::from_fn(move || {
-        let current = rest?;
-        match find(current, b"\r\n") {
-            Some(end) => {
-                rest = Some(&current[end + 2..]);
-                Some(&current[..end])
-            }
-            None => {
-                rest = None;
-                Some(current)
-            }
-        }
-    })
+/// Without the spaces and tabs around it.
+fn trim_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyFraming, Rejection> {

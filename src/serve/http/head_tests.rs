@@ -14,7 +14,7 @@ fn refusal(input: &[u8]) -> Rejection {
 
 fn head(input: &[u8]) -> Head {
     match parse(input, LIMITS) {
-        Ok(Progress::Complete(head)) => *head,
+        Ok(Progress::Complete(head)) => head,
         other => panic!("expected a complete head, got {other:?}"),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn read_head(
             match head::parse(buffer, limits) {
                 Ok(Progress::Complete(head)) => {
                     buffer.drain(..head.consumed.min(buffer.len()));
-                    return Ok(*head);
+                    return Ok(head);
                 }
                 Ok(Progress::Partial) => {}
                 Err(refused) => return Err(NoRequest::Refused(refused)),
