@@ -149,11 +149,9 @@ fn a_full_accept_queue_delays_connects_and_refuses_none() {
             .filter_map(|connection| Some(connection.as_ref().err()?.ending))
             .collect();
         let refused = endings.iter().any(|ending| *ending != Ending::GaveUp);
-        assert_eq!(
-            crate::harness::accept_queue(server.address()),
-            Some(9),
-            "{kind:?}"
-        );
+        let waiting = crate::harness::accept_queue(server.address());
+        // Two handshakes that end at the same moment on two processors may both find the last place.
+        assert!(matches!(waiting, Some(9 | 10)), "{kind:?}: {waiting:?}");
         drop(connections);
         assert_eq!(held.end(PATIENCE).status(), Some(200));
         assert_eq!(server.get("/health").status(), Some(200));
