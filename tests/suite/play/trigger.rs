@@ -1,10 +1,11 @@
 //! `labrat trigger`, from the outside: what it refuses, sends, writes and says.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use labrat::evidence::manifest::{Completion, PhaseKind};
 use labrat::evidence::read;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use super::program::{every_text, labrat, manifest, trigger};
 use super::server::{Reply, Server};
@@ -191,6 +192,16 @@ async fn an_unknown_scenario_is_told_with_the_names_that_there_are() {
     assert!(run.err.contains("intermittent-5xx"), "{}", run.err);
 }
 
+/// The bundle of intermittent-5xx, played to its end at a tenth of its pace.
+async fn burst(server: &Server) -> (TempDir, PathBuf) {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let url = server.url();
+    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.1"])).await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    (folder, out)
+}
+
 #[tokio::test]
 async fn a_lane_that_had_to_wait_says_so() {
     let server = target_double::start(|path, before| match path {
@@ -199,11 +210,7 @@ async fn a_lane_that_had_to_wait_says_so() {
         _ => None,
     })
     .await;
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("run");
-    let url = server.url();
-    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.1"])).await;
-    assert_eq!(run.code, Some(0), "{}", run.err);
+    let (_folder, out) = burst(&server).await;
     assert!(out.join("trigger/diag-proc-during-0001.json").exists());
     let queued = manifest(&out).sampler.queued.expect("the lane waited");
     assert!(queued.longest_seconds >= 0.7, "{queued:?}");
@@ -217,11 +224,7 @@ async fn a_look_that_waits_keeps_no_other_route_from_being_looked_at() {
         _ => None,
     })
     .await;
-    let folder = tempdir().unwrap();
-    let out = folder.path().join("run");
-    let url = server.url();
-    let run = labrat(&trigger("intermittent-5xx", &url, &out, &["--pace", "0.1"])).await;
-    assert_eq!(run.code, Some(0), "{}", run.err);
+    let (_folder, out) = burst(&server).await;
     assert!(out.join("trigger/diag-workers-during-0003.json").exists());
     assert!(!out.join("trigger/diag-proc-during-0003.json").exists());
 }
