@@ -49,6 +49,16 @@ pub fn latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Latin-1 text as the bytes that it was decoded from; `?` for a character that is not of it.
+pub fn latin1_bytes(text: &str) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    text.chars()
+        .map(|character| u8::try_from(character).unwrap_or(b'?'))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ use http::{HeaderMap, StatusCode};
 use hyper::ext::ReasonPhrase;
 use jiff::Timestamp;
 
+use crate::serve::python::latin1_bytes;
+
 /// The `Server` header that Gunicorn sends; kept, so that nothing downstream sees a difference.
 pub const SERVER: &str = "gunicorn";
 
@@ -20,16 +22,14 @@ pub fn error_page(status: u16, reason: &str, message: &str) -> Vec<u8> {
          <h1><p>{reason}</p></h1>\n    {}\n  </body>\n</html>\n",
         escape_html(message)
     );
-    format!(
+    let page = format!(
         "HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: text/html\r\n\
          Content-Length: {}\r\n\r\n{body}",
         // Bytes after the encoding below, not of UTF-8.
         body.chars().count()
-    )
-    .chars()
+    );
     // The message quotes Latin-1 text; Gunicorn encodes it back.
-    .map(|character| u8::try_from(u32::from(character)).unwrap_or(b'?'))
-    .collect()
+    latin1_bytes(&page).into_owned()
 }
 
 /// Python's `html.escape` with quotes.

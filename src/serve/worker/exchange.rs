@@ -27,6 +27,7 @@ use crate::serve::console::{ErrorLog, Phrase, write_standard_error};
 use crate::serve::http::head::{self, Head, Progress, Refused};
 use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
+use crate::serve::python::latin1_bytes;
 use crate::serve::settings::HeadLimits;
 
 /// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
@@ -212,13 +213,13 @@ fn request_of(head: &Head) -> Result<http::Request<Body>, http::Error> {
     *request.method_mut() = head.method.parse()?;
     *request.uri_mut() = Uri::try_from(&*encode_target(&head.path_and_query()))?;
     let headers = request.headers_mut();
-    headers.reserve(head.headers.len());
+    headers.try_reserve(head.headers.len())?;
     for (name, value) in &head.headers {
         let name = HeaderName::from_bytes(name.as_bytes())?;
         // Gunicorn lets control characters pass that no HTTP library of ours takes. No route
         // reads such a header, so it is left out rather than the request refused.
         if let Ok(value) = HeaderValue::from_bytes(&latin1_bytes(value)) {
-            headers.append(name, value);
+            headers.try_append(name, value)?;
         }
     }
     Ok(request)
@@ -246,15 +247,6 @@ fn may_stand_in_a_uri(byte: u8) -> bool {
             byte,
             b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
         )
-}
-
-fn latin1_bytes(text: &str) -> Cow<'_, [u8]> {
-    if text.is_ascii() {
-        return Cow::Borrowed(text.as_bytes());
-    }
-    text.chars()
-        .map(|character| u8::try_from(character).unwrap_or(b'?'))
-        .collect()
 }
 
 /// The answer as bytes for the wire.

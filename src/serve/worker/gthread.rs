@@ -6,16 +6,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::PollFd;
 
 use super::boot::Application;
 use super::gthread_pool::{Exchange, Returned, Visit};
-use super::life::{Life, poll_timeout};
+use super::life::{Life, is_ready, to_read};
 use super::sync::request_limit;
 use super::{Inheritance, arbiter_is_alive};
 use crate::serve::console::Phrase;
@@ -107,41 +105,23 @@ impl ThreadWorker<'_> {
             .map(|kept| kept.until.saturating_duration_since(Instant::now()))
             .min()
             .unwrap_or(at_most);
-        let mut polled: Vec<PollFd<'_>> = listeners
+        let kept = self.kept.iter().map(|kept| &kept.visit.connection);
+        let mut places: Vec<PollFd<'_>> = listeners
             .iter()
-            .map(|listener| PollFd::new(listener.as_fd(), PollFlags::POLLIN))
-            .chain(
-                self.kept
-                    .iter()
-                    .map(|kept| PollFd::new(kept.visit.connection.as_fd(), PollFlags::POLLIN)),
-            )
+            .map(to_read)
+            .chain(kept.map(to_read))
             .collect();
-        polled.push(PollFd::new(
-            self.life.wake_descriptor().as_fd(),
-            PollFlags::POLLIN,
-        ));
-        match poll(&mut polled, poll_timeout(at_most.min(next_expiry))) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let ready: Vec<bool> = polled
-            .iter()
-            .map(|place| place.any().unwrap_or(false))
-            .collect();
-        drop(polled);
+        places.push(to_read(self.life.wake_descriptor()));
+        self.life.wait(&mut places, at_most.min(next_expiry))?;
+        let ready: Vec<bool> = places.iter().map(is_ready).collect();
+        drop(places);
         let count = listeners.len();
-        let mut place = count;
-        let kept = std::mem::take(&mut self.kept);
-        for kept in kept {
+        for (place, kept) in (count..).zip(std::mem::take(&mut self.kept)) {
             if ready[place] {
                 self.exchange.submit(kept.visit);
             } else {
                 self.kept.push(kept);
             }
-            place += 1;
-        }
-        if ready[place] {
-            self.life.drain_wake();
         }
         self.take_back();
         Ok((0..count).filter(|&number| ready[number]).collect())

@@ -3,20 +3,19 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::poll;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Runtime};
 
 use super::Inheritance;
 use super::boot::Application;
 use super::exchange::{self, Desk};
-use super::life::{Life, poll_timeout};
+use super::life::{Life, poll_timeout, to_read};
 use crate::serve::console::Phrase;
 use crate::serve::http::head::BodyFraming;
 use crate::serve::http::reply;
@@ -200,8 +199,8 @@ impl Server {
 
 /// Whether something can be read within the time.
 fn has_data(connection: &Connection, at_most: Duration) -> bool {
-    let mut polled = [PollFd::new(connection.as_fd(), PollFlags::POLLIN)];
-    matches!(poll(&mut polled, poll_timeout(at_most)), Ok(count) if count > 0)
+    let polled = poll(&mut [to_read(connection)], poll_timeout(at_most));
+    matches!(polled, Ok(count) if count > 0)
 }
 
 /// Read away a body that nobody wanted; false when the connection is better closed.
@@ -216,13 +215,13 @@ fn discard_body(visit: &mut Visit, body: BodyFraming) -> bool {
     let buffered = left.min(visit.buffer.len());
     visit.buffer.drain(..buffered);
     left -= buffered;
+    // What is left is on the socket: the buffer is empty.
     while left > 0 {
-        let kept = visit.buffer.len();
         match visit.connection.receive(&mut visit.buffer, left.min(8192)) {
             Ok(0) | Err(_) => return false,
             Ok(count) => left -= count,
         }
-        visit.buffer.truncate(kept);
+        visit.buffer.clear();
     }
     true
 }

@@ -129,7 +129,7 @@ impl Life {
 
     /// Wait until the one listener has a connection, the worker is woken, or the time is up.
     pub fn wait_for_connection(&self, listener: &Listener, at_most: Duration) -> io::Result<()> {
-        self.wait(&mut [watched(listener), watched(&self.wake)], at_most)
+        self.wait(&mut [to_read(listener), to_read(&self.wake)], at_most)
     }
 
     /// The same for any of several listeners; the numbers of those that have a connection.
@@ -138,8 +138,8 @@ impl Life {
         listeners: &[Listener],
         at_most: Duration,
     ) -> io::Result<Vec<usize>> {
-        let mut places: Vec<PollFd<'_>> = listeners.iter().map(watched).collect();
-        places.push(watched(&self.wake));
+        let mut places: Vec<PollFd<'_>> = listeners.iter().map(to_read).collect();
+        places.push(to_read(&self.wake));
         self.wait(&mut places, at_most)?;
         Ok((0..listeners.len())
             .filter(|&number| is_ready(&places[number]))
@@ -147,7 +147,7 @@ impl Life {
     }
 
     /// Wait for one of several descriptors, the last of which wakes the worker.
-    fn wait(&self, places: &mut [PollFd<'_>], at_most: Duration) -> io::Result<()> {
+    pub fn wait(&self, places: &mut [PollFd<'_>], at_most: Duration) -> io::Result<()> {
         match poll(places, poll_timeout(at_most)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
@@ -176,11 +176,12 @@ impl Life {
 }
 
 /// A place to wait for something to read.
-fn watched(descriptor: &impl AsFd) -> PollFd<'_> {
+pub(super) fn to_read(descriptor: &impl AsFd) -> PollFd<'_> {
     PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)
 }
 
-fn is_ready(place: &PollFd<'_>) -> bool {
+/// Whether there is something to read.
+pub(super) fn is_ready(place: &PollFd<'_>) -> bool {
     place.any().unwrap_or(false)
 }
 

@@ -6,17 +6,16 @@
 //! worker that is stopped or stuck in the kernel does not get here; it is killed by the arbiter.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::life::{InFlight, Life, poll_timeout};
+use super::life::{InFlight, Life, poll_timeout, to_read};
 use super::{Inheritance, arbiter_is_alive};
 use crate::serve::access_log::Entry;
 use crate::serve::console::Phrase;
@@ -96,8 +95,7 @@ impl Watch {
             None => PollTimeout::NONE,
             Some(moment) => poll_timeout(moment.saturating_duration_since(Instant::now())),
         };
-        let mut polled = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
-        let woken = poll(&mut polled, timeout);
+        let woken = poll(&mut [to_read(descriptor)], timeout);
         let is_over = self
             .last_moment
             .is_some_and(|moment| Instant::now() >= moment);
