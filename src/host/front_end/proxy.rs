@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use super::headers::ClientAddress;
@@ -14,18 +16,48 @@ use super::relay::Relay;
 use super::request_body::RequestBody;
 use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
 
-/// Pass a request on to the site and its answer back.
-pub(super) async fn pass_on(
+/// Pass a request on to the site and its answer back. The request has its record when this
+/// returns: whose client is gone already is given up before anything is polled.
+pub(super) fn pass_on(
     mut request: Request<Incoming>,
-    client: &ClientAddress,
+    client: Arc<ClientAddress>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
-) -> Response<Relay> {
+) -> impl Future<Output = Response<Relay>> {
     let client_side = headers::wanted_upgrade(request.headers())
         .is_some()
         .then(|| hyper::upgrade::on(&mut request));
-    let (mut head, body) = request.into_parts();
-    let mut record = Record::new(&shared, client, &head);
+    let (head, body) = request.into_parts();
+    let arrived = Arrived {
+        record: Record::new(&shared, &client, &head),
+        head,
+        body,
+        client_side,
+    };
+    exchange(arrived, client, shared, stop)
+}
+
+/// A request that has come, with its record.
+struct Arrived {
+    head: Parts,
+    body: Incoming,
+    /// The client's connection, where the request asks for another protocol.
+    client_side: Option<OnUpgrade>,
+    record: Record,
+}
+
+async fn exchange(
+    arrived: Arrived,
+    client: Arc<ClientAddress>,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+) -> Response<Relay> {
+    let Arrived {
+        mut head,
+        body,
+        client_side,
+        mut record,
+    } = arrived;
     if head.method == Method::CONNECT {
         return own_answer(&shared, RequestEnd::NotPassedOn, record);
     }
@@ -38,7 +70,7 @@ pub(super) async fn pass_on(
     headers::forward(
         &mut head,
         &headers::Arrival {
-            client,
+            client: &client,
             default_host: &shared.settings.default_host,
             deployment: &shared.settings.deployment,
             log_id: &log_id,

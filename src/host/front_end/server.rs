@@ -166,8 +166,8 @@ async fn converse(
     let client = Arc::new(ClientAddress::from(client));
     let service = service_fn(move |request| {
         let (client, shared) = (Arc::clone(&client), Arc::clone(&shared));
-        let stop = stop.clone();
-        async move { Ok::<_, Infallible>(proxy::pass_on(request, &client, shared, stop).await) }
+        let answered = proxy::pass_on(request, client, shared, stop.clone());
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -268,6 +268,22 @@ async fn a_client_that_leaves_is_a_499_and_its_connection_to_the_site_is_closed(
 }
 
 #[tokio::test]
+async fn a_client_that_has_left_when_its_request_is_read_has_its_row_too() {
+    use std::io::Write as _;
+    let site = OwnSite::start(|_, _| std::future::pending()).await;
+    let front = Front::start(site.routing(), LIMIT).await;
+    // Nothing is polled meanwhile: the request and the end of its connection are read together.
+    let mut client = std::net::TcpStream::connect(front.address()).unwrap();
+    client.write_all(head("GET", "/slow").as_bytes()).unwrap();
+    drop(client);
+    let row = front.row().await;
+    assert_eq!(
+        (row.sc_status, row.cs_uri_stem.as_deref()),
+        (Some(499), Some("/slow"))
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_its_body_is_a_499() {
     let site = OwnSite::start(|mut stream, _| async move {
         read_head(&mut stream).await;
