@@ -52,8 +52,13 @@ fn group_in_words(group: &Group) -> String {
     } else {
         String::new()
     };
+    let delay = if group.delay_seconds > 0.0 {
+        format!("after {} s ", group.delay_seconds)
+    } else {
+        String::new()
+    };
     format!(
-        "{many}{interval}, clients give up after {} s",
+        "{delay}{many}{interval}, clients give up after {} s",
         group.limit_seconds
     )
 }

@@ -41,7 +41,10 @@ pub const PROBE_RESTART: Scenario = Scenario {
             kind: PhaseKind::Trigger,
             groups: &[
                 Group::new("/slow", 16, 16, 45.0),
-                Group::new("/fast", 150, 10, 5.0).after(0.2).every(2.0),
+                // Two rounds of clients that never rest at the same time, so that whenever the
+                // restart comes, somebody waits for an answer.
+                Group::new("/fast", 75, 5, 5.0).after(0.2).every(2.0),
+                Group::new("/fast", 75, 5, 5.0).after(3.7).every(2.0),
             ],
         },
         Step::Load {
