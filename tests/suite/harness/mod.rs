@@ -30,7 +30,7 @@ pub use process::{
 };
 pub use queue::accept_queue;
 pub use response::Response;
-pub use server::Server;
+pub use server::{Server, WARM_UP};
 pub use turns::{busy, quiet};
 
 use std::time::{Duration, Instant};

@@ -15,6 +15,9 @@ use super::{
     get_many, per_process, poll, request,
 };
 
+/// What is asked of each worker to see that all serve at the same time.
+pub const WARM_UP: &str = "/slow?seconds=0.1";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
@@ -143,7 +146,7 @@ impl Server {
     /// of a twentieth of a second are all served at the same time.
     pub fn with_workers(self, count: usize) -> Self {
         self.wait_for_count(count, "Booting worker with pid: ");
-        let targets = vec!["/slow?seconds=0.1".to_owned(); count];
+        let targets = vec![WARM_UP.to_owned(); count];
         let together = poll(PATIENCE, || {
             let answers = get_many(&self.address, &targets, PATIENCE);
             let good = answers.iter().all(|answer| answer.status() == Some(200));
