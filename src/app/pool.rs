@@ -58,6 +58,8 @@ pub struct PoolSnapshot {
     pub workers: Vec<WorkerSnapshot>,
     /// Every listener's accept queue.
     pub accept_queues: Vec<AcceptQueue>,
+    /// Requests that one worker serves at the same time; `None` where nobody bounds them.
+    pub requests_at_once: Option<usize>,
 }
 
 /// The pool, as the application sees it.
@@ -114,6 +116,7 @@ impl Pool for Alone {
             arbiter: None,
             workers: Vec::new(),
             accept_queues: Vec::new(),
+            requests_at_once: None,
         }
     }
 

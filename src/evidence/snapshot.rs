@@ -162,6 +162,23 @@ pub struct PoolReport {
     pub workers: Vec<WorkerActivity>,
     /// Connections that waited for a worker, where that could be counted.
     pub waiting: Option<u64>,
+    /// Requests that one worker serves at the same time, where it says so.
+    pub requests_at_once: Option<u64>,
+}
+
+impl PoolReport {
+    /// Whether no worker could have taken one request more. One that is busy counts as full where
+    /// nothing tells how much it can hold.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let full = |worker: &WorkerActivity| match (worker.in_flight, self.requests_at_once) {
+            (Some(in_flight), Some(most)) => in_flight >= most,
+            _ => true,
+        };
+        self.workers
+            .iter()
+            .all(|worker| worker.busy && full(worker))
+    }
 }
 
 /// One worker at one moment.
@@ -175,6 +192,8 @@ pub struct WorkerActivity {
     pub request: Option<String>,
     /// Seconds since it began.
     pub since_seconds: Option<f64>,
+    /// Requests that it held, where that is known.
+    pub in_flight: Option<u64>,
 }
 
 /// What a slot says of its own configuration.
@@ -359,6 +378,7 @@ fn pool_report(value: &Value) -> Result<PoolReport, SnapshotError> {
                 .and_then(Value::as_str)
                 .map(str::to_owned),
             since_seconds: number(busy_with.get("since_seconds")),
+            in_flight: busy_with.get("in_flight").and_then(Value::as_u64),
         })
     });
     let queues = value.get("accept_queues").and_then(Value::as_array);
@@ -367,6 +387,7 @@ fn pool_report(value: &Value) -> Result<PoolReport, SnapshotError> {
     Ok(PoolReport {
         workers: workers.collect(),
         waiting: waiting.map(|count| count as u64),
+        requests_at_once: value.get("requests_at_once").and_then(Value::as_u64),
     })
 }
 

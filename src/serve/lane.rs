@@ -148,6 +148,7 @@ impl Pool for Beside {
             arbiter: Some(self.board.arbiter()),
             workers: self.board.workers(),
             accept_queues: Vec::new(),
+            requests_at_once: None,
         }
     }
 

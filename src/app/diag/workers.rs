@@ -31,6 +31,7 @@ pub(in crate::app) fn workers(state: &AppState, _: &Query) -> Response<Body> {
         "arbiter_pid": pool.arbiter,
         "busy": busy,
         "count": workers.len(),
+        "requests_at_once": pool.requests_at_once,
         "workers": workers,
     }))
 }

@@ -185,7 +185,9 @@ pub enum Check {
         /// The largest share between them.
         between: f64,
     },
-    /// In one snapshot every worker was busy while connections waited in the accept queue.
+    /// In one snapshot every worker held as much as it can serve at once, while connections waited
+    /// in the accept queue. A worker of many threads that is busy on a few is not full: what waits
+    /// then waits for its next turn, not for a request to end.
     AllWorkersBusyWithQueue,
     /// At least `count` console lines contain one of the texts.
     ConsoleContains {

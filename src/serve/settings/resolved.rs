@@ -132,3 +132,16 @@ pub struct Settings {
     /// The application.
     pub app: AppName,
 }
+
+impl Settings {
+    /// Requests that one worker serves at the same time: one of a sync worker, one on each thread
+    /// of gthread, one on each connection of async.
+    #[must_use]
+    pub fn requests_at_once(&self) -> usize {
+        match self.worker_class {
+            WorkerClass::Sync => 1,
+            WorkerClass::Gthread => self.threads,
+            WorkerClass::Async => self.worker_connections,
+        }
+    }
+}

@@ -110,6 +110,7 @@ pub(super) fn load(inheritance: &Inheritance) -> Result<Application, BootFailure
         board: inheritance.board.clone(),
         listeners: Arc::clone(&inheritance.listeners),
         seat: inheritance.seat.clone(),
+        requests_at_once: inheritance.settings.requests_at_once(),
     });
     let state = AppState::new(config, (*environment.0).clone(), pool);
     Ok(Application {

@@ -16,6 +16,8 @@ pub(super) struct View {
     pub listeners: std::sync::Arc<Vec<Listener>>,
     /// This worker's own.
     pub seat: Seat,
+    /// Requests that a worker serves at the same time.
+    pub requests_at_once: usize,
 }
 
 impl Pool for View {
@@ -24,6 +26,7 @@ impl Pool for View {
             arbiter: Some(self.board.arbiter()),
             workers: self.board.workers(),
             accept_queues: accept_queues(&self.listeners),
+            requests_at_once: Some(self.requests_at_once),
         }
     }
 

@@ -253,7 +253,8 @@ pub(super) fn event(bundle: &Bundle, kind: EventKind) -> Measured {
 }
 
 pub(super) fn busy_with_queue(bundle: &Bundle) -> Measured {
-    let threshold = "every worker busy, at least one connection waiting, in one snapshot";
+    let threshold =
+        "no worker free for a request, at least one connection waiting, in one snapshot";
     let pools: Vec<_> = bundle
         .snapshots
         .iter()
@@ -273,7 +274,7 @@ pub(super) fn busy_with_queue(bundle: &Bundle) -> Measured {
     }
     let fullest = pools
         .iter()
-        .filter(|(_, pool)| pool.workers.iter().all(|worker| worker.busy))
+        .filter(|(_, pool)| pool.is_full())
         .max_by_key(|(_, pool)| pool.waiting);
     let observed = match fullest {
         Some((_, pool)) => format!(

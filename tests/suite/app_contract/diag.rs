@@ -297,6 +297,7 @@ fn workers_shows_the_pool_whichever_worker_is_asked() {
             queue("http://127.0.0.1:8000", Ok(7)),
             queue("unix:/run/x", Err("a Unix socket".to_owned())),
         ],
+        requests_at_once: Some(8),
     };
     let pool = TestPool {
         snapshot: Some(snapshot),
@@ -307,6 +308,7 @@ fn workers_shows_the_pool_whichever_worker_is_asked() {
         (&body["count"], &body["busy"], &body["arbiter_pid"]),
         (&json!(2), &json!(1), &json!(1))
     );
+    assert_eq!(body["requests_at_once"], 8);
     let first = &body["workers"][0];
     assert_eq!(
         (&first["state"], &first["pid"], &first["age"]),

@@ -38,6 +38,7 @@ impl Pool for TestPool {
             arbiter: None,
             workers: Vec::new(),
             accept_queues: Vec::new(),
+            requests_at_once: None,
         })
     }
 

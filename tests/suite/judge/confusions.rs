@@ -84,6 +84,25 @@ fn a_slow_dependency_is_no_saturation_and_saturation_is_no_slow_dependency() {
         "dependency-latency",
         Outcome::NotReproduced,
     );
+    // Threads that wait for the service while others are free, and a connection that is about to
+    // be taken: no saturation. Where no thread is free it is one.
+    let threads = |in_flight: u32| {
+        let worker = |pid: u32| {
+            json!({
+                "pid": pid,
+                "state": "busy",
+                "busy_with": {"in_flight": in_flight, "request": "GET /dependency"},
+            })
+        };
+        let pool = json!({
+            "accept_queues": [{"listener": "http://0.0.0.0:8000", "waiting": 2}],
+            "requests_at_once": 16,
+            "workers": [worker(11), worker(12)],
+        });
+        slow_dependency().json("trigger/diag-workers-during-0001.json", pool)
+    };
+    is(&threads(5), "dependency-latency", Outcome::Reproduced);
+    is(&threads(16), "dependency-latency", Outcome::Inconclusive);
     // Saturation beside outbound calls that fail: nobody can say which of the two it was.
     let both = intermittent_5xx().table("console", &[console_row(60.0, READ_TIMEOUT)]);
     is(&both, "intermittent-5xx", Outcome::Inconclusive);

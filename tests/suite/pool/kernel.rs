@@ -92,6 +92,20 @@ fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
 }
 
 #[test]
+fn a_pool_says_how_many_requests_a_worker_serves_at_once() {
+    let _turn = busy();
+    for (flags, most) in [
+        ("--workers=1", 1),
+        ("--workers=1 --threads 3", 3),
+        ("--workers=1 -k async --worker-connections 40", 40),
+    ] {
+        let server = Launch::new(Kind::Labrat, flags).start().with_workers(1);
+        let pool = server.get("/diag/workers").response().unwrap().json();
+        assert_eq!(pool.unwrap()["requests_at_once"], most, "{flags}");
+    }
+}
+
+#[test]
 fn a_kill_by_hand_is_not_blamed_on_the_kernel() {
     let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers=1")
