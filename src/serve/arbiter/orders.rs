@@ -4,6 +4,12 @@ use nix::sys::signal::Signal;
 
 use crate::serve::console::Phrase;
 
+/// Exit code of a worker, and then of the arbiter, whose boot failed (Gunicorn's
+/// `WORKER_BOOT_ERROR`).
+pub const WORKER_BOOT_ERROR: u8 = 3;
+/// Exit code where the application object could not be found (Gunicorn's `APP_LOAD_ERROR`).
+pub const APP_LOAD_ERROR: u8 = 4;
+
 /// How a worker's process ended, as wait(2) tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {

@@ -8,14 +8,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::orders::{Ending, KillReason, Order};
+use super::orders::{APP_LOAD_ERROR, Ending, KillReason, Order, WORKER_BOOT_ERROR};
 use crate::serve::console::Phrase;
-
-/// Exit code of a worker, and then of the arbiter, whose boot failed (Gunicorn's
-/// `WORKER_BOOT_ERROR`).
-pub const WORKER_BOOT_ERROR: u8 = 3;
-/// Exit code where the application object could not be found (Gunicorn's `APP_LOAD_ERROR`).
-pub const APP_LOAD_ERROR: u8 = 4;
 
 /// Time between `SIGABRT` and `SIGKILL` for a silent worker: one pass of Gunicorn's loop.
 const ABORT_GRACE: Duration = Duration::from_secs(1);

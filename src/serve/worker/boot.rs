@@ -8,7 +8,7 @@ use axum::Router;
 use super::Inheritance;
 use super::view::View;
 use crate::app::{self, AppConfig, AppState, startup};
-use crate::serve::arbiter::roster::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
+use crate::serve::arbiter::orders::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
 use crate::serve::console::{ErrorLog, Phrase, write_standard_error};
 use crate::serve::settings::{AppName, Settings};
 

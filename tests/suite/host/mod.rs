@@ -4,6 +4,7 @@
 mod boxed;
 mod ending;
 mod front_end;
+mod health;
 mod holding;
 mod kql;
 mod lifecycle;

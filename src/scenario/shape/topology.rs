@@ -1,0 +1,189 @@
+//! The target of a scenario: plan, slots, settings, command, and what stands around it.
+
+use serde::Serialize;
+
+/// The target of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Topology {
+    /// The plan that it runs on.
+    pub plan: Plan,
+    /// The deployment slots, production first.
+    pub slots: &'static [&'static str],
+    /// Application settings.
+    pub settings: &'static [Setting],
+    /// The startup command.
+    pub startup_command: &'static str,
+    /// Worker processes.
+    pub workers: u32,
+    /// The worker class.
+    pub worker_class: WorkerClass,
+    /// Threads of each worker; 1 for `sync`.
+    pub threads: u32,
+    /// The arbiter's `--timeout`, in seconds.
+    pub timeout_seconds: u32,
+    /// What the target needs around it, beside the platform.
+    pub around: Around,
+}
+
+/// What a target needs around it, beside the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Around {
+    /// A service (`labrat downstream`) whose address every slot gets as `API_BASE_URL`.
+    pub downstream: bool,
+    /// An orchestrator that probes the container, in place of App Service's own health check.
+    pub probes: Option<Probes>,
+    /// Words of commands of labrat that are run in the folder of every slot before it starts.
+    pub prepared: &'static [&'static [&'static str]],
+    /// So little memory, where that is the matter: a rehearsal needs a memory box.
+    pub memory: Option<Memory>,
+    /// A PostgreSQL that the rehearsal starts for itself.
+    pub database_server: Option<DatabaseServer>,
+}
+
+/// A PostgreSQL with one database, which is migrated, and with roles that have a password each.
+///
+/// A setting names it by `postgres://ROLE:`[`DATABASE_SERVER`]`/DATABASE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DatabaseServer {
+    /// The database.
+    pub database: &'static str,
+    /// The role that owns it.
+    pub owner: &'static str,
+    /// Roles that the server knows and does not let in, whatever their password.
+    pub refused: &'static [&'static str],
+}
+
+/// Stands in a setting for the password and the address that a [`DatabaseServer`] has once it runs.
+pub const DATABASE_SERVER: &str = "PASSWORD@SERVER";
+
+/// What memory a target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// What is left to it at rest, in MB.
+    pub room_megabytes: u64,
+    /// Its swap, in MB.
+    pub swap_megabytes: u64,
+}
+
+impl Around {
+    /// Nothing.
+    pub const NOTHING: Self = Self {
+        downstream: false,
+        probes: None,
+        prepared: &[],
+        memory: None,
+        database_server: None,
+    };
+    /// A service that the application calls.
+    pub const DOWNSTREAM: Self = Self {
+        downstream: true,
+        ..Self::NOTHING
+    };
+}
+
+/// How an orchestrator probes a container: one that is not ready gets no requests but those for
+/// its liveness path, one that is not alive is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Probes {
+    /// Path of the readiness probe.
+    pub readiness_path: &'static str,
+    /// Port of the readiness probe; `None` is the site's own.
+    pub readiness_port: Option<u16>,
+    /// Path of the liveness probe.
+    pub liveness_path: &'static str,
+    /// Port of the liveness probe; `None` is the site's own.
+    pub liveness_port: Option<u16>,
+    /// Between two probes, in seconds, and how long an answer may take.
+    pub period_seconds: u32,
+    /// Failures in a row until the orchestrator acts.
+    pub failure_threshold: u32,
+}
+
+impl Probes {
+    /// `/ready` and `/health` on the site's own port, every ten seconds, three failures in a row.
+    pub const USUAL: Self = Self {
+        readiness_path: "/ready",
+        readiness_port: None,
+        liveness_path: "/health",
+        liveness_port: None,
+        period_seconds: 10,
+        failure_threshold: 3,
+    };
+}
+
+/// An App Service plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Plan {
+    /// Basic, one core, 1.75 GB, no slots.
+    B1,
+    /// Standard, one core, 1.75 GB, slots.
+    S1,
+}
+
+impl Plan {
+    /// The plan's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::B1 => "B1",
+            Self::S1 => "S1",
+        }
+    }
+}
+
+/// How a worker takes requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkerClass {
+    /// One request at a time.
+    Sync,
+    /// As many as it has threads.
+    Gthread,
+    /// As many as come.
+    Async,
+}
+
+impl WorkerClass {
+    /// The word after `--worker-class`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Gthread => "gthread",
+            Self::Async => "async",
+        }
+    }
+}
+
+/// One application setting of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The slot that has it before anything is done.
+    pub slot: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: &'static str,
+    /// Whether it stays with its slot in a swap.
+    pub sticky: bool,
+}
+
+impl Setting {
+    /// A setting of production that goes along in a swap.
+    #[must_use]
+    pub const fn production(name: &'static str, value: &'static str) -> Self {
+        Self {
+            slot: "production",
+            name,
+            value,
+            sticky: false,
+        }
+    }
+
+    /// Whether the value is a duration of the application, in seconds, which a rehearsal
+    /// multiplies by its pace. The platform does so with its own.
+    #[must_use]
+    pub fn is_duration(&self) -> bool {
+        self.name.starts_with("LAB_") && self.name.ends_with("_SECONDS")
+    }
+}
