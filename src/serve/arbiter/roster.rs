@@ -3,7 +3,7 @@
 //! Nothing here forks, kills, sleeps or reads a clock. Times are durations since the arbiter
 //! started. The rules are those of Gunicorn's arbiter loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -62,7 +62,8 @@ pub struct Roster {
     graceful_timeout: Duration,
     drain_pause: Duration,
     phase: Phase,
-    waiting_signals: Vec<Signal>,
+    /// Signals that came during a reload, in their order.
+    waiting_signals: VecDeque<Signal>,
     /// Workers forked, reloads: for `ctl show stats`.
     spawned: u64,
     reloads: u64,
@@ -80,7 +81,7 @@ impl Roster {
             graceful_timeout,
             drain_pause: Duration::ZERO,
             phase: Phase::Running,
-            waiting_signals: Vec::new(),
+            waiting_signals: VecDeque::new(),
             spawned: 0,
             reloads: 0,
         }
@@ -173,10 +174,19 @@ impl Roster {
             Phase::Reloading { .. }
                 if !matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) =>
             {
-                self.waiting_signals.push(signal);
+                self.waiting_signals.push_back(signal);
                 Vec::new()
             }
             _ => self.act_on(signal, now),
+        }
+    }
+
+    /// The next signal that waited for the end of a reload; to be acted on when all that was
+    /// ordered before is done, because a worker that is only ordered is not known yet.
+    pub fn next_waiting_signal(&mut self) -> Option<Signal> {
+        match self.phase {
+            Phase::Reloading { .. } => None,
+            _ => self.waiting_signals.pop_front(),
         }
     }
 
@@ -343,10 +353,9 @@ impl Roster {
                     return Vec::new();
                 }
                 self.phase = Phase::Running;
-                let mut orders = Vec::new();
-                for signal in std::mem::take(&mut self.waiting_signals) {
-                    orders.extend(self.on_signal(signal, now));
-                }
+                // Before the signals that have waited: another reload among them begins at once,
+                // and a worker that is stopped would outlive any number of them.
+                let mut orders = self.time_out(now, heartbeat_age);
                 orders.extend(self.manage());
                 orders
             }

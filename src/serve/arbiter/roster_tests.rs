@@ -61,6 +61,9 @@ impl World {
             beats.get(&seat).copied().flatten().map(|beat| now - beat)
         });
         self.carry_out(orders);
+        while let Some(signal) = self.roster.next_waiting_signal() {
+            self.signal(signal);
+        }
     }
 
     fn signal(&mut self, signal: Signal) {
@@ -219,6 +222,43 @@ fn hup_replaces_every_worker_and_times_nobody_out_meanwhile() {
     world.beat_all();
     world.pass(Duration::ZERO);
     assert_eq!(world.roster.pids(), [102, 103]);
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_timed_out_between_reloads_that_follow_each_other() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGHUP);
+    let mut killed_after = 0;
+    while !world.signals.contains(&(100, Signal::SIGKILL)) {
+        assert!(killed_after < 3, "{:?}", world.signals);
+        killed_after += 1;
+        // Another is always waiting when one ends.
+        world.signal(Signal::SIGHUP);
+        world.pass(31 * SECOND);
+    }
+    let of_it: Vec<Signal> = world
+        .signals
+        .iter()
+        .filter_map(|(pid, signal)| (*pid == 100).then_some(*signal))
+        .filter(|signal| *signal != Signal::SIGTERM)
+        .collect();
+    assert_eq!(of_it, [Signal::SIGABRT, Signal::SIGKILL]);
+}
+
+#[test]
+fn what_waited_for_a_reload_is_done_one_after_another() {
+    let mut world = World::new(1);
+    world.signal(Signal::SIGHUP);
+    for signal in [Signal::SIGTTIN, Signal::SIGTTIN, Signal::SIGHUP] {
+        world.signal(signal);
+    }
+    world.exit(100, Ending::Exited(0));
+    world.signals.clear();
+    world.pass(SECOND);
+    // Two more were forked, no third, and the reload replaces those as well.
+    let told: Vec<i32> = world.signals.iter().map(|(pid, _)| *pid).collect();
+    assert_eq!(told, [101, 102, 103]);
+    assert_eq!(world.roster.pids(), [101, 102, 103, 104]);
 }
 
 #[test]

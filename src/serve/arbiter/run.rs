@@ -264,6 +264,10 @@ impl Arbiter {
             .roster
             .on_pass(self.now(), &|seat| board.seat(seat).heartbeat_age());
         self.carry_out(orders);
+        while let Some(signal) = self.roster.next_waiting_signal() {
+            let orders = self.roster.on_signal(signal, self.now());
+            self.carry_out(orders);
+        }
     }
 
     /// Do what the roster orders, in its order.
