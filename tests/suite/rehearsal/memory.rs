@@ -247,8 +247,8 @@ fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
     }
     // So much less room than in a cgroup, because the kernel reclaims in the background before it
     // lets anybody stall.
-    let words = format!("memory-pressure --box vm --box-room 1600 {SLOWER}");
-    let run = Judged::rehearse(&words);
+    let words = "memory-pressure --box vm --box-room 1600";
+    let run = Judged::rehearse(words);
     for criterion in [
         "headroom-collapses",
         "reclaim-grows",
@@ -258,11 +258,15 @@ fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
     ] {
         assert!(met(&run.verdict, criterion), "{criterion}\n{}", run.said);
     }
-    // Where other work keeps the emulator from its processor, every /heavy takes longer, and the
-    // tail need not stand out: then, and only then, the verdict is another one.
-    let run = match met(&run.verdict, "heavy-tail") {
-        true => run.expect(REPRODUCED),
-        false => run.expect(NOT_REPRODUCED),
+    // Two things make the verdict another one, and nothing else does. Where other work keeps the
+    // emulator from its processor, every /heavy takes longer, and the tail need not stand out. And
+    // a worker that stalls on its memory for the whole --timeout is killed by the arbiter, which
+    // explains a slow answer as well.
+    let timed_out = run.ruling("worker-timeout") == "ruled-in";
+    let run = match (met(&run.verdict, "heavy-tail"), timed_out) {
+        (true, false) => run.expect(REPRODUCED),
+        (true, true) => run.expect(INCONCLUSIVE),
+        (false, _) => run.expect(NOT_REPRODUCED),
     };
     for (criterion, figure) in [
         ("headroom-collapses", "MemAvailable"),
