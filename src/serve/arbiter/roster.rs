@@ -336,11 +336,7 @@ impl Roster {
     ) -> Vec<Order> {
         match self.phase {
             Phase::Draining { until } if now >= until => self.stop(now, false, None),
-            Phase::Running | Phase::Draining { .. } => {
-                let mut orders = self.time_out(now, heartbeat_age);
-                orders.extend(self.manage());
-                orders
-            }
+            Phase::Running | Phase::Draining { .. } => self.look_after(now, heartbeat_age),
             Phase::Reloading {
                 last_old_age,
                 deadline,
@@ -355,9 +351,7 @@ impl Roster {
                 self.phase = Phase::Running;
                 // Before the signals that have waited: another reload among them begins at once,
                 // and a worker that is stopped would outlive any number of them.
-                let mut orders = self.time_out(now, heartbeat_age);
-                orders.extend(self.manage());
-                orders
+                self.look_after(now, heartbeat_age)
             }
             Phase::Stopping {
                 deadline, reason, ..
@@ -371,6 +365,17 @@ impl Roster {
                 }
             }
         }
+    }
+
+    /// Time out the silent, replace the dead, retire the surplus.
+    fn look_after(
+        &mut self,
+        now: Duration,
+        heartbeat_age: &dyn Fn(usize) -> Option<Duration>,
+    ) -> Vec<Order> {
+        let mut orders = self.time_out(now, heartbeat_age);
+        orders.extend(self.manage());
+        orders
     }
 
     fn time_out(

@@ -208,9 +208,13 @@ impl Arbiter {
             }
         }
         for signal in arrived {
-            let orders = self.roster.on_signal(signal, self.now());
-            self.carry_out(orders);
+            self.act_on(signal);
         }
+    }
+
+    fn act_on(&mut self, signal: Signal) {
+        let orders = self.roster.on_signal(signal, self.now());
+        self.carry_out(orders);
     }
 
     /// Collect every child that has ended, known or not: as PID 1 the arbiter gets strangers too.
@@ -265,8 +269,7 @@ impl Arbiter {
             .on_pass(self.now(), &|seat| board.seat(seat).heartbeat_age());
         self.carry_out(orders);
         while let Some(signal) = self.roster.next_waiting_signal() {
-            let orders = self.roster.on_signal(signal, self.now());
-            self.carry_out(orders);
+            self.act_on(signal);
         }
     }
 

@@ -169,7 +169,7 @@ impl Life {
     }
 
     /// Forget that the worker was woken.
-    pub fn drain_wake(&self) {
+    fn drain_wake(&self) {
         // Nothing to read means nothing to forget.
         let _ = self.wake.read();
     }
