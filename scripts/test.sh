@@ -2,16 +2,45 @@
 # Pass every test. Sets up what it needs; what the machine lacks for a check is named and the check
 # skipped. With CI=true a skipped check is a failure.
 #
-#   scripts/test.sh             everything
+#   scripts/test.sh             everything but what takes minutes
+#   scripts/test.sh --all       that too: a release and what needs one, virtual machines, long chaos
 #   scripts/test.sh NAME...     of the Rust tests only those whose name contains NAME
+#
+# Which tests take minutes, and how many run side by side, stands in .config/nextest.toml.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 cd "$root"
 
+profile=default
+names=()
+for word in "$@"; do
+    case $word in
+    --all) profile=all ;;
+    --help | -h)
+        sed -n '2,/^set /{s/^# \{0,1\}//p}' "$0"
+        exit
+        ;;
+    -*) die "unknown argument: $word (hint: --help)" ;;
+    *) names+=("$word") ;;
+    esac
+done
+# A test that is asked for by its name runs, however long it takes.
+[[ ${#names[@]} == 0 ]] || profile=all
+
 results=()
 failed=0
 skipped=0
+
+# result SECONDS STATUS NAME: a line of the summary.
+result() {
+    local verdict=passed
+    if (($2 != 0)); then
+        verdict=FAILED
+        failed=$((failed + 1))
+    fi
+    results+=("$(printf '%-8s %4d s  %s' "$verdict" "$1" "$3")")
+}
 
 # step NAME COMMAND...: run a check, go on when it fails.
 step() {
@@ -20,12 +49,7 @@ step() {
     begun=$(date +%s)
     say "$name"
     "$@" || status=$?
-    local verdict=passed
-    if ((status != 0)); then
-        verdict=FAILED
-        failed=$((failed + 1))
-    fi
-    results+=("$(printf '%-8s %4d s  %s' "$verdict" $(($(date +%s) - begun)) "$name")")
+    result $(($(date +%s) - begun)) "$status" "$name"
 }
 
 skip() {
@@ -38,23 +62,71 @@ has() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# install PACKAGE: by apt-get, where that is possible.
+# install PACKAGE...: by apt-get, where that is possible.
 install() {
     if [[ $(id -u) == 0 ]] && has apt-get; then
-        say "installing $1"
-        apt-get install -qq -y "$1" >/dev/null 2>&1 ||
-            { apt-get update -qq && apt-get install -qq -y "$1"; } >/dev/null 2>&1 || true
+        say "installing $*"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 ||
+            { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"; } >/dev/null 2>&1 || true
     fi
 }
 
-# need PROGRAM: make sure of a program that a package of the same name holds.
-need() {
-    has "$1" || install "$1"
-    has "$1"
+# install_missing PROGRAM...: those that the machine lacks, each from the package of its name.
+install_missing() {
+    local program missing=()
+    for program in "$@"; do
+        has "$program" || missing+=("$program")
+    done
+    [[ ${#missing[@]} == 0 ]] || install "${missing[@]}"
 }
 
-has cargo || die "cargo is missing: https://rustup.rs"
-has python3 || die "python3 is missing: apt-get install python3"
+# What a set-up says and how it ended is kept here until it is waited for.
+setups=$(mktemp -d)
+pids=()
+end_setups() {
+    ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+    rm -rf "$setups"
+}
+trap end_setups EXIT
+
+# set_up NAME COMMAND...: beside everything else.
+set_up() {
+    local name=$1
+    shift
+    (
+        begun=$(date +%s)
+        status=0
+        "$@" >"$setups/$name.log" 2>&1 || status=$?
+        echo "$(($(date +%s) - begun)) $status" >"$setups/$name"
+    ) &
+    pids+=($!)
+}
+
+# All set-ups have ended: say how.
+wait_for_setups() {
+    local file name seconds status
+    say "waiting for the set-ups"
+    wait "${pids[@]}" || true
+    pids=()
+    for file in "$setups"/*.log; do
+        name=$(basename "$file" .log)
+        read -r seconds status <"$setups/$name" || status=1
+        if [[ $status == 0 ]]; then
+            result "$seconds" 0 "set-up: $name"
+        else
+            tail -n 20 "$file" >&2
+            skip "what needs $name" "it cannot be set up here"
+        fi
+    done
+}
+
+# What comes as Debian's packages, one after another: dpkg lets one in at a time.
+set_up_packages() {
+    install_missing chromium docker-compose unzip jq curl shellcheck shfmt
+    tests/dependencies/setup.sh >/dev/null
+    scripts/box-setup.sh >/dev/null
+}
 
 scripts() {
     find scripts tests .ci -type f -not -path '*/node_modules/*' -print0 |
@@ -70,42 +142,63 @@ check_scripts() {
     esac
 }
 
+# The tests that took longest, from what nextest wrote: so that the next slowness is seen.
+slowest() {
+    python3 - "target/nextest/$profile/junit.xml" <<'PYTHON'
+import sys
+import xml.etree.ElementTree
+
+cases = xml.etree.ElementTree.parse(sys.argv[1]).getroot().iter("testcase")
+times = sorted(((float(case.get("time")), case.get("name")) for case in cases), reverse=True)
+print(f"the ten slowest of {len(times)} tests, {sum(seconds for seconds, _ in times):.0f} s in all:")
+for seconds, name in times[:10]:
+    print(f"  {seconds:5.1f} s  {name}")
+PYTHON
+}
+
+has cargo || die "cargo is missing: https://rustup.rs"
+has python3 || die "python3 is missing: apt-get install python3"
 python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
-step "the yardstick: Gunicorn and Flask in target/oracle" tests/oracle/setup.sh
-step "what runs KQL over local tables, in target/kql" tests/kql/setup.sh
-step "the real az, in target/azure-cli" tests/azure/setup.sh
-step "what reads deploy/, in target/deploy" tests/deploy/setup.sh
-step "Locust, in target/locust" tests/load/setup.sh
 has node || install nodejs
-need npm || true
-step "Kusto's language service, in target/kusto" tests/kusto/setup.sh
-scripts/box-setup.sh >/dev/null || skip "the memory box's virtual machine" "it cannot be set up here"
+has npm || install npm
+
+set_up "Debian's packages" set_up_packages
+set_up "Gunicorn and Flask" tests/oracle/setup.sh
+set_up "az" tests/azure/setup.sh
+set_up "Kusto's language service" tests/kusto/setup.sh
+set_up "KQL over local tables" tests/kql/setup.sh
+set_up "readers of deploy" tests/deploy/setup.sh
+set_up "Locust" tests/load/setup.sh
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+    step "cargo-nextest, once: several minutes" cargo install --locked --quiet cargo-nextest
+fi
 if cargo fmt --version >/dev/null 2>&1; then
     step "format" cargo fmt --check
 else
     skip "format" "rustfmt is missing: rustup component add rustfmt"
 fi
+step "tests build" cargo test --no-run
 if cargo clippy --version >/dev/null 2>&1; then
-    step "clippy, warnings are errors" cargo clippy --quiet --all-targets -- -D warnings
+    step "clippy, warnings are errors" cargo clippy --all-targets -- -D warnings
 else
     skip "clippy" "clippy is missing: rustup component add clippy"
 fi
-tests/dependencies/setup.sh >/dev/null || skip "readiness against PostgreSQL and Redis" "they cannot be installed here"
-# The report is opened in a browser; its test says so where there is none.
-need chromium chromium || true
-# What reads deploy/ and the scripts for Azure; each test says so where one is not there.
-for tool in docker-compose unzip jq curl; do
-    need "$tool" || true
-done
-if (($# == 0)) && [[ $(uname -sm) == "Linux x86_64" ]]; then
-    # One release for the tests of the package and for those that measure.
-    step "package" scripts/package.sh
-    export LABRAT_RELEASE_PROGRAM=$root/target/package/labrat
+if [[ $profile == all && ${#names[@]} == 0 ]]; then
+    export LABRAT_CHAOS_SECONDS=${LABRAT_CHAOS_SECONDS:-60}
+    if [[ $(uname -sm) == "Linux x86_64" ]]; then
+        # One release for the tests of the package and for those that measure.
+        step "package" scripts/package.sh
+        export LABRAT_RELEASE_PROGRAM=$root/target/package/labrat
+    fi
 fi
-step "tests build" cargo test --quiet --no-run
-step "tests${*:+ named $*}" cargo test --quiet -- "$@"
+wait_for_setups
+step "tests${names[*]:+ named ${names[*]}}" cargo nextest run --profile "$profile" "${names[@]}"
+if [[ ${#names[@]} == 0 ]]; then
+    step "tests of the documentation" cargo test --quiet --doc
+fi
 for tool in shellcheck shfmt; do
-    if need "$tool"; then
+    if has "$tool"; then
         step "scripts: $tool" check_scripts "$tool"
     else
         skip "scripts: $tool" "$tool is missing: apt-get install $tool"
@@ -113,6 +206,7 @@ for tool in shellcheck shfmt; do
 done
 
 say "summary"
+slowest >&2 || true
 printf '  %s\n' "${results[@]}" >&2
 if ((failed > 0)); then
     die "$failed of ${#results[@]} checks failed"

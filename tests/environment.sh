@@ -4,6 +4,8 @@
 
 target="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)/target"
 begun=$(date +%s)
+# Byte code is kept, or a tool as large as az compiles itself at every start.
+unset PYTHONDONTWRITEBYTECODE
 
 progress() {
     printf '[%3d s] %s\n' $(($(date +%s) - begun)) "$*" >&2

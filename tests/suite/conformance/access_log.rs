@@ -2,7 +2,7 @@
 
 use crate::differences;
 use crate::harness::{
-    Kind, Launch, PATIENCE, Server, Stream, both, busy, exchange, oracle, poll, skip_unless,
+    Kind, Launch, PATIENCE, Server, Stream, both, exchange, oracle, poll, skip_unless,
 };
 
 /// Every atom whose value does not depend on the moment.
@@ -45,7 +45,6 @@ fn every_atom_has_gunicorns_value() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind: Kind| {
         let server = Launch::new(kind, "--workers 1 --access-logfile -")
             .argument("--access-logformat")
@@ -87,7 +86,6 @@ fn the_default_format_and_the_durations_look_like_gunicorns() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind: Kind| {
         let default = Launch::new(kind, "--workers 1 --access-logfile -").start();
         default.get("/fast");
@@ -119,7 +117,6 @@ fn a_request_that_the_timeout_cuts_down_is_logged_as_500() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind: Kind| {
         let server = Launch::new(kind, "--workers 1 --timeout 1 --access-logfile -")
             .start()

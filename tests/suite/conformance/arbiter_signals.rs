@@ -6,8 +6,8 @@ use nix::sys::signal::Signal;
 
 use crate::differences::KILL_ATTRIBUTION;
 use crate::harness::{
-    Connection, Ending, Exchange, Launch, PATIENCE, Server, both, busy, exists, get, oracle, poll,
-    quiet, request, skip_unless,
+    Connection, Ending, Exchange, Launch, PATIENCE, Server, both, exists, get, oracle, poll,
+    request, skip_unless,
 };
 
 fn ends(clients: Vec<Connection>) -> Vec<Exchange> {
@@ -26,7 +26,6 @@ fn term_finishes_what_is_in_flight_and_resets_what_waits_when_the_last_worker_ha
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 2").start().with_workers(2);
         let in_flight = vec![
@@ -74,7 +73,6 @@ fn a_graceful_timeout_that_is_not_enough_cuts_the_clients_off_and_still_ends_wel
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 1 --graceful-timeout 1")
             .start()
@@ -105,7 +103,6 @@ fn int_and_quit_stop_at_once_with_a_500_for_what_is_in_flight() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     for signal in [Signal::SIGINT, Signal::SIGQUIT] {
         let run = |kind| {
             let mut server = Launch::new(kind, "--workers 1").start().ready();
@@ -134,7 +131,6 @@ fn int_during_a_graceful_stop_makes_it_quick() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 1").start().ready();
         let in_flight = server.in_flight("/slow?seconds=20");
@@ -156,7 +152,6 @@ fn hup_replaces_every_worker_and_lets_the_old_ones_finish() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 2").start().with_workers(2);
         let old = server.booted();
@@ -199,7 +194,6 @@ fn ttin_adds_a_worker_and_ttou_takes_the_oldest_but_never_the_last() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 2").start().with_workers(2);
         for count in [3, 4] {
@@ -236,7 +230,6 @@ fn when_the_arbiter_is_killed_its_workers_notice_and_leave() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 2 --timeout 2")
             .start()
@@ -263,7 +256,6 @@ fn usr1_reopens_the_log_files() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let logs = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| logs.path().join(name);

@@ -1,13 +1,12 @@
 //! Where a pool listens: several addresses, a unix socket, and the kernel's free choice.
 
-use crate::harness::{Address, Launch, both, busy, get, oracle, skip_unless};
+use crate::harness::{Address, Launch, both, get, oracle, skip_unless};
 
 #[test]
 fn several_addresses_are_served_by_the_same_workers_and_told_in_one_line() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let socket = folder.path().join("lab.sock");
@@ -46,7 +45,6 @@ fn a_unix_socket_is_removed_when_the_pool_ends_well() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let socket = folder.path().join("lab.sock");

@@ -2,7 +2,7 @@
 
 use crate::differences::{self, Difference};
 use crate::harness::{
-    Exchange, Launch, PATIENCE, both, busy, covers, exchange, normal_head, normal_response, oracle,
+    Exchange, Launch, PATIENCE, both, covers, exchange, normal_head, normal_response, oracle,
     skip_unless,
 };
 
@@ -95,7 +95,6 @@ fn every_route_method_and_miss_is_answered_as_flask_under_gunicorn_does() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1")
             .env("LAB_NOTE", "h\u{e9}llo \"quoted\" \\ \u{1f400}")
@@ -159,7 +158,6 @@ fn counters_count_the_same_requests_under_the_same_names() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start();
         for (head, _) in CASES
@@ -191,7 +189,6 @@ fn the_digest_of_the_configuration_is_the_labs() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1")
             .env("DB_CONNECTION_STRING", "host=db1;database=orders")

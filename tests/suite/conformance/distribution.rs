@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{
-    Kind, Launch, PATIENCE, Server, both, busy, get_many, oracle, poll, skip_unless,
-};
+use crate::harness::{Kind, Launch, PATIENCE, Server, both, get_many, oracle, poll, skip_unless};
 
 /// Requests served by each worker, as each one counts: asked again and again until all answered.
 fn counters(server: &Server, workers: usize) -> BTreeMap<u64, u64> {
@@ -35,7 +33,6 @@ fn under_load_every_one_of_four_workers_serves_and_nothing_is_lost_or_doubled() 
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind: Kind| {
         let server = Launch::new(kind, "--workers 4").start().with_workers(4);
         // Held workers make each other serve: a queue of slow requests and fast ones between them.

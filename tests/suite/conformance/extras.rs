@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::differences;
-use crate::harness::{Kind, Launch, Server, both, busy, entries, oracle, peer, quiet, skip_unless};
+use crate::harness::{Kind, Launch, Server, both, entries, oracle, peer, skip_unless};
 
 fn count(server: &Server, words: &str) -> usize {
     server
@@ -18,7 +18,6 @@ fn the_first_line_names_the_program_and_matches_queries_for_gunicorn() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let (gunicorn, labrat) = both(|kind| {
         let server = Launch::new(kind, "").start();
         entries(&server.lines())[0].message.clone()
@@ -36,7 +35,6 @@ fn labrat_forks_its_workers_without_pauses() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let (gunicorn, labrat) = both(|kind| {
         let server = Launch::new(kind, "--workers 6").start();
         server.wait_for_count(6, "Booting worker");
@@ -56,7 +54,6 @@ fn usr2_starts_a_second_arbiter_only_under_gunicorn() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
         server.signal(Signal::SIGUSR2);
@@ -80,7 +77,6 @@ fn the_control_socket_is_announced_once() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1")
             .with_control_socket()
@@ -109,7 +105,6 @@ fn open_fault_endpoints_on_a_public_address_are_pointed_out() {
     if peer() == Kind::Gunicorn {
         return;
     }
-    let _turn = busy();
     let start = |launch: Launch| {
         let server = launch.start().ready();
         count(&server, differences::OPEN_FAULTS.extra[0])

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Connection, Ending, Launch, PATIENCE, both, get_many, normal_response, oracle, poll, quiet,
+    Connection, Ending, Launch, PATIENCE, both, get_many, normal_response, oracle, poll,
     skip_unless,
 };
 
@@ -12,7 +12,6 @@ fn two_threads_serve_two_slow_requests_at_once_and_the_third_waits() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --threads 2").start().ready();
         let targets = vec!["/slow?seconds=0.6".to_owned(); 3];
@@ -42,7 +41,6 @@ fn a_connection_is_kept_for_the_next_request_and_closed_when_it_stays_idle() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --threads 2 --keep-alive 1")
             .start()
@@ -73,7 +71,6 @@ fn connection_close_and_http_1_0_end_the_connection() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --threads 2").start().ready();
         [
@@ -98,7 +95,6 @@ fn a_silent_connection_does_not_keep_the_others_waiting() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --threads 2 --timeout 3")
             .start()
@@ -128,7 +124,6 @@ fn a_graceful_stop_waits_for_running_threads() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 1 --threads 2").start().ready();
         let running = server.in_flight("/slow?seconds=1");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::{
-    Connection, Ending, Exchange, Launch, PATIENCE, both, busy, normal_response, oracle, poll,
+    Connection, Ending, Exchange, Launch, PATIENCE, both, normal_response, oracle, poll,
     skip_unless,
 };
 
@@ -174,7 +174,6 @@ fn malformed_requests_are_answered_or_closed_as_gunicorn_does_and_no_worker_is_l
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
         let observed = INPUTS.iter().map(|input| {
@@ -238,7 +237,6 @@ fn a_silent_client_holds_a_sync_worker_until_the_timeout_and_then_gets_the_500_p
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         std::thread::scope(|scope| {
             let holding = HOLDING.iter().map(|(name, bytes)| {
@@ -283,7 +281,6 @@ fn a_trickling_client_is_cut_off_by_the_timeout_however_often_it_sends() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --timeout 1").start().ready();
         let mut attacker = Connection::open(server.address());

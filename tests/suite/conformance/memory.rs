@@ -1,30 +1,24 @@
 //! What the faults cost: resident memory of a leaked block, processor time and transient memory
-//! of the heavy computation. Compared with the release build, because a debug build's cost says
+//! of the heavy computation. Time is compared with the release build, because a debug build's says
 //! nothing.
 
 use crate::harness::{
-    Kind, Launch, Server, oracle, peer, processor_seconds, quiet, release_labrat,
-    resident_kilobytes, skip_unless, status_kilobytes,
+    Kind, Launch, Server, oracle, peer, processor_seconds, release_labrat, resident_kilobytes,
+    skip_unless, status_kilobytes,
 };
 
-/// The server with one worker, in the build that is released.
+/// The server with one worker.
 fn start(kind: Kind) -> Server {
-    let mut launch = Launch::new(kind, "--workers 1");
-    if kind == Kind::Labrat {
-        match release_labrat() {
-            Ok(program) => launch = launch.program(program),
-            Err(why) => panic!("{why}"),
-        }
-    }
-    launch.start().ready()
+    Launch::new(kind, "--workers 1").start().ready()
 }
 
-/// The machine for this case alone, once the program is built: nobody waits for a build.
-fn quiet_with_release() -> impl Drop {
-    if let Err(why) = release_labrat() {
-        panic!("{why}");
+/// The same in the build that is released.
+fn start_release(kind: Kind) -> Server {
+    let mut launch = Launch::new(kind, "--workers 1");
+    if kind == Kind::Labrat {
+        launch = launch.program(release_labrat().unwrap());
     }
-    quiet()
+    launch.start().ready()
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -51,7 +45,6 @@ fn a_leaked_block_costs_what_cpythons_does() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet_with_release();
     let gunicorn = leaks(&start(Kind::Gunicorn), 8);
     let labrat = leaks(&start(peer()), 8);
     let (expected, actual) = (median(gunicorn.clone()), median(labrat.clone()));
@@ -71,7 +64,6 @@ fn freed_leaks_leave_the_worker_as_small_as_before() {
     if peer() == Kind::Gunicorn {
         return;
     }
-    let _turn = quiet_with_release();
     let server = start(Kind::Labrat);
     let worker = server.booted()[0];
     let before = resident_kilobytes(worker).expect("a resident size");
@@ -127,12 +119,11 @@ fn the_heavy_computation_costs_what_cpythons_does() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet_with_release();
     let peaks = (
-        first_peak(&start(Kind::Gunicorn)),
-        first_peak(&start(peer())),
+        first_peak(&start_release(Kind::Gunicorn)),
+        first_peak(&start_release(peer())),
     );
-    let (gunicorn, labrat) = (start(Kind::Gunicorn), start(peer()));
+    let (gunicorn, labrat) = (start_release(Kind::Gunicorn), start_release(peer()));
     // Interleaved, so that a machine that slows down slows both; the best of each pair counts.
     let mut ratios = Vec::new();
     let mut figures = String::new();

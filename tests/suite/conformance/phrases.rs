@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use labrat::serve::console::Phrase;
 use nix::sys::signal::Signal;
 
-use crate::harness::{Kind, Launch, Line, PATIENCE, busy, children, in_parallel, peer, poll};
+use crate::harness::{Kind, Launch, Line, PATIENCE, children, in_parallel, peer, poll};
 
 /// Phrases that a test cannot provoke without harming the machine, and why.
 const UNPROVOKED: &[(&str, &str)] = &[
@@ -177,7 +177,6 @@ fn every_declared_phrase_is_emitted() {
     if peer() == Kind::Gunicorn {
         return;
     }
-    let _turn = busy();
     let lines: Vec<Line> = in_parallel(RUNS, |run| run()).concat();
     let missing: Vec<_> = Phrase::ALL
         .iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Kind, Launch, both, busy, entries, oracle, skip_unless};
+use crate::harness::{Kind, Launch, both, entries, oracle, skip_unless};
 
 /// What a start with this pid file ended with, and the last thing that it said.
 fn refused(kind: Kind, path: &Path) -> (Option<i32>, String, String) {
@@ -22,7 +22,6 @@ fn the_pid_file_names_the_arbiter_while_it_runs_and_is_gone_afterwards() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     // Nothing there, a process that is gone, no number, and nothing in it: all are taken over.
     for before in [None, Some("999999999\n"), Some("nonsense"), Some("")] {
         both(|kind| {
@@ -52,7 +51,6 @@ fn a_pid_file_of_a_living_process_or_in_no_folder_stops_the_start_with_gunicorns
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pool.pid");
     let own = format!("{}\n", std::process::id());
@@ -76,7 +74,6 @@ fn a_preloaded_application_that_fails_stops_the_start_in_the_arbiter() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     for application in ["wrong_module:app", "app:wrong_attr"] {
         let (gunicorn, labrat) = both(|kind| {
             let ended = Launch::new(kind, "--preload --workers 3")
@@ -96,7 +93,6 @@ fn a_preloaded_application_is_served_by_workers_with_counters_of_their_own() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let (gunicorn, labrat) = both(|kind| {
         let server = Launch::new(kind, "--preload").start().ready();
         let first = server.json("/leak")["blocks"].clone();

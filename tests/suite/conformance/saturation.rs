@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{
     Address, Connection, Ending, Exchange, Kind, Launch, PATIENCE, WARM_UP, both, exchange,
-    in_parallel, oracle, poll, quiet, request, skip_unless,
+    in_parallel, oracle, poll, request, skip_unless,
 };
 
 /// The seconds of 20 slow requests: the lab's 5 to 15, a twentieth as long, so that both servers
@@ -48,7 +48,6 @@ fn latencies_of_a_saturated_pool_agree_rank_by_rank() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 2").start().with_workers(2);
         let targets = load(PATIENCE);
@@ -82,7 +81,6 @@ fn what_clients_have_given_up_is_still_executed_and_takes_its_time() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 2 --access-logfile -")
             .start()
@@ -134,7 +132,6 @@ fn a_full_accept_queue_delays_connects_and_refuses_none() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind: Kind| {
         let server = Launch::new(kind, "--workers 1 --backlog 8").start().ready();
         let held = server.in_flight("/slow?seconds=3");

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::differences;
 use crate::harness::{
     Connection, Ending, Kind, Launch, PATIENCE, Server, both, entries, normal_response, oracle,
-    quiet, request, skip_unless,
+    request, skip_unless,
 };
 
 /// `--timeout` in these cases, in seconds.
@@ -44,7 +44,6 @@ fn a_hung_request_gets_the_500_page_and_a_fresh_worker_takes_over() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --timeout 2").start().ready();
         let before = server.json("/diag/stats");
@@ -87,7 +86,6 @@ fn a_worker_that_cannot_react_is_killed_one_tick_later_and_its_client_gets_nothi
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --timeout 2").start().ready();
         let hung = server.in_flight("/slow?seconds=20");
@@ -119,7 +117,6 @@ fn a_timeout_of_zero_kills_nobody_and_a_busy_gthread_worker_is_not_silent() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let patient = Launch::new(kind, "--workers 1 --timeout 0").start().ready();
         let threads = Launch::new(kind, "--workers 1 --threads 2 --timeout 2")
@@ -151,7 +148,6 @@ fn requests_in_the_queue_are_not_timed_and_are_executed_although_their_clients_h
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --timeout 4").start().ready();
         let held = server.in_flight("/slow?seconds=3");
@@ -186,7 +182,6 @@ fn clients_that_reset_their_connection_in_flight_do_not_shorten_the_request() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
         let began = Instant::now();

@@ -3,9 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::differences::KILL_ATTRIBUTION;
-use crate::harness::{
-    Kind, Launch, PATIENCE, Server, both, busy, in_parallel, oracle, skip_unless,
-};
+use crate::harness::{Kind, Launch, PATIENCE, Server, both, in_parallel, oracle, skip_unless};
 
 /// Signals after which a worker is gone.
 const DEADLY: &[Signal] = &[
@@ -37,7 +35,6 @@ fn an_idle_worker_that_dies_of_a_signal_is_replaced() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         in_parallel(DEADLY, |signal| -> Outcome {
             let server = Launch::new(kind, "--workers 2").start().with_workers(2);
@@ -70,7 +67,6 @@ fn signals_that_the_parent_ignored_are_not_ignored_in_the_pool() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         in_parallel(DEADLY, |signal| -> Outcome {
             let launch = Launch::new(kind, "--workers 1");
@@ -91,7 +87,6 @@ fn a_busy_worker_that_gets_a_signal_ends_its_request_as_gunicorns_does() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind: Kind| {
         in_parallel(DEADLY, |signal| -> Outcome {
             let server = Launch::new(kind, "--workers 1").start().ready();
@@ -121,7 +116,6 @@ fn usr1_to_a_worker_harms_nobody() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
         let in_flight = server.in_flight("/slow?seconds=0.5");
@@ -143,7 +137,6 @@ fn a_worker_is_replaced_after_its_number_of_requests_and_no_client_notices() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1 --max-requests 5").start();
         let mut statuses = Vec::new();

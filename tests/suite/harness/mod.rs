@@ -14,7 +14,6 @@ mod process;
 mod queue;
 mod response;
 mod server;
-mod turns;
 
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use compare::{covers, normal_head, normal_response};
@@ -31,7 +30,6 @@ pub use process::{
 pub use queue::accept_queue;
 pub use response::Response;
 pub use server::{Server, WARM_UP};
-pub use turns::{busy, quiet};
 
 use std::time::{Duration, Instant};
 

@@ -10,11 +10,10 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::executable;
-use crate::harness::{Address, PATIENCE, busy, exchange, request, skip_unless};
+use crate::harness::{Address, PATIENCE, exchange, request, skip_unless};
 
 #[test]
 fn the_container_of_a_host_with_a_box_is_in_it_and_the_box_goes_with_the_host() {
-    let _turn = busy();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut host = Command::new(executable())
         .args(["host", "--port", "0", "--control", "127.0.0.1:0"])

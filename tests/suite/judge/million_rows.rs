@@ -8,7 +8,7 @@ use labrat::tables::write_json_line;
 
 use super::builder::{Builder, log_time};
 use super::incidents::{self, http_row};
-use crate::harness::{processor_seconds, quiet, release_labrat};
+use crate::harness::{processor_seconds, release_labrat};
 
 const ROWS: usize = 1_000_000;
 /// Rows that share their time.
@@ -63,7 +63,6 @@ fn bundle() -> Builder {
 fn a_million_rows_take_under_three_seconds_and_300_megabytes() {
     let program = release_labrat().unwrap();
     let folder = bundle().folder();
-    let _turn = quiet();
     let begun = Instant::now();
     let child = Command::new(program)
         .args(["verdict", "--json"])

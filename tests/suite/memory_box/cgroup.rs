@@ -8,7 +8,7 @@ use labrat::machine::cgroup::CgroupMemory;
 use labrat::machine::memory_box::{CgroupBox, SwapWish};
 
 use super::{folder, or_skip};
-use crate::harness::{Kind, Launch, PATIENCE, Server, busy, get_many, poll};
+use crate::harness::{Kind, Launch, PATIENCE, Server, get_many, poll};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -40,7 +40,6 @@ fn kills(facts: &CgroupMemory) -> u64 {
 
 #[test]
 fn a_pool_that_leaks_is_held_at_the_limit_and_swaps_while_all_answers_are_200() {
-    let _turn = busy();
     let folder = folder();
     let prepared = CgroupBox::prepare(
         folder.path(),
@@ -99,7 +98,6 @@ fn a_pool_that_leaks_is_held_at_the_limit_and_swaps_while_all_answers_are_200() 
 
 #[test]
 fn the_target_itself_reports_the_box_it_is_in() {
-    let _turn = busy();
     let folder = folder();
     let prepared = CgroupBox::prepare(folder.path(), 100 * MEGABYTE, SwapWish::None);
     let Some(memory_box) = or_skip(prepared) else {
@@ -127,7 +125,6 @@ fn the_target_itself_reports_the_box_it_is_in() {
 
 #[test]
 fn past_the_edge_without_swap_the_kernel_kills_a_worker_and_the_arbiter_says_so() {
-    let _turn = busy();
     let folder = folder();
     let prepared = CgroupBox::prepare(folder.path(), 100 * MEGABYTE, SwapWish::None);
     let Some(memory_box) = or_skip(prepared) else {
@@ -155,7 +152,6 @@ fn past_the_edge_without_swap_the_kernel_kills_a_worker_and_the_arbiter_says_so(
 
 #[test]
 fn a_worker_killed_for_its_heartbeat_in_a_box_is_not_blamed_on_memory() {
-    let _turn = busy();
     let folder = folder();
     let prepared = CgroupBox::prepare(folder.path(), 100 * MEGABYTE, SwapWish::None);
     let Some(memory_box) = or_skip(prepared) else {

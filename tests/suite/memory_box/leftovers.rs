@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use labrat::machine::memory_box::{CgroupBox, SwapWish, sweep};
 
 use super::{folder, or_skip};
-use crate::harness::{busy, exists};
+use crate::harness::exists;
 
 const MEGABYTE: u64 = 1 << 20;
 /// Set in the process that is to be killed: where to make its box.
@@ -38,7 +38,6 @@ fn an_owner_that_waits_to_be_killed() {
 
 #[test]
 fn a_box_left_behind_by_a_killed_owner_is_taken_away_by_the_next() {
-    let _turn = busy();
     let folder = folder();
     let probe = CgroupBox::prepare(folder.path(), 64 * MEGABYTE, SwapWish::Bytes(MEGABYTE));
     let Some(living) = or_skip(probe) else {

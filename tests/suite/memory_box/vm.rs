@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{folder, or_skip};
-use crate::harness::{Address, busy, exchange, exists, poll, request, root};
+use crate::harness::{Address, exchange, exists, poll, request, root};
 
 /// An emulated machine takes seconds where a real one takes tenths, and this one is shared.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -147,7 +147,6 @@ fn prepare(parent: &std::path::Path) -> Result<VmBox, Unavailable> {
 
 #[test]
 fn a_pool_that_leaks_in_a_virtual_machine_presses_the_whole_machine() {
-    let _turn = busy();
     let parent = folder();
     let Some(vm) = or_skip(prepare(parent.path())) else {
         return;
@@ -182,7 +181,6 @@ fn a_pool_that_leaks_in_a_virtual_machine_presses_the_whole_machine() {
 
 #[test]
 fn when_labrat_ends_the_virtual_machine_says_how_and_switches_itself_off() {
-    let _turn = busy();
     let parent = folder();
     let Some(vm) = or_skip(prepare(parent.path())) else {
         return;
@@ -198,7 +196,6 @@ fn when_labrat_ends_the_virtual_machine_says_how_and_switches_itself_off() {
 
 #[test]
 fn a_pool_in_a_virtual_machine_that_is_told_to_stop_ends_by_itself_and_says_so() {
-    let _turn = busy();
     let parent = folder();
     let Some(vm) = or_skip(prepare(parent.path())) else {
         return;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use super::program::{labrat, trigger};
-use crate::harness::{Address, Kind, Launch, Server, busy, oracle, quiet, skip_unless};
+use crate::harness::{Address, Kind, Launch, Server, oracle, skip_unless};
 
 const PACE: &str = "0.05";
 const SHORTEST_SECONDS: &str = "0.25";
@@ -92,7 +92,6 @@ fn give_ups(summary: &Value, path: &str) -> u64 {
 
 #[test]
 fn two_sync_workers_are_saturated_as_reckoned_and_the_judge_says_reproduced() {
-    let _turn = quiet();
     block_on(saturated());
 }
 
@@ -154,7 +153,6 @@ fn the_real_gunicorn_is_saturated_and_judged_alike() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     block_on(saturated_gunicorn());
 }
 
@@ -172,7 +170,6 @@ async fn saturated_gunicorn() {
 
 #[test]
 fn more_workers_than_slow_requests_leave_nothing_to_reproduce() {
-    let _turn = busy();
     block_on(more_workers());
 }
 
@@ -191,7 +188,6 @@ async fn more_workers() {
 
 #[test]
 fn threads_are_a_fix() {
-    let _turn = busy();
     block_on(threads());
 }
 
@@ -211,7 +207,6 @@ async fn threads() {
 
 #[test]
 fn without_the_slow_requests_the_quick_ones_are_quick() {
-    let _turn = busy();
     block_on(no_slow());
 }
 
@@ -233,7 +228,6 @@ async fn no_slow() {
 
 #[test]
 fn the_leak_that_was_reckoned_is_the_leak_that_is_held() {
-    let _turn = busy();
     block_on(leak());
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Connection, Kind, Launch, PATIENCE, Server, busy, poll, request};
+use crate::harness::{Connection, Kind, Launch, PATIENCE, Server, poll, request};
 
 struct Pool {
     server: Server,
@@ -67,7 +67,6 @@ impl Pool {
 
 #[test]
 fn it_shows_what_every_worker_does_while_all_of_them_are_busy() {
-    let _turn = busy();
     let pool = Pool::start("--workers=2");
     let mut clients: Vec<Connection> = (0..5)
         .map(|_| {
@@ -101,7 +100,6 @@ fn it_shows_what_every_worker_does_while_all_of_them_are_busy() {
 
 #[test]
 fn a_reset_gives_the_leaked_memory_of_every_worker_back() {
-    let _turn = busy();
     let pool = Pool::start("--workers=2");
     poll(PATIENCE, || {
         pool.server.get("/leak");
@@ -130,7 +128,6 @@ fn a_reset_gives_the_leaked_memory_of_every_worker_back() {
 
 #[test]
 fn workers_are_added_removed_and_killed_and_the_pool_stays_whole() {
-    let _turn = busy();
     let pool = Pool::start("--workers=1");
     assert_eq!(pool.data("worker add 2")["total"], 3);
     let workers = pool.wait_for_workers(|workers| workers.len() == 3);
@@ -154,7 +151,6 @@ fn workers_are_added_removed_and_killed_and_the_pool_stays_whole() {
 
 #[test]
 fn reload_replaces_the_workers_and_shutdown_ends_the_pool() {
-    let _turn = busy();
     let mut pool = Pool::start("--workers=1");
     let before = pool.workers()[0]["pid"].clone();
     pool.data("reload");
@@ -169,7 +165,6 @@ fn reload_replaces_the_workers_and_shutdown_ends_the_pool() {
 
 #[test]
 fn the_socket_is_for_its_owner_only() {
-    let _turn = busy();
     let pool = Pool::start("--workers=1");
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&pool.socket), 0o600);
@@ -178,7 +173,6 @@ fn the_socket_is_for_its_owner_only() {
 
 #[test]
 fn nonsense_is_answered_or_cut_off_and_never_harms_the_pool() {
-    let _turn = busy();
     let pool = Pool::start("--workers=1");
     let mut client = UnixStream::connect(&pool.socket).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -202,7 +196,6 @@ fn nonsense_is_answered_or_cut_off_and_never_harms_the_pool() {
 
 #[test]
 fn a_socket_that_cannot_be_made_is_a_warning_and_no_failed_start() {
-    let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers=1")
         .with_control_socket()
         .argument("--control-socket=/proc/no/such/place.ctl")

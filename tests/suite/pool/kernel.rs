@@ -11,8 +11,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Address, Connection, Kind, Launch, PATIENCE, Stream, busy, exchange, get, poll, request,
-    skip_unless,
+    Address, Connection, Kind, Launch, PATIENCE, Stream, exchange, get, poll, request, skip_unless,
 };
 
 /// A memory cgroup of version 1 with a limit and no swap, gone when dropped.
@@ -50,7 +49,6 @@ impl Drop for MemoryBox {
 
 #[test]
 fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
-    let _turn = busy();
     let memory_box = MemoryBox::make(96 * 1024 * 1024);
     let lacking = "this needs a writable memory cgroup (version 1, root)".to_owned();
     if skip_unless(memory_box.as_ref().map(|_| ()).ok_or(lacking)) {
@@ -93,7 +91,6 @@ fn an_out_of_memory_kill_is_attributed_to_the_kernel_with_its_counter() {
 
 #[test]
 fn a_pool_says_how_many_requests_a_worker_serves_at_once() {
-    let _turn = busy();
     for (flags, most) in [
         ("--workers=1", 1),
         ("--workers=1 --threads 3", 3),
@@ -107,7 +104,6 @@ fn a_pool_says_how_many_requests_a_worker_serves_at_once() {
 
 #[test]
 fn a_kill_by_hand_is_not_blamed_on_the_kernel() {
-    let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers=1")
         .start()
         .with_workers(1);
@@ -124,7 +120,6 @@ fn a_kill_by_hand_is_not_blamed_on_the_kernel() {
 
 #[test]
 fn as_pid_1_it_buries_strangers_and_stops_when_told() {
-    let _turn = busy();
     let namespaces = Command::new("unshare")
         .args(["--pid", "--fork", "--mount-proc", "true"])
         .stderr(Stdio::null())
@@ -201,7 +196,6 @@ fn as_pid_1_it_buries_strangers_and_stops_when_told() {
 
 #[test]
 fn an_inherited_socket_is_served() {
-    let _turn = busy();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = Address::Tcp(listener.local_addr().unwrap());
     fcntl(&listener, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
@@ -216,7 +210,6 @@ fn an_inherited_socket_is_served() {
 
 #[test]
 fn a_socket_file_is_removed_at_the_end() {
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("labrat.sock");
     let mut server = Launch::new(Kind::Labrat, "--workers=1")
@@ -230,7 +223,6 @@ fn a_socket_file_is_removed_at_the_end() {
 
 #[test]
 fn with_reuse_port_every_worker_listens_for_itself_and_all_are_served() {
-    let _turn = busy();
     // Port 0 would give every worker a port of its own.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -255,7 +247,6 @@ fn with_reuse_port_every_worker_listens_for_itself_and_all_are_served() {
 
 #[test]
 fn captured_output_goes_to_the_error_log() {
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("error.log");
     let launch = Launch::new(
@@ -279,7 +270,6 @@ fn captured_output_goes_to_the_error_log() {
 
 #[test]
 fn a_client_that_leaves_does_not_stop_its_request() {
-    let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers=1").start();
     let mut client = Connection::open(server.address());
     client.send(&request("GET", "/slow?seconds=1"));

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Kind, Launch, Stream, busy, exchange, request};
+use crate::harness::{Kind, Launch, Stream, exchange, request};
 
 #[test]
 fn a_slow_start_accepts_connections_and_answers_them_when_it_is_ready() {
-    let _turn = busy();
     let began = Instant::now();
     // The timeout is shorter than the start: it must not count before the worker is ready.
     let server = Launch::new(Kind::Labrat, "--workers=1 --timeout=1")
@@ -24,7 +23,6 @@ fn a_slow_start_accepts_connections_and_answers_them_when_it_is_ready() {
 
 #[test]
 fn a_failing_boot_says_why_and_ends_with_code_3() {
-    let _turn = busy();
     let ended = Launch::new(Kind::Labrat, "--workers=3")
         .env("LAB_BOOT_FAIL", "the licence has run out")
         .run();
@@ -39,7 +37,6 @@ fn a_failing_boot_says_why_and_ends_with_code_3() {
 
 #[test]
 fn a_missing_setting_fails_fast_and_is_named() {
-    let _turn = busy();
     let launch = Launch::new(Kind::Labrat, "--workers=1")
         .env("LAB_REQUIRED_SETTINGS", "HOME,LAB_TEST_DATABASE");
     let ended = launch.clone().run();
@@ -51,7 +48,6 @@ fn a_missing_setting_fails_fast_and_is_named() {
 
 #[test]
 fn a_preloaded_failure_stops_before_the_first_line() {
-    let _turn = busy();
     let ended = Launch::new(Kind::Labrat, "--workers=1 --preload")
         .env("LAB_BOOT_FAIL", "cannot start")
         .run();
@@ -61,7 +57,6 @@ fn a_preloaded_failure_stops_before_the_first_line() {
 
 #[test]
 fn a_knob_that_cannot_be_read_is_named_with_its_bounds() {
-    let _turn = busy();
     let ended = Launch::new(Kind::Labrat, "--workers=1")
         .env("LAB_LEAK_MAX_BLOCKS", "many")
         .run();
@@ -75,7 +70,6 @@ fn a_knob_that_cannot_be_read_is_named_with_its_bounds() {
 
 #[test]
 fn a_public_address_without_a_key_is_warned_about_and_with_one_is_not() {
-    let _turn = busy();
     let open = Launch::new(Kind::Labrat, "--bind=0.0.0.0:0 --workers=1")
         .without_bind()
         .start();
@@ -94,7 +88,6 @@ fn a_public_address_without_a_key_is_warned_about_and_with_one_is_not() {
 
 #[test]
 fn a_locked_pool_leaks_only_for_who_has_the_key() {
-    let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers=1")
         .env("LAB_KEY", "open sesame")
         .start();
@@ -109,7 +102,6 @@ fn a_locked_pool_leaks_only_for_who_has_the_key() {
 
 #[test]
 fn checking_the_configuration_loads_the_application_and_opens_nothing() {
-    let _turn = busy();
     let good = Launch::new(Kind::Labrat, "--check-config").run();
     assert_eq!(
         (good.code, good.text(Stream::Error).as_str()),

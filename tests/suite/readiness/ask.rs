@@ -65,7 +65,7 @@ impl Worker {
     }
 }
 
-/// Run to the end on an event loop of its own, while a turn on the machine is held.
+/// Run to the end on an event loop of its own.
 pub fn block_on<F: Future>(work: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

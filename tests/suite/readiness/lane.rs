@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::harness::{
-    Address, Ending, Exchange, Kind, Launch, PATIENCE, Server, busy, children, exchange, exists,
-    get, poll, quiet, request, root,
+    Address, Ending, Exchange, Kind, Launch, PATIENCE, Server, children, exchange, exists, get,
+    poll, request, root,
 };
 
 const PAGE: &str = "docs/probes.md";
@@ -46,7 +46,6 @@ fn lane(server: &Server) -> u32 {
 
 #[test]
 fn the_lane_answers_the_probes_and_nothing_else() {
-    let _turn = busy();
     let (_server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 2"));
     for path in ["/health", "/health/", "/startup", "/warmup", "/warmup/"] {
         assert_eq!(get(&lane, path).status(), Some(200), "{path}");
@@ -62,7 +61,6 @@ fn the_lane_answers_the_probes_and_nothing_else() {
 
 #[test]
 fn the_lane_warms_the_pool_up_and_knows_when_it_is_warm() {
-    let _turn = busy();
     let launch = Launch::new(Kind::Labrat, "--workers 3").env("LAB_WARMUP_SECONDS", "0.3");
     let (server, lane) = with_lane(launch);
     assert_eq!(get(&lane, "/ready").status(), Some(503));
@@ -74,7 +72,6 @@ fn the_lane_warms_the_pool_up_and_knows_when_it_is_warm() {
 
 #[test]
 fn a_dependency_that_is_away_makes_it_not_ready_and_leaves_it_alive() {
-    let _turn = busy();
     let launch =
         Launch::new(Kind::Labrat, "--workers 1").env("DATABASE_URL", "sqlite:/nowhere/orders.db");
     let (server, lane) = with_lane(launch);
@@ -92,7 +89,6 @@ fn a_dependency_that_is_away_makes_it_not_ready_and_leaves_it_alive() {
 
 #[test]
 fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
-    let _turn = busy();
     let (mut server, address) = with_lane(Launch::new(Kind::Labrat, "--workers 1"));
     let first = lane(&server);
     server.signal_to(first, Signal::SIGTERM);
@@ -116,7 +112,6 @@ fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
 
 #[test]
 fn the_lane_says_not_ready_for_as_long_as_work_is_in_flight_and_ends_with_it() {
-    let _turn = busy();
     let (mut server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 1"));
     let address = server.address().clone();
     let held = server.in_flight("/slow?seconds=2");
@@ -139,7 +134,6 @@ fn the_lane_says_not_ready_for_as_long_as_work_is_in_flight_and_ends_with_it() {
 
 #[test]
 fn a_saturated_pool_fails_its_probes_through_the_pool_and_none_beside_it() {
-    let _turn = quiet();
     let (server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 2"));
     let server = server.with_workers(2);
     let pool = server.address().clone();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Kind, Launch, busy};
+use crate::harness::{Kind, Launch};
 
 /// `labrat migrate` with these words: exit code and what it said.
 fn migrate(arguments: &[&str], database: Option<&str>) -> (Option<i32>, String) {
@@ -60,7 +60,6 @@ fn a_database_that_cannot_be_migrated_fails_the_entry_point_without_showing_a_pa
 
 #[test]
 fn a_worker_makes_no_client_and_no_thread_before_a_probe_needs_one() {
-    let _turn = busy();
     let nowhere = super::servers::free_port();
     let server = Launch::new(Kind::Labrat, "--workers 1")
         .env("DATABASE_URL", "sqlite:/nowhere/orders.db")

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::servers;
-use crate::harness::{Address, Connection, Kind, Launch, PATIENCE, Server, busy, get, poll};
+use crate::harness::{Address, Connection, Kind, Launch, PATIENCE, Server, get, poll};
 
 const WORKERS: usize = 3;
 
@@ -95,7 +95,6 @@ fn hook() -> (String, Sender<()>, Arc<AtomicUsize>) {
 
 #[test]
 fn a_pool_becomes_ready_when_every_probe_reaches_the_same_worker() {
-    let _turn = busy();
     for probe in ["/ready", "/startup"] {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("orders.db");
@@ -119,7 +118,6 @@ fn a_pool_becomes_ready_when_every_probe_reaches_the_same_worker() {
 
 #[test]
 fn a_warm_up_that_failed_in_a_worker_that_no_probe_reaches_is_tried_again() {
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("orders.db");
     let pool = HeldPool::of(HeldPool::launch(&database));
@@ -137,7 +135,6 @@ fn a_warm_up_that_failed_in_a_worker_that_no_probe_reaches_is_tried_again() {
 
 #[test]
 fn a_pool_that_shrinks_before_it_is_warm_does_not_wait_for_the_worker_that_left() {
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("orders.db");
     let server = HeldPool::launch(&database).start();
@@ -155,7 +152,6 @@ fn a_pool_that_shrinks_before_it_is_warm_does_not_wait_for_the_worker_that_left(
 
 #[test]
 fn a_pool_that_is_probed_beside_it_alone_becomes_ready() {
-    let _turn = busy();
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("orders.db");
     migrated(&database);

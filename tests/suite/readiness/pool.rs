@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::harness::{Ending, Kind, Launch, PATIENCE, busy, get_many, poll};
+use crate::harness::{Ending, Kind, Launch, PATIENCE, get_many, poll};
 
 const CLASSES: [&str; 3] = ["sync", "gthread", "async"];
 
 #[test]
 fn one_warm_up_warms_every_worker_whoever_is_asked() {
-    let _turn = busy();
     for class in CLASSES {
         let server = Launch::new(Kind::Labrat, "--workers 3 --worker-class")
             .argument(class)
@@ -46,7 +45,6 @@ fn one_warm_up_warms_every_worker_whoever_is_asked() {
 
 #[test]
 fn who_comes_before_the_warm_up_waits_for_it_and_who_comes_after_does_not() {
-    let _turn = busy();
     for class in CLASSES {
         let server = Launch::new(Kind::Labrat, "--workers 1 --worker-class")
             .argument(class)
@@ -67,7 +65,6 @@ fn who_comes_before_the_warm_up_waits_for_it_and_who_comes_after_does_not() {
 
 #[test]
 fn readiness_says_no_until_the_pool_is_warm_and_begins_the_warm_up_itself() {
-    let _turn = busy();
     let server = Launch::new(Kind::Labrat, "--workers 2")
         .env("LAB_WARMUP_SECONDS", "0.5")
         .start();
@@ -88,7 +85,6 @@ fn readiness_says_no_until_the_pool_is_warm_and_begins_the_warm_up_itself() {
 
 #[test]
 fn at_term_readiness_goes_first_then_the_listener_then_the_work_in_flight() {
-    let _turn = busy();
     for class in ["sync", "gthread --threads 4", "async"] {
         let arguments = format!("--workers 2 --drain-pause 2 --worker-class {class}");
         let mut server = Launch::new(Kind::Labrat, &arguments)

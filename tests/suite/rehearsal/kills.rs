@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{NOT_REPRODUCED, command};
-use crate::harness::{PATIENCE, poll, quiet, skip_unless};
+use crate::harness::{PATIENCE, poll, skip_unless};
 use crate::readiness::servers;
 
 /// Rehearsals that are killed.
@@ -28,7 +28,6 @@ pub(crate) fn seed() -> u64 {
 
 #[test]
 fn a_rehearsal_killed_at_any_moment_leaves_no_process_and_its_folder_goes_with_the_next() {
-    let _turn = quiet();
     let seed = seed();
     eprintln!("LABRAT_KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -73,7 +72,6 @@ fn a_killed_rehearsal_takes_its_database_server_along() {
     if skip_unless(servers::program("postgres").map(drop)) {
         return;
     }
-    let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
     let temporary = folder.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
@@ -135,7 +133,6 @@ fn check(name: &str, temporary: &Path) -> Child {
 
 #[test]
 fn the_folder_of_a_killed_check_goes_with_the_next_once_nobody_writes_to_it() {
-    let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
     let temporary = folder.path();
     // Its first rehearsal takes seconds: the site never starts.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{NOT_REPRODUCED, REPRODUCED, criterion, met};
-use crate::harness::{PATIENCE, poll, quiet, release_labrat, root, skip_unless};
+use crate::harness::{PATIENCE, poll, root, skip_unless};
 
 const INCONCLUSIVE: Option<i32> = Some(11);
 const CUT_SHORT: Option<i32> = Some(12);
@@ -116,7 +116,7 @@ struct Judged {
 
 impl Judged {
     fn rehearse(words: &str) -> Self {
-        let program = release_labrat().unwrap();
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_labrat"));
         let scratch = Scratch::new();
         let Output {
             status,
@@ -173,7 +173,6 @@ impl Judged {
 
 #[test]
 fn in_a_cgroup_pressure_is_reproduced_by_the_cgroups_own_figures() {
-    let _turn = quiet();
     if !has(BoxKind::Cgroup) {
         return;
     }
@@ -196,7 +195,6 @@ fn in_a_cgroup_pressure_is_reproduced_by_the_cgroups_own_figures() {
 
 #[test]
 fn in_a_cgroup_each_fix_and_the_control_make_pressure_go_away() {
-    let _turn = quiet();
     if !has(BoxKind::Cgroup) {
         return;
     }
@@ -213,7 +211,6 @@ fn in_a_cgroup_each_fix_and_the_control_make_pressure_go_away() {
 
 #[test]
 fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
-    let _turn = quiet();
     if !has(BoxKind::Cgroup) {
         return;
     }
@@ -241,7 +238,6 @@ fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
 
 #[test]
 fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
-    let _turn = quiet();
     if !has(BoxKind::Vm) {
         return;
     }
@@ -288,7 +284,6 @@ fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
 
 #[test]
 fn in_a_virtual_machine_the_control_shows_no_pressure() {
-    let _turn = quiet();
     if !has(BoxKind::Vm) {
         return;
     }
@@ -344,7 +339,6 @@ fn caught_in_its_box(scratch: &Scratch) -> (std::process::Child, Vec<PathBuf>) {
 
 #[test]
 fn an_interrupted_rehearsal_takes_its_box_away() {
-    let _turn = quiet();
     if !has(BoxKind::Cgroup) {
         return;
     }
@@ -358,7 +352,6 @@ fn an_interrupted_rehearsal_takes_its_box_away() {
 
 #[test]
 fn the_box_of_a_killed_rehearsal_is_taken_away_by_the_next() {
-    let _turn = quiet();
     if !has(BoxKind::Cgroup) {
         return;
     }

@@ -12,8 +12,6 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::quiet;
-
 /// Exit codes of a verdict.
 const REPRODUCED: Option<i32> = Some(0);
 const NOT_REPRODUCED: Option<i32> = Some(10);
@@ -62,7 +60,6 @@ fn expect(words: &str, code: Option<i32>) -> Value {
 }
 
 fn expect_at(pace: &str, words: &str, code: Option<i32>) -> Value {
-    let _turn = quiet();
     let (got, verdict, said) = judged(pace, words);
     assert_eq!(got, code, "{words}: {}\n{said}", verdict["headline"]);
     verdict
@@ -161,7 +158,6 @@ fn another_server_is_not_put_into_a_machine_that_holds_labrat_alone() {
 
 #[test]
 fn rehearsals_in_a_row_have_a_report_of_each_and_one_of_all() {
-    let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("runs");
     let output = rehearse("startup-failed --control --runs 3", &out);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::{NOT_REPRODUCED, REPRODUCED};
-use crate::harness::{Kind, both, oracle, quiet, root, skip_unless};
+use crate::harness::{Kind, both, oracle, root, skip_unless};
 
 /// Every `/slow` lasts as long as every other, so that both servers have the same work.
 const SAME_WORK: &str = "LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=1";
@@ -109,7 +109,6 @@ fn a_saturated_gunicorn_and_a_saturated_labrat_are_one_incident_with_the_same_la
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     let (expected, actual) = agree("intermittent-5xx", REPRODUCED);
     let (expected, actual) = (burst(expected.folder.path()), burst(actual.folder.path()));
     let figures = format!("Gunicorn {expected:.3?}\nlabrat   {actual:.3?}");
@@ -134,7 +133,6 @@ fn a_wrong_command_of_gunicorn_and_of_labrat_is_one_incident() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     agree("startup-failed", REPRODUCED);
 }
 
@@ -143,7 +141,6 @@ fn a_drifting_setting_of_gunicorn_and_of_labrat_is_one_incident() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     agree("slot-swap-drift", REPRODUCED);
 }
 
@@ -152,7 +149,6 @@ fn a_fix_and_a_control_with_gunicorn_come_out_as_with_labrat() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     for course in [
         "intermittent-5xx --fix gthread",
         "slot-swap-drift --control",
@@ -166,7 +162,6 @@ fn the_start_up_family_with_gunicorn_comes_out_as_with_labrat() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     for scenario in ["wrong-port", "crash-at-boot", "missing-setting"] {
         agree(scenario, REPRODUCED);
     }
@@ -178,7 +173,6 @@ fn calls_of_a_slow_service_and_calls_without_a_port_are_one_incident_each() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     agree("dependency-latency", REPRODUCED);
     agree("outbound-pressure", REPRODUCED);
 }
@@ -188,7 +182,6 @@ fn a_probe_behind_the_work_has_gunicorn_restarted_as_it_has_labrat() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = quiet();
     agree("probe-restart", REPRODUCED);
     for course in ["--fix threshold", "--control"] {
         agree(&format!("probe-restart {course}"), NOT_REPRODUCED);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{quiet, root, skip_unless};
+use crate::harness::{root, skip_unless};
 
 /// Sourced by the others, not run.
 const SHARED: [&str; 2] = ["azure.sh", "common.sh"];
@@ -57,7 +57,6 @@ const FIRST_COMMAND: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_first_command_rehearses_an_incident_within_ninety_seconds_and_says_where_its_report_is() {
-    let _turn = quiet();
     let folder = tempfile::tempdir().unwrap();
     let begun = Instant::now();
     let output = Command::new(root().join("scripts/rehearse.sh"))
