@@ -19,7 +19,8 @@ die() {
     exit 1
 }
 
-# The labrat that LABRAT names, else the newest that has been built, built now when there is none.
+# The labrat that LABRAT names, else the newest that was built here; one on the PATH where none was.
+# What is older than its source is built again.
 find_labrat() {
     if [[ -n ${LABRAT:-} ]]; then
         printf '%s\n' "$LABRAT"
@@ -32,9 +33,12 @@ find_labrat() {
             newest=$candidate
         fi
     done
-    if [[ -z $newest || -n $(find "$root/src" "$root/Cargo.toml" -newer "$newest" -print -quit) ]]; then
-        say "building labrat (the first time takes a minute or two)"
-        (cd "$root" && cargo build --quiet) || die "cargo build failed"
+    if [[ -z $newest ]] && command -v labrat >&2; then
+        say "using the labrat on the PATH"
+        newest=labrat
+    elif [[ -z $newest || -n $(find "$root/src" "$root/Cargo.toml" -newer "$newest" -print -quit) ]]; then
+        say "building labrat: the first time about two minutes on two cores"
+        (cd "$root" && cargo build --bin labrat) >&2 || die "cargo build failed"
         newest=$root/target/debug/labrat
     fi
     printf '%s\n' "$newest"

@@ -12,25 +12,41 @@
 //! one word of [`words`]; nothing that a dependency or a setting says gets into an answer.
 
 mod api;
+#[cfg(feature = "backends")]
 mod cache;
+#[cfg(feature = "backends")]
 mod database;
 mod engine;
+#[cfg(feature = "backends")]
 pub mod migrations;
 mod network;
+#[cfg(feature = "backends")]
 mod postgres;
+#[cfg(feature = "backends")]
 mod sqlite;
+#[cfg(not(feature = "backends"))]
+mod without_backends;
 pub mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use api::ApiUrl;
+#[cfg(feature = "backends")]
 use cache::Cache;
+#[cfg(feature = "backends")]
 pub use cache::RedisUrl;
+#[cfg(feature = "backends")]
 pub(super) use database::Database;
+#[cfg(feature = "backends")]
 pub use database::{DatabaseUrl, DatabaseUrlError};
 pub(super) use engine::Engine;
+#[cfg(feature = "backends")]
 pub use postgres::PostgresUrl;
+#[cfg(not(feature = "backends"))]
+use without_backends::{Cache, Database};
+#[cfg(not(feature = "backends"))]
+pub use without_backends::{DatabaseUrl, DatabaseUrlError, RedisUrl, migrations};
 
 use super::app_config::AppConfig;
 use super::pool::Pool;

@@ -168,6 +168,8 @@ fn hup_replaces_every_worker_and_lets_the_old_ones_finish() {
         });
         assert!(gone.is_some(), "{kind:?}: old workers stay");
         assert_eq!(server.workers().len(), 2);
+        // The pipe may hold the last words of who has gone.
+        server.wait_for_count(2, "Worker exiting");
         let mut said = server.said();
         let mut of = |role: &str| said.remove(role).unwrap_or_default();
         let said = (of("arbiter"), of("worker 1"), of("worker 2"));

@@ -21,6 +21,8 @@ fn composer() -> Result<(), String> {
 
 /// What docker-compose says of a file with these words; it needs no engine for that.
 fn config(file: &std::path::Path, words: &[&str]) -> Result<String, String> {
+    // The image is built from the package, whose folder has to be there.
+    std::fs::create_dir_all(root().join("target/package")).unwrap();
     let output = Command::new("docker-compose")
         .arg("--file")
         .arg(file)

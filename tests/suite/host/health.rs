@@ -129,6 +129,11 @@ async fn a_single_instance_that_fails_its_health_check_stays_and_is_restarted_af
     let stand = Stand::warm(SERVE, |settings| {
         // A minute is 60 ms and an hour 3.6 s.
         settings.pace = 0.001;
+        // A start takes what it takes, at any pace.
+        let production = &mut settings.production.configuration;
+        *production = production
+            .clone()
+            .with([Setting::app("WEBSITES_CONTAINER_START_TIME_LIMIT", "1800")]);
         let production = &mut settings.production.configuration;
         production.health_path = Some("/no-such-path".to_owned());
     })

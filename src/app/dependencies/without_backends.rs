@@ -1,0 +1,97 @@
+//! What stands in place of the clients of databases and caches in a build without them
+//! (`--no-default-features`): their settings are refused at start, in so many words.
+//!
+//! Nothing in here has a value, so none of it can be reached past that refusal.
+
+use crate::readiness::{Check, Checked};
+
+/// A `DATABASE_URL`: none can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {}
+
+/// Why no `DATABASE_URL` can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// There is no client.
+    #[error(
+        "this labrat is built without clients of databases (hint: build it with the feature backends)"
+    )]
+    NotBuiltIn,
+}
+
+impl DatabaseUrl {
+    /// Refuse any URL.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn parse(_: &str) -> Result<Self, DatabaseUrlError> {
+        Err(DatabaseUrlError::NotBuiltIn)
+    }
+}
+
+/// A `REDIS_URL`: none can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisUrl {}
+
+impl RedisUrl {
+    /// Refuse any URL.
+    #[must_use]
+    pub fn parse(_: &str) -> Option<Self> {
+        None
+    }
+}
+
+/// A database that nobody can have.
+#[derive(Clone)]
+pub(in crate::app) enum Database {}
+
+impl Database {
+    pub(in crate::app) fn new(url: DatabaseUrl) -> Self {
+        match url {}
+    }
+
+    pub(in crate::app) fn alive(&self) -> Self {
+        self.clone()
+    }
+
+    pub(in crate::app) fn migrated(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Check for Database {
+    fn run(&self, _: tokio::time::Instant) -> Checked<'_> {
+        match *self {}
+    }
+}
+
+/// A cache that nobody can have.
+pub(super) enum Cache {}
+
+impl Cache {
+    pub(super) fn new(url: RedisUrl) -> Self {
+        match url {}
+    }
+}
+
+impl Check for Cache {
+    fn run(&self, _: tokio::time::Instant) -> Checked<'_> {
+        match *self {}
+    }
+}
+
+/// The migrations, of which none can be applied.
+pub mod migrations {
+    use super::{DatabaseUrl, DatabaseUrlError};
+
+    /// Apply nothing: there is no database to name.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn migrate(
+        database: &DatabaseUrl,
+        _: Option<&str>,
+    ) -> Result<Vec<&'static str>, DatabaseUrlError> {
+        match *database {}
+    }
+}
