@@ -1,7 +1,7 @@
 //! What the application may ask of the pool it runs in, without knowing how the pool is made.
 //!
 //! `serve` answers these questions from its scoreboard. Under a plain axum server, or in a unit
-//! test, [`Alone`] answers for the one process there is.
+//! test, [`NoPool`] answers for the one process there is.
 
 use std::time::Duration;
 
@@ -108,9 +108,9 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
 
 /// A pool of nobody else: the application under a plain server or in a test.
 #[derive(Debug, Default)]
-pub struct Alone;
+pub struct NoPool;
 
-impl Pool for Alone {
+impl Pool for NoPool {
     fn snapshot(&self) -> PoolSnapshot {
         PoolSnapshot {
             arbiter: None,

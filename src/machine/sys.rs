@@ -44,6 +44,30 @@ pub fn fork_single_threaded() -> Result<ForkResult, ForkError> {
     Ok(unsafe { fork() }?)
 }
 
+/// Reap one child that has ended (`waitpid(2)` with `WNOHANG`): its pid and raw status; `None` when
+/// none has ended.
+///
+/// # Errors
+/// `ECHILD` without children, `EINTR`.
+pub fn reap_ended_child() -> Result<Option<(i32, i32)>, Errno> {
+    reap(libc::WNOHANG).map(|(pid, status)| (pid != 0).then_some((pid, status)))
+}
+
+/// Wait for a child to end and reap it: its pid and raw status.
+///
+/// # Errors
+/// As [`reap_ended_child`].
+pub fn wait_for_child() -> Result<(i32, i32), Errno> {
+    reap(0)
+}
+
+fn reap(flags: libc::c_int) -> Result<(i32, i32), Errno> {
+    let mut status = 0;
+    // SAFETY: the pointer is that of a local integer, to which the call writes at most one status.
+    let pid = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, flags) })?;
+    Ok((pid, status))
+}
+
 /// Give the C library's free memory back to the kernel (`malloc_trim(3)`), so that an undone leak
 /// is seen in the resident size at once.
 pub fn release_free_memory() {
@@ -142,6 +166,9 @@ pub fn restore_default_actions() {
         // It cannot fail for these signals.
         let _ = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
     }
+    // As Python does: a limit on the size of files is then an error of write(2), and kills nobody.
+    // SAFETY: to ignore a signal is no handler either.
+    let _ = unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Unmap, for this process, the pages of its own program, code and constants, that it has used so

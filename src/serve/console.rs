@@ -1,7 +1,7 @@
 //! Console lines in Gunicorn's format and words.
 //!
-//! Every line that the pool can print is a [`Phrase`], declared once with its level and its words.
-//! [`Phrase::ALL`] lists them, so that a test can show that each is really emitted.
+//! Every line that the pool can print is a [`LogEvent`], declared once with its level and its words.
+//! [`LogEvent::ALL`] lists them, so that a test can show that each is really emitted.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -12,26 +12,27 @@ use jiff::Zoned;
 use parking_lot::Mutex;
 
 use super::settings::{LogLevel, LogTarget};
+use crate::machine::child::SignalNumber;
 
-/// Declares the phrases: name and values, level, words.
-macro_rules! phrases {
+/// Declares the events: name and values, level, words.
+macro_rules! events {
     ($($(#[$doc:meta])* $name:ident { $($field:ident : $kind:ty),* } $level:ident $words:literal;)*) => {
         /// A line of the error log.
         #[derive(Debug, Clone)]
         #[expect(missing_docs, reason = "the fields are the values named in the words")]
-        pub enum Phrase<'a> {
+        pub enum LogEvent<'a> {
             $($(#[$doc])* $name { $($field: $kind),* },)*
-            /// Not a phrase of its own: keeps the lifetime in use.
+            /// Not an event of its own: keeps the lifetime in use.
             #[doc(hidden)]
             Verbatim { level: LogLevel, text: &'a str },
         }
 
-        impl Phrase<'_> {
-            /// Name and words of every phrase, with the values in braces.
+        impl LogEvent<'_> {
+            /// Name and words of every event, with the values in braces.
             pub const ALL: &'static [(&'static str, &'static str)] =
                 &[$((stringify!($name), $words)),*];
 
-            /// The level at which the phrase is logged.
+            /// The level at which the event is logged.
             pub fn level(&self) -> LogLevel {
                 match self {
                     $(Self::$name { .. } => LogLevel::$level,)*
@@ -40,7 +41,7 @@ macro_rules! phrases {
             }
         }
 
-        impl fmt::Display for Phrase<'_> {
+        impl fmt::Display for LogEvent<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$name { $($field),* } => write!(f, $words),)*
@@ -51,7 +52,7 @@ macro_rules! phrases {
     };
 }
 
-phrases! {
+events! {
     /// First line of a start.
     Starting { version: &'a str } Info "Starting gunicorn-compatible labrat {version}";
     /// The listeners are open; the arbiter's pid.
@@ -63,7 +64,7 @@ phrases! {
     /// Where probes are answered beside the pool.
     ProbesAt { listener: &'a str } Info "Probes answered beside the pool at: {listener}";
     /// The process that answers them ended, and is replaced.
-    LaneEnded { pid: i32 } Error "The probe lane (pid:{pid}) ended: starting another";
+    ProbeServerEnded { pid: i32 } Error "The probe server (pid:{pid}) ended: starting another";
     /// `TERM`, with a pause before the listeners close.
     Draining { seconds: u64 } Info "Not ready any more: closing the listeners in {seconds} s";
     /// First line of a worker.
@@ -93,9 +94,11 @@ phrases! {
     /// A worker was killed by signal 9.
     WorkerSigkill { pid: i32 } Error "Worker (pid:{pid}) was sent SIGKILL! Perhaps out of memory?";
     /// A worker died of another signal.
-    WorkerSignalled { pid: i32, signal: &'a str } Warning "Worker (pid:{pid}) was sent {signal}!";
+    WorkerSignalled { pid: i32, signal: SignalNumber } Warning "Worker (pid:{pid}) was sent {signal}!";
+    /// A worker died of `TERM` before it could handle it.
+    WorkerTerminated { pid: i32 } Info "Worker (pid:{pid}) was sent SIGTERM!";
     /// A worker ended with a code other than 0.
-    WorkerExited { pid: i32, code: i32 } Error "Worker (pid:{pid}) exited with code {code}.";
+    WorkerExited { pid: i32, code: u8 } Error "Worker (pid:{pid}) exited with code {code}.";
     /// Who sent signal 9: the arbiter itself.
     KilledByArbiter { pid: i32, why: &'a str } Error "Worker (pid:{pid}) was killed by the arbiter, not by the kernel: {why}";
     /// Who sent signal 9: the kernel, out of memory.
@@ -120,6 +123,8 @@ phrases! {
     ControlListening { path: &'a str } Info "Control socket listening at {path}";
     /// The control socket could not be made; the pool runs without it.
     ControlUnavailable { error: &'a str } Warning "Control socket not available: {error}";
+    /// `TTIN` or `ctl worker add` beyond what a pool can have.
+    TooManyWorkers { limit: usize } Warning "A pool has at most {limit} workers";
     /// A worker could not be forked.
     ForkFailed { error: &'a str } Error "Cannot fork a worker: {error}";
 }
@@ -147,21 +152,21 @@ impl ErrorLog {
         })
     }
 
-    /// Write a phrase, if its level is wanted.
-    pub fn say(&self, phrase: &Phrase<'_>) {
-        if phrase.level() >= self.level {
+    /// Write an event, if its level is wanted.
+    pub fn log(&self, event: &LogEvent<'_>) {
+        if event.level() >= self.level {
             self.write_line(&format!(
-                "[{}] [{}] [{}] {phrase}\n",
+                "[{}] [{}] [{}] {event}\n",
                 Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z"),
                 std::process::id(),
-                level_name(phrase.level()),
+                level_name(event.level()),
             ));
         }
     }
 
-    /// Write a debug line that is no phrase.
+    /// Write a debug line that is no event.
     pub fn debug(&self, text: &str) {
-        self.say(&Phrase::Verbatim {
+        self.log(&LogEvent::Verbatim {
             level: LogLevel::Debug,
             text,
         });
@@ -232,7 +237,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("error.log");
         let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
-        log.say(&Phrase::Booting { pid: 7 });
+        log.log(&LogEvent::Booting { pid: 7 });
         log.debug("not wanted at level info");
         let text = std::fs::read_to_string(path).unwrap();
         let pid = std::process::id();
@@ -248,7 +253,7 @@ mod tests {
         let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
         std::fs::rename(&path, directory.path().join("old")).unwrap();
         log.reopen();
-        log.say(&Phrase::HangUp {});
+        log.log(&LogEvent::HangUp {});
         assert!(
             std::fs::read_to_string(&path)
                 .unwrap()

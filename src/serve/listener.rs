@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::console::{ErrorLog, Phrase};
+use super::console::{ErrorLog, LogEvent};
 use super::settings::{BindAddress, Settings};
 use crate::machine::sys;
 
@@ -234,11 +234,13 @@ pub fn open_with_retries(
             Err(error) => error,
         };
         match error.kind() {
-            io::ErrorKind::AddrInUse => log.say(&Phrase::ConnectionInUse { address: &name }),
-            io::ErrorKind::AddrNotAvailable => log.say(&Phrase::InvalidAddress { address: &name }),
+            io::ErrorKind::AddrInUse => log.log(&LogEvent::ConnectionInUse { address: &name }),
+            io::ErrorKind::AddrNotAvailable => {
+                log.log(&LogEvent::InvalidAddress { address: &name })
+            }
             _ => {}
         }
-        log.say(&Phrase::ConnectionFailed {
+        log.log(&LogEvent::ConnectionFailed {
             address: &name,
             error: &python_error(&error),
         });
@@ -246,7 +248,7 @@ pub fn open_with_retries(
         // Not synchronisation: Gunicorn's pause between two tries.
         thread::sleep(Duration::from_secs(1));
     }
-    log.say(&Phrase::CannotConnect { address: &name });
+    log.log(&LogEvent::CannotConnect { address: &name });
     Err(ListenError(name))
 }
 

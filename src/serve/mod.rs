@@ -4,7 +4,7 @@
 //! [`run`] takes resolved [`settings`] and returns an exit code. The [`arbiter`] decides and
 //! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
-//! processes of the pool see of each other; the [`lane`] answers probes beside the
+//! processes of the pool see of each other; the [`probe_server`] answers probes beside the
 //! workers; [`control`] is the socket for whoever stands beside.
 //!
 //! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
@@ -15,8 +15,8 @@ pub mod clock;
 pub mod console;
 pub mod control;
 pub mod http;
-pub mod lane;
 pub mod listener;
+pub mod probe_server;
 mod python;
 pub mod scoreboard;
 pub mod settings;

@@ -1,8 +1,8 @@
 //! What every process of the pool can see of every worker: heartbeats, activity, counters.
 //!
-//! Gunicorn keeps a heartbeat file per worker; here each worker has a seat in a table of atomics
-//! that the arbiter maps before it forks. A worker writes its own seat only; the arbiter clears a
-//! seat when it has reaped the worker. Nothing in the table is trusted to be consistent across
+//! Gunicorn keeps a heartbeat file per worker; here each worker has a slot in a table of atomics
+//! that the arbiter maps before it forks. A worker writes its own slot only; the arbiter clears a
+//! slot when it has reaped the worker. Nothing in the table is trusted to be consistent across
 //! two fields: it is for looking, and the heartbeat alone decides.
 
 use std::io::Write as _;
@@ -13,17 +13,18 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::clock;
+use super::settings::MOST_WORKERS;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::sys::SharedTable;
 
-/// Workers that one pool can hold at the same time, those on their way out included.
-pub const SEATS: usize = 256;
+/// Workers that one pool can hold at the same time: during a reload the old ones and the new ones.
+pub const SLOTS: usize = 2 * MOST_WORKERS;
 
-/// Words of text that a seat keeps of the current request.
+/// Words of text that a slot keeps of the current request.
 const TEXT_WORDS: usize = 8;
 const TEXT_BYTES: usize = TEXT_WORDS * 8;
 
-/// Fields of a seat, in words.
+/// Fields of a slot, in words.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     Pid,
@@ -43,7 +44,7 @@ enum Field {
 const WORDS: usize = Field::Text as usize + TEXT_WORDS;
 /// Words of a line of the processor's cache.
 const LINE: usize = 8;
-/// Fields before the first seat, in words.
+/// Fields before the first slot, in words.
 #[derive(Debug, Clone, Copy)]
 enum Header {
     /// How often a reset was asked for.
@@ -55,8 +56,8 @@ enum Header {
     /// Workers wanted.
     Wanted,
 }
-/// Words before the first seat: whole lines, as a seat has, or two workers that write each its own
-/// seat would wait for each other.
+/// Words before the first slot: whole lines, as a slot has, or two workers that write each its own
+/// slot would wait for each other.
 const HEADER: usize = (Header::Wanted as usize + 1).next_multiple_of(LINE);
 const _: () = assert!(WORDS.is_multiple_of(LINE));
 
@@ -81,13 +82,13 @@ impl Scoreboard {
     /// # Errors
     /// When the memory cannot be mapped.
     pub fn new(wanted: usize) -> Result<Self, Errno> {
-        let board = Self {
-            table: Arc::new(SharedTable::new(HEADER + SEATS * WORDS)?),
+        let scoreboard = Self {
+            table: Arc::new(SharedTable::new(HEADER + SLOTS * WORDS)?),
         };
-        let header = |word, value| board.header(word).store(value, Ordering::Relaxed);
+        let header = |word, value| scoreboard.header(word).store(value, Ordering::Relaxed);
         header(Header::Arbiter, u64::from(std::process::id()));
         header(Header::Wanted, u64::try_from(wanted).unwrap_or(u64::MAX));
-        Ok(board)
+        Ok(scoreboard)
     }
 
     fn header(&self, word: Header) -> &AtomicU64 {
@@ -129,17 +130,17 @@ impl Scoreboard {
 
     /// Whether as many workers as wanted have beaten at the same time once.
     pub fn has_booted(&self) -> bool {
-        self.has_been(Fact::Booted, |seat| seat.heartbeat_age().is_some())
+        self.has_been(Fact::Booted, |slot| slot.heartbeat_age().is_some())
     }
 
     /// Whether as many workers as wanted have been warm at the same time once.
     pub fn is_warm(&self) -> bool {
-        self.has_been(Fact::Warm, Seat::is_warm)
+        self.has_been(Fact::Warm, Slot::is_warm)
     }
 
     /// How many workers are warm.
     pub fn warm_workers(&self) -> usize {
-        self.count(Seat::is_warm)
+        self.count(Slot::is_warm)
     }
 
     /// Let every worker warm up, those too that come later.
@@ -152,7 +153,7 @@ impl Scoreboard {
         self.is(Fact::WarmUpWanted)
     }
 
-    fn has_been(&self, fact: Fact, holds: impl Fn(&Seat) -> bool) -> bool {
+    fn has_been(&self, fact: Fact, holds: impl Fn(&Slot) -> bool) -> bool {
         if self.is(fact) {
             return true;
         }
@@ -163,18 +164,18 @@ impl Scoreboard {
         all
     }
 
-    fn count(&self, holds: impl Fn(&Seat) -> bool) -> usize {
-        (0..SEATS)
-            .map(|number| self.seat(number))
-            .filter(|seat| seat.is_taken() && holds(seat))
+    fn count(&self, holds: impl Fn(&Slot) -> bool) -> usize {
+        (0..SLOTS)
+            .map(|number| self.slot(number))
+            .filter(|slot| slot.is_taken() && holds(slot))
             .count()
     }
 
-    /// The seat of that number; the caller keeps `number` below [`SEATS`].
-    pub fn seat(&self, number: usize) -> Seat {
-        Seat {
-            board: self.clone(),
-            number: number.min(SEATS - 1),
+    /// The slot of that number; the caller keeps `number` below [`SLOTS`].
+    pub fn slot(&self, number: usize) -> Slot {
+        Slot {
+            scoreboard: self.clone(),
+            number: number.min(SLOTS - 1),
         }
     }
 
@@ -194,10 +195,10 @@ impl Scoreboard {
             .fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Every taken seat, oldest worker first.
+    /// Every taken slot, oldest worker first.
     pub fn workers(&self) -> Vec<WorkerSnapshot> {
-        let mut workers: Vec<WorkerSnapshot> = (0..SEATS)
-            .filter_map(|number| self.seat(number).snapshot())
+        let mut workers: Vec<WorkerSnapshot> = (0..SLOTS)
+            .filter_map(|number| self.slot(number).snapshot())
             .collect();
         workers.sort_by_key(|worker| worker.age);
         workers
@@ -206,48 +207,53 @@ impl Scoreboard {
 
 /// One worker's place in the table.
 #[derive(Debug, Clone)]
-pub struct Seat {
-    board: Scoreboard,
+pub struct Slot {
+    scoreboard: Scoreboard,
     number: usize,
 }
 
-impl Seat {
+impl Slot {
     fn field(&self, field: Field) -> &AtomicU64 {
-        &self.board.table[HEADER + self.number * WORDS + field as usize]
+        &self.scoreboard.table[HEADER + self.number * WORDS + field as usize]
     }
 
     fn text(&self) -> &[AtomicU64] {
         let start = HEADER + self.number * WORDS + Field::Text as usize;
-        &self.board.table[start..start + TEXT_WORDS]
+        &self.scoreboard.table[start..start + TEXT_WORDS]
     }
 
-    /// Number of the seat.
+    /// Number of the slot.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Give the seat to a worker that is about to be forked; the pid follows when it is known.
+    /// Give the slot to a worker that is about to be forked; the pid follows when it is known.
     pub fn assign(&self, age: u64) {
         self.clear();
         self.field(Field::Age).store(age, Ordering::Relaxed);
     }
 
-    /// Say which process holds the seat.
+    /// Say which process holds the slot.
     pub fn occupy(&self, pid: u32) {
         self.field(Field::Pid)
             .store(u64::from(pid), Ordering::Release);
     }
 
-    /// Empty the seat.
+    /// Empty the slot.
     pub fn clear(&self) {
         let start = HEADER + self.number * WORDS;
-        for word in &self.board.table[start..start + WORDS] {
+        for word in &self.scoreboard.table[start..start + WORDS] {
             word.store(0, Ordering::Relaxed);
         }
     }
 
     fn is_taken(&self) -> bool {
         self.field(Field::Pid).load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the worker has taken a request.
+    pub fn has_served(&self) -> bool {
+        self.field(Field::Requests).load(Ordering::Acquire) != 0
     }
 
     /// The worker has done its warm-up.
@@ -305,7 +311,7 @@ impl Seat {
 
     /// The connection is done with, answered or not.
     pub fn end(&self) {
-        // Never below zero: a seat may have been cleared under a worker that is on its way out.
+        // Never below zero: a slot may have been cleared under a worker that is on its way out.
         let _ = self.field(Field::InFlight).fetch_update(
             Ordering::AcqRel,
             Ordering::Relaxed,
@@ -319,7 +325,7 @@ impl Seat {
             .store(blocks, Ordering::Relaxed);
     }
 
-    /// What the seat shows; `None` when it is empty.
+    /// What the slot shows; `None` when it is empty.
     pub fn snapshot(&self) -> Option<WorkerSnapshot> {
         let get = |field: Field| self.field(field).load(Ordering::Acquire);
         let pid = u32::try_from(get(Field::Pid))
@@ -363,17 +369,17 @@ mod tests {
 
     #[test]
     fn a_seat_shows_what_its_worker_does() {
-        let board = Scoreboard::new(1).unwrap();
-        assert!(board.workers().is_empty());
-        let seat = board.seat(3);
-        seat.assign(9);
-        seat.occupy(4242);
-        assert_eq!(seat.snapshot().unwrap().activity, Activity::Booting);
-        seat.beat();
-        assert_eq!(seat.snapshot().unwrap().activity, Activity::Idle);
-        seat.begin();
-        seat.describe("GET", "/slow?seconds=3");
-        let snapshot = board.workers().remove(0);
+        let scoreboard = Scoreboard::new(1).unwrap();
+        assert!(scoreboard.workers().is_empty());
+        let slot = scoreboard.slot(3);
+        slot.assign(9);
+        slot.occupy(4242);
+        assert_eq!(slot.snapshot().unwrap().activity, Activity::Booting);
+        slot.beat();
+        assert_eq!(slot.snapshot().unwrap().activity, Activity::Idle);
+        slot.begin();
+        slot.describe("GET", "/slow?seconds=3");
+        let snapshot = scoreboard.workers().remove(0);
         assert_eq!(
             (snapshot.pid, snapshot.age, snapshot.requests),
             (4242, 9, 1)
@@ -386,57 +392,60 @@ mod tests {
             }
             other => panic!("busy expected, got {other:?}"),
         }
-        seat.end();
-        seat.end();
-        assert_eq!(seat.snapshot().unwrap().activity, Activity::Idle);
-        seat.clear();
-        assert!(board.workers().is_empty());
+        slot.end();
+        slot.end();
+        assert_eq!(slot.snapshot().unwrap().activity, Activity::Idle);
+        slot.clear();
+        assert!(scoreboard.workers().is_empty());
     }
 
     #[test]
     fn a_long_target_is_cut_and_never_spills_into_the_next_seat() {
-        let board = Scoreboard::new(1).unwrap();
+        let scoreboard = Scoreboard::new(1).unwrap();
         for number in [0, 1] {
-            board.seat(number).assign(1);
-            board.seat(number).occupy(1);
-            board.seat(number).beat();
+            scoreboard.slot(number).assign(1);
+            scoreboard.slot(number).occupy(1);
+            scoreboard.slot(number).beat();
         }
-        board.seat(0).begin();
-        board.seat(0).describe("GET", &"x".repeat(500));
-        match board.seat(0).snapshot().unwrap().activity {
+        scoreboard.slot(0).begin();
+        scoreboard.slot(0).describe("GET", &"x".repeat(500));
+        match scoreboard.slot(0).snapshot().unwrap().activity {
             Activity::Busy { request, .. } => assert_eq!(request.len(), TEXT_BYTES - 1),
             other => panic!("busy expected, got {other:?}"),
         }
-        assert_eq!(board.seat(1).snapshot().unwrap().activity, Activity::Idle);
+        assert_eq!(
+            scoreboard.slot(1).snapshot().unwrap().activity,
+            Activity::Idle
+        );
     }
 
     #[test]
     fn what_the_whole_pool_has_been_stays_true_when_a_worker_is_replaced() {
-        let board = Scoreboard::new(2).unwrap();
+        let scoreboard = Scoreboard::new(2).unwrap();
         for number in [0, 1] {
-            assert!(!board.has_booted() && !board.is_warm());
-            board.seat(number).assign(1);
-            board.seat(number).occupy(1);
-            board.seat(number).beat();
-            board.seat(number).note_warm();
+            assert!(!scoreboard.has_booted() && !scoreboard.is_warm());
+            scoreboard.slot(number).assign(1);
+            scoreboard.slot(number).occupy(1);
+            scoreboard.slot(number).beat();
+            scoreboard.slot(number).note_warm();
         }
-        assert!(board.has_booted() && board.is_warm());
-        assert_eq!(board.warm_workers(), 2);
-        board.seat(0).clear();
-        assert!(board.has_booted() && board.is_warm());
-        assert_eq!(board.warm_workers(), 1);
-        assert!(!board.is_draining() && !board.is_warm_up_wanted());
+        assert!(scoreboard.has_booted() && scoreboard.is_warm());
+        assert_eq!(scoreboard.warm_workers(), 2);
+        scoreboard.slot(0).clear();
+        assert!(scoreboard.has_booted() && scoreboard.is_warm());
+        assert_eq!(scoreboard.warm_workers(), 1);
+        assert!(!scoreboard.is_draining() && !scoreboard.is_warm_up_wanted());
 
         let fewer = Scoreboard::new(2).unwrap();
-        fewer.seat(0).assign(1);
-        fewer.seat(0).occupy(1);
-        fewer.seat(0).beat();
+        fewer.slot(0).assign(1);
+        fewer.slot(0).occupy(1);
+        fewer.slot(0).beat();
         fewer.want(0);
         assert!(!fewer.has_booted(), "one of two");
         fewer.want(1);
         assert!(fewer.has_booted(), "all that are wanted now");
-        board.begin_draining();
-        board.ask_for_warm_up();
-        assert!(board.is_draining() && board.is_warm_up_wanted());
+        scoreboard.begin_draining();
+        scoreboard.ask_for_warm_up();
+        assert!(scoreboard.is_draining() && scoreboard.is_warm_up_wanted());
     }
 }

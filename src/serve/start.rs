@@ -9,8 +9,8 @@ use nix::errno::Errno;
 
 use super::access_log::AccessLog;
 use super::arbiter::pidfile::{Pidfile, PidfileError};
-use super::arbiter::run::{Arbiter, Beginning, block_signals};
-use super::console::{ErrorLog, Phrase, write_standard_error};
+use super::arbiter::run::{Arbiter, ArbiterConfig, block_signals};
+use super::console::{ErrorLog, LogEvent, write_standard_error};
 use super::listener::{self, ListenError, Listener};
 use super::settings::{LogTarget, Settings, WorkerClass};
 use super::worker::{BootFailure, Environment, check_application};
@@ -95,7 +95,7 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     if settings.preload {
         check_application(&settings.app, &environment).map_err(StartError::Preload)?;
     }
-    log.say(&Phrase::Starting {
+    log.log(&LogEvent::Starting {
         version: env!("CARGO_PKG_VERSION"),
     });
     let pidfile = settings
@@ -129,11 +129,11 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         })?;
     announce(&settings, &environment, &listeners, &log);
     if let Some(probes) = &probes {
-        log.say(&Phrase::ProbesAt {
+        log.log(&LogEvent::ProbesAt {
             listener: &probes.name(),
         });
     }
-    Arbiter::new(Beginning {
+    Arbiter::new(ArbiterConfig {
         settings: Arc::new(settings),
         environment,
         log,
@@ -160,11 +160,11 @@ fn announce(
     } else {
         listeners.iter().map(Listener::name).collect()
     };
-    log.say(&Phrase::ListeningAt {
+    log.log(&LogEvent::ListeningAt {
         listeners: &names.join(","),
         pid: std::process::id(),
     });
-    log.say(&Phrase::UsingWorker {
+    log.log(&LogEvent::UsingWorker {
         class: match settings.worker_class {
             WorkerClass::Sync => "sync",
             WorkerClass::Gthread => "gthread",
@@ -189,7 +189,7 @@ fn announce(
         .get(knobs::LAB_KEY)
         .is_some_and(|key| !key.is_empty());
     if !public.is_empty() && !is_locked {
-        log.say(&Phrase::FaultsUnlocked {
+        log.log(&LogEvent::FaultsUnlocked {
             listeners: &public.join(","),
         });
     }

@@ -1,7 +1,7 @@
 //! Answering the control socket's commands, from what the arbiter has at hand.
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::getpid;
 use serde_json::{Value, json};
 
 use super::run::Arbiter;
@@ -10,8 +10,7 @@ use crate::machine::accept_queue;
 use crate::redaction::redact;
 use crate::serve::control::Request;
 use crate::serve::listener;
-use crate::serve::scoreboard::SEATS;
-use crate::serve::settings::{BindAddress, Resolved, config_lines};
+use crate::serve::settings::{BindAddress, MOST_WORKERS, Resolved, config_lines};
 use crate::serve::worker;
 
 impl Arbiter {
@@ -34,7 +33,7 @@ impl Arbiter {
             "reload" => Ok(self.pretend(Signal::SIGHUP, "reloading")),
             "reopen" => Ok(self.pretend(Signal::SIGUSR1, "reopening")),
             "reset" => {
-                let asked = worker::ask_for_reset(&self.board, None);
+                let asked = worker::ask_for_reset(&self.scoreboard, None);
                 Ok(json!({ "status": "resetting", "workers_asked": asked }))
             }
             "shutdown" => {
@@ -59,17 +58,17 @@ impl Arbiter {
     }
 
     fn change_workers(&mut self, count: usize, add: bool) -> Result<Value, String> {
-        let before = self.roster.target();
+        let before = self.workers.target();
         let target = if add {
-            (before + count).min(SEATS / 2)
+            before.saturating_add(count)
         } else {
             before.saturating_sub(count).max(1)
         };
-        if add && target != before + count {
-            return Err(format!("no more than {} workers", SEATS / 2));
+        if target > MOST_WORKERS {
+            return Err(format!("a pool has at most {MOST_WORKERS} workers"));
         }
-        let orders = self.roster.change_target(target);
-        self.carry_out(orders);
+        let actions = self.workers.change_target(target, self.now());
+        self.apply(actions);
         Ok(json!({ "previous": before, "total": target }))
     }
 
@@ -78,16 +77,17 @@ impl Arbiter {
             .ok_or("worker kill needs a pid")?
             .parse()
             .map_err(|_| format!("{:?} is no pid", argument.unwrap_or_default()))?;
-        if !self.roster.has(pid) {
+        if !self.workers.has(pid) {
             return Err(format!("{pid} is no worker of this pool"));
         }
-        kill(Pid::from_raw(pid), Signal::SIGTERM)
+        self.children
+            .signal(pid, Signal::SIGTERM)
             .map_err(|error| format!("kill {pid}: {error}"))?;
         Ok(json!({ "killed": pid }))
     }
 
     fn show_workers(&self) -> Value {
-        let workers: Vec<Value> = self.board.workers().iter().map(worker_row).collect();
+        let workers: Vec<Value> = self.scoreboard.workers().iter().map(worker_row).collect();
         json!({ "workers": workers, "count": workers.len() })
     }
 
@@ -96,10 +96,10 @@ impl Arbiter {
             "version": env!("CARGO_PKG_VERSION"),
             "arbiter": std::process::id(),
             "uptime_seconds": round(self.now().as_secs_f64()),
-            "workers_alive": self.roster.alive(),
-            "workers_wanted": self.roster.target(),
-            "workers_spawned": self.roster.spawned(),
-            "reloads": self.roster.reloads(),
+            "workers_alive": self.workers.alive(),
+            "workers_wanted": self.workers.target(),
+            "workers_spawned": self.workers.spawned(),
+            "reloads": self.workers.reloads(),
         })
     }
 

@@ -1,5 +1,5 @@
 //! The arbiter at work: waits for signals, children and the control socket, and carries out what
-//! the roster orders.
+//! the workers actions.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
-use super::lane_keeper::LaneKeeper;
-use super::orders::{Ending, Order};
+use super::actions::Action;
+use super::backoff::Backoff;
+use super::children::{Children, Reaped, Role};
 use super::pidfile::Pidfile;
-use super::roster::Roster;
+use super::spawn::ProbeServerEntry;
+use super::worker_table::WorkerTable;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::machine::sys;
 use crate::serve::access_log::AccessLog;
-use crate::serve::console::{ErrorLog, Phrase};
+use crate::serve::console::{ErrorLog, LogEvent};
 use crate::serve::control::ControlServer;
 use crate::serve::listener::Listener;
 use crate::serve::scoreboard::Scoreboard;
@@ -38,10 +38,11 @@ pub struct Arbiter {
     pub(super) access: Option<Arc<AccessLog>>,
     /// Gone once the pool stops.
     pub(super) listeners: Option<Arc<Vec<Listener>>>,
-    pub(super) board: Scoreboard,
-    pub(super) roster: Roster,
+    pub(super) scoreboard: Scoreboard,
+    pub(super) workers: WorkerTable,
+    pub(super) children: Children,
     /// The process that answers probes beside the pool, where it is wanted.
-    pub(super) lane: Option<LaneKeeper>,
+    pub(super) probe_server: Option<ProbeServerEntry>,
     /// Gone in a forked worker.
     pub(super) signals: Option<SignalFd>,
     pub(super) control: Option<ControlServer>,
@@ -53,7 +54,7 @@ pub struct Arbiter {
 
 /// What an arbiter begins with.
 #[derive(Debug)]
-pub struct Beginning {
+pub struct ArbiterConfig {
     /// What the pool was told.
     pub settings: Arc<Settings>,
     /// The environment that the application sees.
@@ -64,7 +65,7 @@ pub struct Beginning {
     pub access: Option<Arc<AccessLog>>,
     /// The open listeners.
     pub listeners: Vec<Listener>,
-    /// The listener of the probe lane, when there is one.
+    /// The listener of the probe server, when there is one.
     pub probes: Option<Listener>,
     /// The signals' descriptor, see [`block_signals`].
     pub signals: SignalFd,
@@ -106,25 +107,30 @@ impl Arbiter {
     ///
     /// # Errors
     /// When the scoreboard's memory cannot be mapped.
-    pub fn new(beginning: Beginning) -> Result<Self, Errno> {
-        let settings = beginning.settings;
+    pub fn new(config: ArbiterConfig) -> Result<Self, Errno> {
+        let settings = config.settings;
         Ok(Self {
-            roster: Roster::new(
+            workers: WorkerTable::new(
                 settings.workers,
                 settings.timeout,
                 settings.graceful_timeout,
             )
             .draining_for(settings.drain_pause),
-            board: Scoreboard::new(settings.workers)?,
+            scoreboard: Scoreboard::new(settings.workers)?,
             settings,
-            environment: beginning.environment,
-            log: beginning.log,
-            access: beginning.access,
-            listeners: Some(Arc::new(beginning.listeners)),
-            lane: beginning.probes.map(LaneKeeper::new),
-            signals: Some(beginning.signals),
+            environment: config.environment,
+            log: config.log,
+            access: config.access,
+            listeners: Some(Arc::new(config.listeners)),
+            children: Children::default(),
+            probe_server: config.probes.map(|listener| ProbeServerEntry {
+                listener,
+                pid: None,
+                backoff: Backoff::default(),
+            }),
+            signals: Some(config.signals),
             control: None,
-            pidfile: beginning.pidfile,
+            pidfile: config.pidfile,
             oom_kills: OutOfMemoryKills::now(),
             started: Instant::now(),
             leave: None,
@@ -134,23 +140,23 @@ impl Arbiter {
     /// Run the pool to its end; returns the exit code.
     pub fn run(mut self) -> u8 {
         self.pass();
-        self.keep_lane();
+        self.keep_probe_server();
         self.open_control();
         sys::forget_start_up_code();
         while self.leave.is_none() {
             if let Err(error) = self.wait() {
-                self.log.say(&Phrase::SocketError {
+                self.log.log(&LogEvent::SocketError {
                     error: &format!("poll: {error}"),
                 });
                 self.leave = Some(UNEXPECTED);
             }
             self.answer_signals();
-            self.bury_the_dead();
+            self.reap_children();
             self.answer_control();
             self.pass();
-            self.keep_lane();
+            self.keep_probe_server();
         }
-        self.end_lane();
+        self.end_probe_server();
         if let Some(pidfile) = &self.pidfile {
             pidfile.remove();
         }
@@ -168,19 +174,19 @@ impl Arbiter {
         };
         match ControlServer::open(&path, self.settings.control_socket_mode) {
             Ok(server) => {
-                self.log.say(&Phrase::ControlListening {
+                self.log.log(&LogEvent::ControlListening {
                     path: &path.display().to_string(),
                 });
                 self.control = Some(server);
             }
             // The pool is worth more than its remote control.
-            Err(error) => self.log.say(&Phrase::ControlUnavailable {
+            Err(error) => self.log.log(&LogEvent::ControlUnavailable {
                 error: &error.to_string(),
             }),
         }
     }
 
-    /// Wait until something happens, or for the roster's next pass.
+    /// Wait until something happens, or for the workers's next pass.
     fn wait(&self) -> Result<(), Errno> {
         let mut polled: Vec<PollFd<'_>> = Vec::new();
         if let Some(signals) = &self.signals {
@@ -189,7 +195,8 @@ impl Arbiter {
         if let Some(control) = &self.control {
             control.add_to_poll(&mut polled);
         }
-        let pause = i32::try_from(self.roster.pause().as_millis()).unwrap_or(1000);
+        let pause = i32::try_from(self.workers.pause(self.now()).as_micros().div_ceil(1000))
+            .unwrap_or(1000);
         match poll(
             &mut polled,
             PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO),
@@ -213,31 +220,25 @@ impl Arbiter {
     }
 
     fn act_on(&mut self, signal: Signal) {
-        let orders = self.roster.on_signal(signal, self.now());
-        self.carry_out(orders);
+        let actions = self.workers.on_signal(signal, self.now());
+        self.apply(actions);
     }
 
-    /// Collect every child that has ended, known or not: as PID 1 the arbiter gets strangers too.
-    fn bury_the_dead(&mut self) {
-        loop {
-            let (pid, ending) = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) => (pid.as_raw(), Ending::Exited(code)),
-                Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                    (pid.as_raw(), Ending::Signalled(signal))
+    /// Reap every child that has ended. As PID 1 the arbiter also gets orphans: they are nobody's
+    /// business, so their ends are forgotten.
+    fn reap_children(&mut self) {
+        while let Some(Reaped { pid, role, ending }) = self.children.reap() {
+            match role {
+                Some(Role::Worker { slot }) => {
+                    let slot = self.scoreboard.slot(slot);
+                    let has_served = slot.has_served();
+                    slot.clear();
+                    let actions = self.workers.on_exit(pid, ending, has_served, self.now());
+                    self.apply(actions);
                 }
-                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return,
-                // Killed by a signal that nix has no name for, or interrupted: look again.
-                Err(Errno::EINTR | Errno::EINVAL) | Ok(_) => continue,
-                Err(_) => return,
-            };
-            if self.is_lane(pid) {
-                continue;
+                Some(Role::ProbeServer) => self.on_probe_server_exit(pid),
+                None => {}
             }
-            if let Some(seat) = self.roster.seat_of(pid) {
-                self.board.seat(seat).clear();
-            }
-            let orders = self.roster.on_exit(pid, ending, self.now());
-            self.carry_out(orders);
         }
     }
 
@@ -261,39 +262,39 @@ impl Arbiter {
     }
 
     fn pass(&mut self) {
-        let board = self.board.clone();
+        let scoreboard = self.scoreboard.clone();
         // Fewer or more since the last pass: readiness waits for those that are wanted now.
-        board.want(self.roster.target());
-        let orders = self
-            .roster
-            .on_pass(self.now(), &|seat| board.seat(seat).heartbeat_age());
-        self.carry_out(orders);
-        while let Some(signal) = self.roster.next_waiting_signal() {
+        scoreboard.want(self.workers.target());
+        let actions = self
+            .workers
+            .on_pass(self.now(), &|slot| scoreboard.slot(slot).heartbeat_age());
+        self.apply(actions);
+        while let Some(signal) = self.workers.next_waiting_signal() {
             self.act_on(signal);
         }
     }
 
-    /// Do what the roster orders, in its order.
-    pub(super) fn carry_out(&mut self, orders: Vec<Order>) {
-        for order in orders {
+    /// Do what the workers actions, in its order.
+    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+        for order in actions {
             match order {
-                Order::Say(phrase) => self.log.say(&phrase),
-                Order::Spawn { age } => self.spawn(age),
-                Order::Signal { pid, signal } => {
+                Action::Log(event) => self.log.log(&event),
+                Action::Spawn { age } => self.spawn_worker(age),
+                Action::Signal { pid, signal } => {
                     // ESRCH: it has just ended, and its burial follows.
-                    let _ = kill(Pid::from_raw(pid), signal);
+                    let _ = self.children.signal(pid, signal);
                 }
-                Order::BeginDraining => self.board.begin_draining(),
-                Order::CloseListeners => self.close_listeners(),
-                Order::ReopenLogs => {
+                Action::BeginDraining => self.scoreboard.begin_draining(),
+                Action::CloseListeners => self.close_listeners(),
+                Action::ReopenLogs => {
                     self.log.reopen();
                     if let Some(access) = &self.access {
                         access.reopen();
                     }
                 }
-                Order::RewritePidfile => self.rewrite_pidfile(),
-                Order::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
-                Order::Leave { code } => self.leave = Some(code),
+                Action::RewritePidfile => self.rewrite_pidfile(),
+                Action::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
+                Action::Leave { code } => self.leave = Some(code),
             }
         }
     }
@@ -301,7 +302,7 @@ impl Arbiter {
     /// Close the arbiter's copies. The workers' copies keep the port open until the last of them
     /// has gone: whoever waits in the accept queue then gets a reset.
     fn close_listeners(&mut self) {
-        self.board.begin_draining();
+        self.scoreboard.begin_draining();
         // Gunicorn stops its control socket first.
         if let Some(control) = self.control.take() {
             control.remove();
@@ -323,7 +324,7 @@ impl Arbiter {
         };
         match pidfile.rewrite() {
             Ok(pidfile) => self.pidfile = Some(pidfile),
-            Err(error) => self.log.say(&Phrase::SocketError {
+            Err(error) => self.log.log(&LogEvent::SocketError {
                 error: &error.to_string(),
             }),
         }
@@ -333,7 +334,7 @@ impl Arbiter {
         let now = OutOfMemoryKills::now();
         let moved = self.oom_kills.moved_to(&now);
         if let Some(moved) = &moved {
-            self.log.say(&Phrase::KilledOutOfMemory {
+            self.log.log(&LogEvent::KilledOutOfMemory {
                 pid,
                 counter: &moved.counter,
                 before: moved.before,

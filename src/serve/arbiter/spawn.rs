@@ -1,55 +1,134 @@
-//! Forking a worker.
+//! What is forked: the workers and, where it is wanted, the probe server.
 
-use nix::unistd::{ForkResult, getpid};
+use nix::sys::signal::Signal;
+use nix::unistd::getpid;
 
+use super::backoff::Backoff;
+use super::children::{Forked, Role};
 use super::run::Arbiter;
-use crate::machine::sys;
-use crate::serve::console::Phrase;
-use crate::serve::scoreboard::SEATS;
-use crate::serve::worker::{self, Inheritance};
+use crate::serve::console::LogEvent;
+use crate::serve::listener::Listener;
+use crate::serve::probe_server::{self, ProbeServer};
+use crate::serve::scoreboard::SLOTS;
+use crate::serve::worker::{self, WorkerContext};
+
+/// The probe server's listener, and its process while there is one.
+#[derive(Debug)]
+pub(super) struct ProbeServerEntry {
+    pub listener: Listener,
+    pub pid: Option<i32>,
+    pub backoff: Backoff,
+}
 
 impl Arbiter {
     /// Fork one worker. In the child this never returns.
-    pub(super) fn spawn(&mut self, age: u64) {
+    pub(super) fn spawn_worker(&mut self, age: u64) {
         let Some(listeners) = self.listeners.clone() else {
             return;
         };
-        let Some(number) = self.roster.free_seat(SEATS) else {
-            return self.log.say(&Phrase::ForkFailed {
-                error: &format!("the scoreboard has no more than {SEATS} seats"),
-            });
+        let Some(number) = self.workers.free_slot(SLOTS) else {
+            let error = format!("the scoreboard has no more than {SLOTS} slots");
+            return self.fork_failed(&error);
         };
-        let seat = self.board.seat(number);
-        seat.assign(age);
+        let slot = self.scoreboard.slot(number);
+        slot.assign(age);
         let arbiter = getpid();
-        match sys::fork_single_threaded() {
-            Ok(ForkResult::Parent { child }) => {
-                seat.occupy(u32::try_from(child.as_raw()).unwrap_or(0));
-                self.roster.on_spawn(child.as_raw(), age, number);
+        match self.children.fork(Role::Worker { slot: number }) {
+            Ok(Forked::Parent(pid)) => {
+                slot.occupy(u32::try_from(pid).unwrap_or(0));
+                self.workers.on_spawn(pid, age, number, self.now());
             }
-            Ok(ForkResult::Child) => {
-                // What is the arbiter's own is closed here, and not used again.
-                self.signals = None;
-                self.control = None;
-                self.lane = None;
-                let code = worker::live(Inheritance {
+            Ok(Forked::Child(child)) => {
+                self.close_what_is_the_arbiters();
+                self.probe_server = None;
+                let context = WorkerContext {
                     settings: self.settings.clone(),
                     environment: self.environment.clone(),
                     log: self.log.clone(),
                     access: self.access.clone(),
                     listeners,
-                    board: self.board.clone(),
-                    seat,
+                    scoreboard: self.scoreboard.clone(),
+                    slot,
                     arbiter,
-                });
-                sys::exit_now(code);
+                };
+                child.run(|| worker::live(context))
             }
             Err(error) => {
-                seat.clear();
-                self.log.say(&Phrase::ForkFailed {
+                slot.clear();
+                self.fork_failed(&error.to_string());
+            }
+        }
+    }
+
+    fn fork_failed(&mut self, error: &str) {
+        self.workers.on_failed_spawn(self.now());
+        self.log.log(&LogEvent::ForkFailed { error });
+    }
+
+    /// Fork the probe server where it is wanted and not there. In the child this never returns.
+    pub(super) fn keep_probe_server(&mut self) {
+        let now = self.now();
+        let Some(entry) = &mut self.probe_server else {
+            return;
+        };
+        if entry.pid.is_some() || !entry.backoff.wait(now).is_zero() || self.leave.is_some() {
+            return;
+        }
+        let arbiter = getpid();
+        match self.children.fork(Role::ProbeServer) {
+            Ok(Forked::Parent(pid)) => entry.pid = Some(pid),
+            Ok(Forked::Child(child)) => {
+                self.close_what_is_the_arbiters();
+                // Their accept queues must end with the last worker.
+                self.listeners = None;
+                let Some(entry) = self.probe_server.take() else {
+                    child.run(|| 0)
+                };
+                let server = ProbeServer {
+                    listener: entry.listener,
+                    environment: self.environment.clone(),
+                    scoreboard: self.scoreboard.clone(),
+                    log: self.log.clone(),
+                    timeout: self.settings.timeout,
+                    arbiter,
+                };
+                child.run(|| probe_server::live(server))
+            }
+            Err(error) => {
+                entry.backoff.fail(now);
+                self.log.log(&LogEvent::ForkFailed {
                     error: &error.to_string(),
                 });
             }
         }
+    }
+
+    /// The probe server has ended; another is due after a pause.
+    pub(super) fn on_probe_server_exit(&mut self, pid: i32) {
+        let now = self.now();
+        if let Some(entry) = &mut self.probe_server {
+            entry.pid = None;
+            entry.backoff.fail(now);
+            self.log.log(&LogEvent::ProbeServerEnded { pid });
+        }
+    }
+
+    /// The pool is over, and with it the probe server, which has nothing to finish.
+    pub(super) fn end_probe_server(&mut self) {
+        let Some(entry) = self.probe_server.take() else {
+            return;
+        };
+        if let Some(pid) = entry.pid
+            && self.children.signal(pid, Signal::SIGKILL).is_ok()
+        {
+            self.children.reap_until(pid);
+        }
+        entry.listener.unlink();
+    }
+
+    /// In a child: close the descriptors that only the arbiter uses.
+    fn close_what_is_the_arbiters(&mut self) {
+        self.signals = None;
+        self.control = None;
     }
 }

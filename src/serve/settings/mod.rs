@@ -33,5 +33,8 @@ pub use environment::{Environment, KNOBS, ProcessEnvironment, VARIABLES, default
 pub use error::{SettingsError, UsageError};
 pub use print::config_lines;
 pub use resolve::{DEFAULT_ACCESS_LOG_FORMAT, Resolved, resolve};
-pub use resolved::{AppName, BindAddress, HeadLimits, LogLevel, LogTarget, Settings, WorkerClass};
+pub use resolved::{
+    AppName, BindAddress, HeadLimits, LogLevel, LogTarget, MOST_THREADS, MOST_WORKERS, Settings,
+    WorkerClass,
+};
 pub use warning::Warning;

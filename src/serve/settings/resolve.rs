@@ -9,7 +9,10 @@ use super::arguments::{self, Given};
 use super::environment::{Environment, LAB_BIND_OVERRIDE, default_control_socket};
 use super::error::SettingsError;
 use super::flags::{FLAGS, Meaning, Value};
-use super::resolved::{AppName, BindAddress, HeadLimits, LogTarget, Settings, WorkerClass};
+use super::resolved::{
+    AppName, BindAddress, HeadLimits, LONGEST_TIME, LogTarget, MOST_THREADS, MOST_WORKERS,
+    Settings, WorkerClass,
+};
 use super::values::{
     app_name, automatic_integer, bind_address, log_level, log_target, python_integer,
 };
@@ -79,9 +82,9 @@ pub fn resolve(
     let settings = Settings {
         bind,
         backlog: layers.number("backlog", 2048)?,
-        workers: layers.number("workers", concurrency)?,
+        workers: at_most(MOST_WORKERS, layers.number("workers", concurrency)?)?,
         worker_class,
-        threads: layers.number("threads", 1)?,
+        threads: at_most(MOST_THREADS, layers.number("threads", 1)?)?,
         worker_connections: layers.number("worker_connections", 1000)?,
         timeout: layers.seconds("timeout", 30)?,
         graceful_timeout: layers.seconds("graceful_timeout", 30)?,
@@ -148,6 +151,17 @@ fn within<T: TryFrom<i128> + Bound>(number: i128) -> Result<T, SettingsError> {
     })
 }
 
+/// A number that the pool itself bounds.
+fn at_most(limit: usize, number: usize) -> Result<usize, SettingsError> {
+    if number > limit {
+        return Err(SettingsError::TooLarge {
+            value: number as i128,
+            limit: limit as i128,
+        });
+    }
+    Ok(number)
+}
+
 /// The largest value that is accepted for a type of setting: what the kernel's and the clock's
 /// own types hold.
 trait Bound {
@@ -207,7 +221,8 @@ impl<'a> Layers<'a> {
     }
 
     fn seconds(&self, key: &str, default: u64) -> Result<Duration, SettingsError> {
-        self.number(key, default).map(Duration::from_secs)
+        let seconds = self.number(key, default).map(Duration::from_secs)?;
+        Ok(seconds.min(LONGEST_TIME))
     }
 
     /// Gunicorn validates every number that was given, also one that a later word replaces.

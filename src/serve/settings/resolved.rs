@@ -3,6 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Most workers that a pool can have: the scoreboard has room for twice as many, for a reload.
+pub const MOST_WORKERS: usize = 128;
+/// Most threads of a worker.
+pub const MOST_THREADS: usize = 1024;
+/// Longest time that a setting can mean: no clock overflows when it is added.
+pub const LONGEST_TIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Where the pool listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindAddress {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::Inheritance;
-use super::view::View;
+use super::WorkerContext;
+use super::pool::WorkerPool;
 use crate::app::{self, AppConfig, AppState, startup};
-use crate::serve::arbiter::orders::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
-use crate::serve::console::{ErrorLog, Phrase, write_standard_error};
+use crate::serve::arbiter::actions::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
+use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
 use crate::serve::settings::{AppName, Settings};
 
 /// The only module, and the only attribute in it, that exist here.
@@ -87,10 +87,10 @@ impl BootFailure {
     }
 
     /// Say it as Gunicorn does: the exception in the log and once more, bare, on standard error.
-    pub fn say(&self, log: &ErrorLog) {
+    pub fn log(&self, log: &ErrorLog) {
         let bare = match self {
             Self::Exception { message, .. } => {
-                log.say(&Phrase::BootException {
+                log.log(&LogEvent::BootException {
                     traceback: &self.traceback(),
                 });
                 message
@@ -103,14 +103,14 @@ impl BootFailure {
 }
 
 /// Load the application in a worker.
-pub(super) fn load(inheritance: &Inheritance) -> Result<Application, BootFailure> {
-    let environment = &inheritance.environment;
-    let config = check_application(&inheritance.settings.app, environment)?;
-    let pool = Arc::new(View {
-        board: inheritance.board.clone(),
-        listeners: Arc::clone(&inheritance.listeners),
-        seat: inheritance.seat.clone(),
-        requests_at_once: inheritance.settings.requests_at_once(),
+pub(super) fn load(context: &WorkerContext) -> Result<Application, BootFailure> {
+    let environment = &context.environment;
+    let config = check_application(&context.settings.app, environment)?;
+    let pool = Arc::new(WorkerPool {
+        scoreboard: context.scoreboard.clone(),
+        listeners: Arc::clone(&context.listeners),
+        slot: context.slot.clone(),
+        requests_at_once: context.settings.requests_at_once(),
     });
     let state = AppState::new(config, (*environment.0).clone(), pool);
     Ok(Application {

@@ -23,7 +23,7 @@ use tower::Service;
 
 use crate::app::ConsoleText;
 use crate::serve::access_log::{AccessLog, Entry};
-use crate::serve::console::{ErrorLog, Phrase, write_standard_error};
+use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
 use crate::serve::http::head::{self, Head, Progress, Refused};
 use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
@@ -74,15 +74,15 @@ pub(super) fn read_head(
 
 /// Where an exchange reports to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Desk<'a> {
+pub(super) struct RequestLog<'a> {
     pub log: &'a ErrorLog,
     pub access: Option<&'a AccessLog>,
     pub peer: Option<SocketAddr>,
 }
 
-impl Desk<'_> {
+impl RequestLog<'_> {
     /// Say why there was no request, and answer it if an answer is due.
-    pub fn turn_away(&self, connection: &Connection, reason: NoRequest) {
+    pub fn reject(&self, connection: &Connection, reason: NoRequest) {
         match reason {
             NoRequest::Gone => self.log.debug("Ignored premature client disconnection."),
             NoRequest::Socket(error) => self.report_socket_error(&error),
@@ -92,7 +92,7 @@ impl Desk<'_> {
 
     fn refuse(&self, connection: &Connection, refused: &Refused) {
         let (status, reason) = refused.rejection.status();
-        self.log.say(&Phrase::InvalidRequest {
+        self.log.log(&LogEvent::InvalidRequest {
             peer: &self
                 .peer
                 .map(|peer| peer.ip().to_string())
@@ -123,7 +123,7 @@ impl Desk<'_> {
             Some(Errno::EPIPE) => self.log.debug("Ignoring EPIPE"),
             Some(Errno::ECONNRESET) => self.log.debug("Ignoring connection reset"),
             Some(Errno::ENOTCONN) => self.log.debug("Ignoring socket not connected"),
-            _ => self.log.say(&Phrase::SocketError {
+            _ => self.log.log(&LogEvent::SocketError {
                 error: &error.to_string(),
             }),
         }
@@ -261,14 +261,20 @@ pub(super) fn serialise(head: &Head, answer: &Answer, keep_alive: bool, out: &mu
 }
 
 /// The application failed in the middle of a request: log it and answer with Gunicorn's page.
-pub(super) fn fail(desk: &Desk<'_>, connection: &Arc<Connection>, head: &Head, message: &str) {
-    desk.log.say(&Phrase::ErrorHandlingRequest {
+pub(super) fn fail(
+    request_log: &RequestLog<'_>,
+    connection: &Arc<Connection>,
+    head: &Head,
+    message: &str,
+) {
+    request_log.log.log(&LogEvent::ErrorHandlingRequest {
         request: &format!("{} {}", head.method, head.target),
         traceback: &format!("Traceback (most recent call last):\nRuntimeError: {message}"),
     });
     let page = reply::error_page(500, "Internal Server Error", "");
     if let Err(error) = connection.send_without_waiting(&page) {
-        desk.log
+        request_log
+            .log
             .debug(&format!("Failed to send error message. {error}"));
     }
 }

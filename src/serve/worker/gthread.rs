@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use nix::poll::PollFd;
 
 use super::boot::Application;
-use super::gthread_pool::{Exchange, Returned, Visit};
-use super::life::{Life, is_ready, to_read};
+use super::gthread_pool::{ClientConnection, Exchange, Returned};
+use super::state::{WorkerState, is_ready, to_read};
 use super::sync::request_limit;
-use super::{Inheritance, arbiter_is_alive};
-use crate::serve::console::Phrase;
+use super::{WorkerContext, arbiter_is_alive};
+use crate::serve::console::LogEvent;
 use crate::serve::listener::{self, Connection};
 
 /// Longest pause between two heartbeats.
@@ -24,16 +24,16 @@ const PASS: Duration = Duration::from_secs(1);
 
 /// Serve until told to stop, then wait for what is in flight.
 pub(super) fn serve(
-    inheritance: &Inheritance,
-    life: &Arc<Life>,
+    context: &WorkerContext,
+    worker: &Arc<WorkerState>,
     application: &Application,
 ) -> io::Result<()> {
-    let exchange = Exchange::start(inheritance, life, application, request_limit(inheritance))?;
+    let exchange = Exchange::start(context, worker, application, request_limit(context))?;
     let mut worker = ThreadWorker {
-        inheritance,
-        life,
+        context,
+        worker,
         exchange,
-        kept: Vec::new(),
+        idle: Vec::new(),
         connections: 0,
     };
     worker.serve()?;
@@ -41,31 +41,31 @@ pub(super) fn serve(
 }
 
 /// An idle connection and when it is closed.
-struct Kept {
-    visit: Visit,
+struct IdleConnection {
+    client: ClientConnection,
     until: Instant,
 }
 
 struct ThreadWorker<'a> {
-    inheritance: &'a Inheritance,
-    life: &'a Life,
+    context: &'a WorkerContext,
+    worker: &'a WorkerState,
     exchange: Arc<Exchange>,
-    kept: Vec<Kept>,
+    idle: Vec<IdleConnection>,
     /// Connections held: in the threads, waiting for one, or idle.
     connections: usize,
 }
 
 impl ThreadWorker<'_> {
     fn serve(&mut self) -> io::Result<()> {
-        while self.life.is_alive() {
-            self.inheritance.seat.beat();
-            let may_accept = self.connections < self.inheritance.settings.worker_connections;
+        while self.worker.is_alive() {
+            self.context.slot.beat();
+            let may_accept = self.connections < self.context.settings.worker_connections;
             let ready = self.wait(may_accept, PASS)?;
             for number in ready {
                 self.accept(number)?;
             }
-            if !arbiter_is_alive(self.inheritance.arbiter) {
-                self.inheritance.log.say(&Phrase::ParentChanged {
+            if !arbiter_is_alive(self.context.arbiter) {
+                self.context.log.log(&LogEvent::ParentChanged {
                     pid: std::process::id(),
                 });
                 break;
@@ -77,16 +77,16 @@ impl ThreadWorker<'_> {
 
     /// Take no more, and give what is in flight the graceful timeout.
     fn finish(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + self.inheritance.settings.graceful_timeout;
+        let deadline = Instant::now() + self.context.settings.graceful_timeout;
         // Idle connections have nothing in flight.
-        self.connections -= self.kept.len();
-        self.kept.clear();
+        self.connections -= self.idle.len();
+        self.idle.clear();
         while self.connections > 0 && Instant::now() < deadline {
-            self.inheritance.seat.beat();
+            self.context.slot.beat();
             let left = deadline.saturating_duration_since(Instant::now());
             self.wait(false, left.min(PASS))?;
-            self.connections -= self.kept.len();
-            self.kept.clear();
+            self.connections -= self.idle.len();
+            self.idle.clear();
         }
         Ok(())
     }
@@ -95,32 +95,32 @@ impl ThreadWorker<'_> {
     /// that have a connection.
     fn wait(&mut self, may_accept: bool, at_most: Duration) -> io::Result<Vec<usize>> {
         let listeners = if may_accept {
-            self.inheritance.listeners.as_slice()
+            self.context.listeners.as_slice()
         } else {
             &[]
         };
         let next_expiry = self
-            .kept
+            .idle
             .iter()
-            .map(|kept| kept.until.saturating_duration_since(Instant::now()))
+            .map(|idle| idle.until.saturating_duration_since(Instant::now()))
             .min()
             .unwrap_or(at_most);
-        let kept = self.kept.iter().map(|kept| &kept.visit.connection);
+        let idle = self.idle.iter().map(|idle| &idle.client.connection);
         let mut places: Vec<PollFd<'_>> = listeners
             .iter()
             .map(to_read)
-            .chain(kept.map(to_read))
+            .chain(idle.map(to_read))
             .collect();
-        places.push(to_read(self.life.wake_descriptor()));
-        self.life.wait(&mut places, at_most.min(next_expiry))?;
+        places.push(to_read(self.worker.wake_descriptor()));
+        self.worker.wait(&mut places, at_most.min(next_expiry))?;
         let ready: Vec<bool> = places.iter().map(is_ready).collect();
         drop(places);
         let count = listeners.len();
-        for (place, kept) in (count..).zip(std::mem::take(&mut self.kept)) {
+        for (place, idle) in (count..).zip(std::mem::take(&mut self.idle)) {
             if ready[place] {
-                self.exchange.submit(kept.visit);
+                self.exchange.submit(idle.client);
             } else {
-                self.kept.push(kept);
+                self.idle.push(idle);
             }
         }
         self.take_back();
@@ -130,23 +130,25 @@ impl ThreadWorker<'_> {
     fn take_back(&mut self) {
         for returned in self.exchange.take_returned() {
             match returned {
-                Returned::Keep(visit) if self.life.is_alive() => self.kept.push(Kept {
-                    visit,
-                    until: Instant::now() + self.inheritance.settings.keep_alive,
-                }),
+                Returned::Keep(client) if self.worker.is_alive() => {
+                    self.idle.push(IdleConnection {
+                        client,
+                        until: Instant::now() + self.context.settings.keep_alive,
+                    })
+                }
                 Returned::Keep(_) | Returned::Close => self.connections -= 1,
             }
         }
     }
 
     fn accept(&mut self, number: usize) -> io::Result<()> {
-        match self.inheritance.listeners[number].accept() {
+        match self.context.listeners[number].accept() {
             Ok((connection, peer)) => {
                 self.admit(connection, peer);
                 Ok(())
             }
             Err(error) if listener::is_shut_down(&error) => {
-                self.life.stop();
+                self.worker.stop();
                 Ok(())
             }
             Err(error) => match error.kind() {
@@ -160,7 +162,7 @@ impl ThreadWorker<'_> {
 
     fn admit(&mut self, connection: Connection, peer: Option<SocketAddr>) {
         self.connections += 1;
-        self.exchange.submit(Visit {
+        self.exchange.submit(ClientConnection {
             connection: Arc::new(connection),
             peer,
             buffer: Vec::new(),
@@ -170,8 +172,8 @@ impl ThreadWorker<'_> {
 
     fn close_expired(&mut self) {
         let now = Instant::now();
-        let before = self.kept.len();
-        self.kept.retain(|kept| kept.until > now);
-        self.connections -= before - self.kept.len();
+        let before = self.idle.len();
+        self.idle.retain(|idle| idle.until > now);
+        self.connections -= before - self.idle.len();
     }
 }

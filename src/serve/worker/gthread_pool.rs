@@ -12,11 +12,11 @@ use nix::poll::poll;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Runtime};
 
-use super::Inheritance;
+use super::WorkerContext;
 use super::boot::Application;
-use super::exchange::{self, Desk};
-use super::life::{Life, poll_timeout, to_read};
-use crate::serve::console::Phrase;
+use super::exchange::{self, RequestLog};
+use super::state::{WorkerState, poll_timeout, to_read};
+use crate::serve::console::LogEvent;
 use crate::serve::http::head::BodyFraming;
 use crate::serve::http::reply;
 use crate::serve::listener::Connection;
@@ -28,7 +28,7 @@ const LARGEST_DISCARD: u64 = 1 << 20;
 
 /// A connection on its way through the worker.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct ClientConnection {
     pub connection: Arc<Connection>,
     pub peer: Option<SocketAddr>,
     /// Bytes that were read and not used yet.
@@ -41,7 +41,7 @@ pub(super) struct Visit {
 #[derive(Debug)]
 pub(super) enum Returned {
     /// Answered, and to be kept open; or silent so far.
-    Keep(Visit),
+    Keep(ClientConnection),
     /// Done with.
     Close,
 }
@@ -49,7 +49,7 @@ pub(super) enum Returned {
 /// What the main thread and the pool share.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    waiting: Mutex<VecDeque<Visit>>,
+    waiting: Mutex<VecDeque<ClientConnection>>,
     arrived: Condvar,
     returned: Mutex<Vec<Returned>>,
     served: AtomicU64,
@@ -59,8 +59,8 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Start the threads.
     pub fn start(
-        inheritance: &Inheritance,
-        life: &Arc<Life>,
+        context: &WorkerContext,
+        worker: &Arc<WorkerState>,
         application: &Application,
         limit: u64,
     ) -> io::Result<Arc<Self>> {
@@ -71,11 +71,11 @@ impl Exchange {
             served: AtomicU64::new(0),
             limit,
         });
-        for number in 0..inheritance.settings.threads.max(1) {
+        for number in 0..context.settings.threads.max(1) {
             let server = Server {
                 exchange: Arc::clone(&exchange),
-                inheritance: inheritance.clone(),
-                life: Arc::clone(life),
+                context: context.clone(),
+                worker: Arc::clone(worker),
                 application: application.clone(),
                 runtime: Builder::new_current_thread().enable_all().build()?,
             };
@@ -87,8 +87,8 @@ impl Exchange {
     }
 
     /// Hand a connection to the threads.
-    pub fn submit(&self, visit: Visit) {
-        self.waiting.lock().push_back(visit);
+    pub fn submit(&self, client: ClientConnection) {
+        self.waiting.lock().push_back(client);
         self.arrived.notify_one();
     }
 
@@ -100,8 +100,8 @@ impl Exchange {
 
 struct Server {
     exchange: Arc<Exchange>,
-    inheritance: Inheritance,
-    life: Arc<Life>,
+    context: WorkerContext,
+    worker: Arc<WorkerState>,
     application: Application,
     runtime: Runtime,
 }
@@ -110,87 +110,87 @@ impl Server {
     /// Serve for ever: the thread ends with its process.
     fn run(self) {
         loop {
-            let visit = {
+            let client = {
                 let mut waiting = self.exchange.waiting.lock();
                 loop {
                     match waiting.pop_front() {
-                        Some(visit) => break visit,
+                        Some(client) => break client,
                         None => self.exchange.arrived.wait(&mut waiting),
                     }
                 }
             };
-            let returned = self.handle(visit);
+            let returned = self.handle(client);
             self.exchange.returned.lock().push(returned);
-            self.life.wake();
+            self.worker.wake();
         }
     }
 
-    fn handle(&self, mut visit: Visit) -> Returned {
-        if visit.is_new && !has_data(&visit.connection, FIRST_BYTE) {
-            visit.is_new = false;
-            return Returned::Keep(visit);
+    fn handle(&self, mut client: ClientConnection) -> Returned {
+        if client.is_new && !has_data(&client.connection, FIRST_BYTE) {
+            client.is_new = false;
+            return Returned::Keep(client);
         }
-        visit.is_new = false;
-        if visit.connection.set_nonblocking(false).is_err() {
+        client.is_new = false;
+        if client.connection.set_nonblocking(false).is_err() {
             return Returned::Close;
         }
-        let seat = &self.inheritance.seat;
-        seat.begin();
-        let returned = self.exchange(visit);
-        seat.note_leak_blocks(self.application.state.leak_blocks());
-        seat.end();
+        let slot = &self.context.slot;
+        slot.begin();
+        let returned = self.exchange(client);
+        slot.note_leak_blocks(self.application.state.leak_blocks());
+        slot.end();
         returned
     }
 
-    fn exchange(&self, mut visit: Visit) -> Returned {
-        let desk = Desk {
-            log: &self.inheritance.log,
-            access: self.inheritance.access.as_deref(),
-            peer: visit.peer,
+    fn exchange(&self, mut client: ClientConnection) -> Returned {
+        let request_log = RequestLog {
+            log: &self.context.log,
+            access: self.context.access.as_deref(),
+            peer: client.peer,
         };
-        let limits = self.inheritance.settings.limits;
-        let head = match exchange::read_head(&visit.connection, &mut visit.buffer, limits) {
+        let limits = self.context.settings.limits;
+        let head = match exchange::read_head(&client.connection, &mut client.buffer, limits) {
             Ok(head) => head,
             Err(reason) => {
-                desk.turn_away(&visit.connection, reason);
+                request_log.reject(&client.connection, reason);
                 return Returned::Close;
             }
         };
-        self.inheritance.seat.describe(&head.method, &head.target);
+        self.context.slot.describe(&head.method, &head.target);
         if head.expects_continue
-            && let Err(error) = visit.connection.send(reply::CONTINUE)
+            && let Err(error) = client.connection.send(reply::CONTINUE)
         {
-            desk.report_socket_error(&error);
+            request_log.report_socket_error(&error);
             return Returned::Close;
         }
         let served = self.exchange.served.fetch_add(1, Ordering::Relaxed) + 1;
-        if served >= self.exchange.limit && self.life.is_alive() {
-            desk.log.say(&Phrase::Autorestarting {});
-            self.life.stop();
+        if served >= self.exchange.limit && self.worker.is_alive() {
+            request_log.log.log(&LogEvent::Autorestarting {});
+            self.worker.stop();
         }
         let began = Instant::now();
         let answer = match exchange::call(&self.application.router, &self.runtime, &head) {
             Ok(answer) => answer,
             Err(message) => {
-                exchange::fail(&desk, &visit.connection, &head, &message);
+                exchange::fail(&request_log, &client.connection, &head, &message);
                 return Returned::Close;
             }
         };
         let keep_alive = head.keeps_alive()
-            && self.life.is_alive()
-            && !self.inheritance.settings.keep_alive.is_zero();
+            && self.worker.is_alive()
+            && !self.context.settings.keep_alive.is_zero();
         let mut out = Vec::with_capacity(1024);
         exchange::serialise(&head, &answer, keep_alive, &mut out);
-        let sent = visit.connection.send(&out);
-        desk.record(&head, &answer, began);
+        let sent = client.connection.send(&out);
+        request_log.record(&head, &answer, began);
         if let Err(error) = sent {
-            desk.report_socket_error(&error);
+            request_log.report_socket_error(&error);
             return Returned::Close;
         }
-        if keep_alive && discard_body(&mut visit, head.body) {
+        if keep_alive && discard_body(&mut client, head.body) {
             // There may be a thousand that wait for their next request.
-            visit.buffer.shrink_to_fit();
-            Returned::Keep(visit)
+            client.buffer.shrink_to_fit();
+            Returned::Keep(client)
         } else {
             Returned::Close
         }
@@ -204,7 +204,7 @@ fn has_data(connection: &Connection, at_most: Duration) -> bool {
 }
 
 /// Read away a body that nobody wanted; false when the connection is better closed.
-fn discard_body(visit: &mut Visit, body: BodyFraming) -> bool {
+fn discard_body(client: &mut ClientConnection, body: BodyFraming) -> bool {
     let BodyFraming::Length(length) = body else {
         return false;
     };
@@ -212,16 +212,19 @@ fn discard_body(visit: &mut Visit, body: BodyFraming) -> bool {
         return false;
     }
     let mut left = usize::try_from(length).unwrap_or(usize::MAX);
-    let buffered = left.min(visit.buffer.len());
-    visit.buffer.drain(..buffered);
+    let buffered = left.min(client.buffer.len());
+    client.buffer.drain(..buffered);
     left -= buffered;
     // What is left is on the socket: the buffer is empty.
     while left > 0 {
-        match visit.connection.receive(&mut visit.buffer, left.min(8192)) {
+        match client
+            .connection
+            .receive(&mut client.buffer, left.min(8192))
+        {
             Ok(0) | Err(_) => return false,
             Ok(count) => left -= count,
         }
-        visit.buffer.clear();
+        client.buffer.clear();
     }
     true
 }

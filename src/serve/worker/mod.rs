@@ -1,41 +1,42 @@
 //! The workers: processes that boot the application and serve connections until told to stop.
 //!
 //! A worker is forked by the arbiter and never returns into its code. Its main thread serves; one
-//! further thread, the [`watch`], waits for signals, so that a worker can cut down its own request
+//! further thread, the [`signal_thread`], waits for signals, so that a worker can cut down its own request
 //! without running code inside a signal handler.
 
+mod async_worker;
 mod boot;
-mod event_loop;
 mod exchange;
 mod gthread;
 mod gthread_pool;
-mod life;
+
+mod pool;
+mod signal_thread;
+mod state;
 mod sync;
-mod view;
-mod watch;
 
 use std::sync::Arc;
 
 use nix::unistd::Pid;
 
 use super::access_log::AccessLog;
-use super::console::{ErrorLog, Phrase};
+use super::console::{ErrorLog, LogEvent};
 use super::listener::{self, Listener};
-use super::scoreboard::{Scoreboard, Seat};
+use super::scoreboard::{Scoreboard, Slot};
 use super::settings::{Settings, WorkerClass};
-use life::Life;
+use state::WorkerState;
 
 use crate::machine::sys;
 
 pub use boot::{BootFailure, Environment, check_application};
-pub(super) use view::{accept_queues, ask_for_reset, ask_for_warm_up};
+pub(super) use pool::{accept_queues, ask_for_reset, ask_for_warm_up};
 
 /// Exit code after an unexpected error while serving (Gunicorn's `sys.exit(-1)`).
 const UNEXPECTED: i32 = 255;
 
 /// Everything a worker inherits from its arbiter.
 #[derive(Debug, Clone)]
-pub struct Inheritance {
+pub struct WorkerContext {
     /// What the pool was told.
     pub settings: Arc<Settings>,
     /// The environment that the application sees.
@@ -47,9 +48,9 @@ pub struct Inheritance {
     /// The shared listeners.
     pub listeners: Arc<Vec<Listener>>,
     /// The shared scoreboard.
-    pub board: Scoreboard,
-    /// This worker's seat.
-    pub seat: Seat,
+    pub scoreboard: Scoreboard,
+    /// This worker's slot.
+    pub slot: Slot,
     /// The arbiter.
     pub arbiter: Pid,
 }
@@ -57,61 +58,61 @@ pub struct Inheritance {
 /// Live as a worker; returns the exit code of the process.
 ///
 /// The caller is the freshly forked child and leaves with the code at once.
-pub fn live(mut inheritance: Inheritance) -> i32 {
+pub fn live(mut context: WorkerContext) -> i32 {
     let pid = std::process::id();
-    inheritance.seat.occupy(pid);
-    inheritance.log.say(&Phrase::Booting { pid });
-    let life = match begin(&inheritance) {
-        Ok(life) => life,
+    context.slot.occupy(pid);
+    context.log.log(&LogEvent::Booting { pid });
+    let worker = match begin(&context) {
+        Ok(worker) => worker,
         Err(error) => {
-            inheritance.log.say(&Phrase::SocketError {
+            context.log.log(&LogEvent::SocketError {
                 error: &format!("labrat worker {pid}: {error}"),
             });
             return UNEXPECTED;
         }
     };
-    if inheritance.settings.reuse_port {
-        match reopen_listeners(&inheritance.settings) {
-            Ok(listeners) => inheritance.listeners = Arc::new(listeners),
-            Err(error) => return leave_for(&inheritance, &life, &error),
+    if context.settings.reuse_port {
+        match reopen_listeners(&context.settings) {
+            Ok(listeners) => context.listeners = Arc::new(listeners),
+            Err(error) => return leave_for(&context, &worker, &error),
         }
     }
-    let application = match boot::load(&inheritance) {
+    let application = match boot::load(&context) {
         Ok(application) => application,
         Err(failure) => {
-            failure.say(&inheritance.log);
-            return life.leave(failure.exit_code());
+            failure.log(&context.log);
+            return worker.leave(failure.exit_code());
         }
     };
-    life.adopt(Arc::clone(&application.state));
-    if inheritance.board.is_warm_up_wanted() {
+    worker.adopt(Arc::clone(&application.state));
+    if context.scoreboard.is_warm_up_wanted() {
         application.state.begin_warm_up();
     }
-    inheritance.seat.beat();
+    context.slot.beat();
     sys::forget_start_up_code();
-    let served = match inheritance.settings.worker_class {
-        WorkerClass::Sync => sync::serve(&inheritance, &life, &application),
-        WorkerClass::Gthread => gthread::serve(&inheritance, &life, &application),
-        WorkerClass::Async => event_loop::serve(&inheritance, &life, &application),
+    let served = match context.settings.worker_class {
+        WorkerClass::Sync => sync::serve(&context, &worker, &application),
+        WorkerClass::Gthread => gthread::serve(&context, &worker, &application),
+        WorkerClass::Async => async_worker::serve(&context, &worker, &application),
     };
     match served {
-        Ok(()) => life.leave(0),
-        Err(error) => leave_for(&inheritance, &life, &error),
+        Ok(()) => worker.leave(0),
+        Err(error) => leave_for(&context, &worker, &error),
     }
 }
 
-/// The worker's life, with the watch over it running.
-fn begin(inheritance: &Inheritance) -> std::io::Result<Arc<Life>> {
-    let life = Arc::new(Life::new(Arc::clone(&inheritance.log))?);
-    watch::start(inheritance.clone(), Arc::clone(&life))?;
-    Ok(life)
+/// The worker's state, with its signal thread running.
+fn begin(context: &WorkerContext) -> std::io::Result<Arc<WorkerState>> {
+    let worker = Arc::new(WorkerState::new(Arc::clone(&context.log))?);
+    signal_thread::start(context.clone(), Arc::clone(&worker))?;
+    Ok(worker)
 }
 
 /// Leave after an error that no request explains.
-fn leave_for(inheritance: &Inheritance, life: &Life, error: &std::io::Error) -> i32 {
+fn leave_for(context: &WorkerContext, worker: &WorkerState, error: &std::io::Error) -> i32 {
     let message = error.to_string();
-    BootFailure::unexpected(&message).say(&inheritance.log);
-    life.leave(UNEXPECTED)
+    BootFailure::unexpected(&message).log(&context.log);
+    worker.leave(UNEXPECTED)
 }
 
 /// With `--reuse-port` every worker binds for itself and the kernel spreads the connections.

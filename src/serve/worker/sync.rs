@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 use super::boot::Application;
-use super::exchange::{self, Desk};
-use super::life::{InFlight, Life};
-use super::{Inheritance, arbiter_is_alive};
-use crate::serve::console::Phrase;
+use super::exchange::{self, RequestLog};
+use super::state::{InFlight, WorkerState};
+use super::{WorkerContext, arbiter_is_alive};
+use crate::serve::console::LogEvent;
 use crate::serve::http::head::Head;
 use crate::serve::http::reply;
 use crate::serve::listener::{self, Connection, Listener};
@@ -25,43 +25,43 @@ const WAIT_WITHOUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serve until told to stop.
 pub(super) fn serve(
-    inheritance: &Inheritance,
-    life: &Life,
+    context: &WorkerContext,
+    worker: &WorkerState,
     application: &Application,
 ) -> io::Result<()> {
     let mut worker = SyncWorker {
-        inheritance,
-        life,
+        context,
+        worker,
         application,
         runtime: Builder::new_current_thread().enable_all().build()?,
         served: 0,
-        limit: request_limit(inheritance),
+        limit: request_limit(context),
         buffer: Vec::with_capacity(8192),
         answer: Vec::with_capacity(1024),
     };
-    let wait = match inheritance.settings.timeout / 2 {
+    let wait = match context.settings.timeout / 2 {
         Duration::ZERO => WAIT_WITHOUT_TIMEOUT,
         half => half,
     };
-    match inheritance.listeners.as_slice() {
+    match context.listeners.as_slice() {
         [listener] => worker.serve_one_listener(listener, wait),
         listeners => worker.serve_listeners(listeners, wait),
     }
 }
 
 /// After how many requests the worker makes room for a fresh one.
-pub(super) fn request_limit(inheritance: &Inheritance) -> u64 {
-    match inheritance.settings.max_requests {
+pub(super) fn request_limit(context: &WorkerContext) -> u64 {
+    match context.settings.max_requests {
         0 => u64::MAX,
         requests => {
-            requests.saturating_add(fastrand::u64(0..=inheritance.settings.max_requests_jitter))
+            requests.saturating_add(fastrand::u64(0..=context.settings.max_requests_jitter))
         }
     }
 }
 
 struct SyncWorker<'a> {
-    inheritance: &'a Inheritance,
-    life: &'a Life,
+    context: &'a WorkerContext,
+    worker: &'a WorkerState,
     application: &'a Application,
     runtime: Runtime,
     served: u64,
@@ -74,8 +74,8 @@ struct SyncWorker<'a> {
 
 impl SyncWorker<'_> {
     fn serve_one_listener(&mut self, listener: &Listener, wait: Duration) -> io::Result<()> {
-        while self.life.is_alive() {
-            self.inheritance.seat.beat();
+        while self.worker.is_alive() {
+            self.context.slot.beat();
             // While somebody is waiting there is no need to ask the kernel who is.
             if self.accept(listener)? {
                 continue;
@@ -83,18 +83,18 @@ impl SyncWorker<'_> {
             if !self.has_parent() {
                 return Ok(());
             }
-            self.inheritance.seat.beat();
-            self.life.wait_for_connection(listener, wait)?;
+            self.context.slot.beat();
+            self.worker.wait_for_connection(listener, wait)?;
         }
         self.has_parent();
         Ok(())
     }
 
     fn serve_listeners(&mut self, listeners: &[Listener], wait: Duration) -> io::Result<()> {
-        while self.life.is_alive() {
-            self.inheritance.seat.beat();
-            for ready in self.life.wait_for_connections(listeners, wait)? {
-                if self.life.is_alive() {
+        while self.worker.is_alive() {
+            self.context.slot.beat();
+            for ready in self.worker.wait_for_connections(listeners, wait)? {
+                if self.worker.is_alive() {
                     self.accept(&listeners[ready])?;
                 }
             }
@@ -106,9 +106,9 @@ impl SyncWorker<'_> {
     }
 
     fn has_parent(&self) -> bool {
-        let alive = arbiter_is_alive(self.inheritance.arbiter);
+        let alive = arbiter_is_alive(self.context.arbiter);
         if !alive {
-            self.inheritance.log.say(&Phrase::ParentChanged {
+            self.context.log.log(&LogEvent::ParentChanged {
                 pid: std::process::id(),
             });
         }
@@ -123,7 +123,7 @@ impl SyncWorker<'_> {
                 Ok(true)
             }
             Err(error) if listener::is_shut_down(&error) => {
-                self.life.stop();
+                self.worker.stop();
                 Ok(false)
             }
             Err(error) => match error.kind() {
@@ -135,68 +135,68 @@ impl SyncWorker<'_> {
     }
 
     fn handle(&mut self, connection: Arc<Connection>, peer: Option<SocketAddr>) {
-        let seat = &self.inheritance.seat;
-        seat.begin();
-        self.life.take_up(InFlight {
+        let slot = &self.context.slot;
+        slot.begin();
+        self.worker.set_in_flight(InFlight {
             connection: Arc::clone(&connection),
             peer,
             head: None,
             since: Instant::now(),
         });
-        let inheritance = self.inheritance;
-        let desk = Desk {
-            log: &inheritance.log,
-            access: inheritance.access.as_deref(),
+        let context = self.context;
+        let request_log = RequestLog {
+            log: &context.log,
+            access: context.access.as_deref(),
             peer,
         };
         self.buffer.clear();
-        let limits = inheritance.settings.limits;
+        let limits = context.settings.limits;
         match exchange::read_head(&connection, &mut self.buffer, limits) {
-            Ok(head) => self.answer(&desk, &connection, head),
+            Ok(head) => self.answer(&request_log, &connection, head),
             Err(reason) => {
-                self.claim();
-                desk.turn_away(&connection, reason);
+                self.take_connection();
+                request_log.reject(&connection, reason);
             }
         }
-        seat.note_leak_blocks(self.application.state.leak_blocks());
-        seat.end();
+        slot.note_leak_blocks(self.application.state.leak_blocks());
+        slot.end();
     }
 
-    fn answer(&mut self, desk: &Desk<'_>, connection: &Arc<Connection>, head: Head) {
+    fn answer(&mut self, request_log: &RequestLog<'_>, connection: &Arc<Connection>, head: Head) {
         let head = Arc::new(head);
-        self.life.describe(&head);
-        self.inheritance.seat.describe(&head.method, &head.target);
+        self.worker.describe(&head);
+        self.context.slot.describe(&head.method, &head.target);
         if head.expects_continue
             && let Err(error) = connection.send(reply::CONTINUE)
         {
-            self.claim();
-            return desk.report_socket_error(&error);
+            self.take_connection();
+            return request_log.report_socket_error(&error);
         }
         self.served += 1;
         if self.served >= self.limit {
-            desk.log.say(&Phrase::Autorestarting {});
-            self.life.stop();
+            request_log.log.log(&LogEvent::Autorestarting {});
+            self.worker.stop();
         }
         let began = Instant::now();
         let answer = exchange::call(&self.application.router, &self.runtime, &head);
-        self.claim();
+        self.take_connection();
         match answer {
             Ok(answer) => {
                 exchange::serialise(&head, &answer, false, &mut self.answer);
                 let sent = connection.send(&self.answer);
-                desk.record(&head, &answer, began);
+                request_log.record(&head, &answer, began);
                 if let Err(error) = sent {
-                    desk.report_socket_error(&error);
+                    request_log.report_socket_error(&error);
                 }
             }
-            Err(message) => exchange::fail(desk, connection, &head, &message),
+            Err(message) => exchange::fail(request_log, connection, &head, &message),
         }
     }
 
-    /// Make sure that this thread, and not the watch, answers the connection.
-    fn claim(&self) {
-        if self.life.lay_down().is_none() {
-            self.life.wait_for_the_end();
+    /// Make sure that this thread, and not the signal thread, answers the connection.
+    fn take_connection(&self) {
+        if self.worker.take_in_flight().is_none() {
+            self.worker.wait_for_the_end();
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use labrat::app::pool::Alone;
+use labrat::app::pool::NoPool;
 use labrat::app::{AppConfig, AppState, router};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -28,7 +28,7 @@ impl Worker {
         let config = AppConfig::from_lookup(&|name| environment.get(name).cloned());
         let config = config.expect("the case's settings are accepted");
         assert!(!format!("{config:?}").contains(PLANTED), "{config:?}");
-        Self(router(AppState::new(config, environment, Arc::new(Alone))))
+        Self(router(AppState::new(config, environment, Arc::new(NoPool))))
     }
 
     /// GET, and no secret in what comes back.

@@ -2,11 +2,11 @@
 
 mod api;
 mod ask;
-mod lane;
 mod migrate;
 mod only_probes;
 mod pool;
 mod postgres;
+mod probe_server;
 mod redis;
 mod registry;
 pub(crate) mod servers;

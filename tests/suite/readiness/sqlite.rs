@@ -8,7 +8,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use labrat::app::dependencies::DatabaseUrl;
 use labrat::app::dependencies::migrations::{MIGRATIONS, migrate};
-use labrat::app::pool::Alone;
+use labrat::app::pool::NoPool;
 use labrat::app::{AppConfig, AppState, router};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 async fn ask(database: &str, path: &str) -> (StatusCode, Value) {
     let environment = BTreeMap::from([("DATABASE_URL".to_owned(), database.to_owned())]);
     let config = AppConfig::from_lookup(&|name| environment.get(name).cloned()).unwrap();
-    let app = router(AppState::new(config, environment, Arc::new(Alone)));
+    let app = router(AppState::new(config, environment, Arc::new(NoPool)));
     let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     let status = response.status();

@@ -13,11 +13,11 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
-use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
 
 use super::super::swap;
 use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, STOP, Startup, network};
+use crate::machine::child::Ending;
 use crate::machine::sys;
 
 /// The drive that is swapped to.
@@ -65,7 +65,7 @@ pub fn run(say: &dyn Fn(&str)) -> Result<(), InitError> {
     if Pid::this().as_raw() != 1 {
         return Err(InitError::NotFirst);
     }
-    match start().and_then(bury_until) {
+    match start().and_then(reap_until) {
         Ok(ending) => say(&format!("{ENDED}{ending}")),
         Err(error) => say(&format!("labrat init: {error}")),
     }
@@ -178,16 +178,15 @@ fn begin_to_swap() -> Result<(), InitError> {
     sys::swap_on(drive).map_err(system("swapon", drive))
 }
 
-/// Wait for every child that dies, until it is `labrat`; how it ended.
-fn bury_until(labrat: Pid) -> Result<String, InitError> {
+/// Reap every child that ends, until it is `labrat`; how it ended.
+fn reap_until(labrat: Pid) -> Result<String, InitError> {
     loop {
-        match wait() {
-            Ok(WaitStatus::Exited(pid, code)) if pid == labrat => {
-                return Ok(format!("exit code {code}"));
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == labrat => {
-                return Ok(format!("signal {}", signal as i32));
-            }
+        match sys::wait_for_child() {
+            Ok((pid, status)) if pid == labrat.as_raw() => match Ending::from_status(status) {
+                Some(Ending::Exited(code)) => return Ok(format!("exit code {code}")),
+                Some(Ending::Signalled(signal)) => return Ok(format!("signal {}", signal.0)),
+                None => {}
+            },
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(system("wait", LABRAT)(errno)),
         }

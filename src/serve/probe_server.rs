@@ -1,4 +1,4 @@
-//! The probe lane: a process beside the workers that answers probes from the scoreboard.
+//! The probe server: a process beside the workers that answers probes from the scoreboard.
 //!
 //! A probe that goes through the pool waits in the accept queue like any request. When all workers
 //! are busy it comes too late, the platform takes that for death, restarts, and makes a busy time
@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::console::{ErrorLog, Phrase};
+use super::console::{ErrorLog, LogEvent};
 use super::listener::Listener;
 use super::scoreboard::Scoreboard;
 use super::worker::{Environment, ask_for_reset, ask_for_warm_up};
@@ -30,7 +30,7 @@ use crate::app::pool::{Pool, PoolSnapshot};
 use crate::app::{AppConfig, AppState, probe_router};
 use crate::machine::sys;
 
-/// Connections that are answered at the same time; more wait in the lane's own accept queue.
+/// Connections that are answered at the same time; more wait in its accept queue.
 const PLACES: usize = 64;
 /// What one connection may take: longer than any probe waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,15 +42,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// and kills a second after it has asked.
 const OVERDUE: Duration = Duration::from_secs(5);
 
-/// Everything that the lane inherits from its arbiter.
+/// Everything that the probe server inherits from its arbiter.
 #[derive(Debug)]
-pub struct Lane {
+pub struct ProbeServer {
     /// Its own listener.
     pub listener: Listener,
     /// The environment that the application sees.
     pub environment: Environment,
     /// The shared scoreboard.
-    pub board: Scoreboard,
+    pub scoreboard: Scoreboard,
     /// Error log.
     pub log: Arc<ErrorLog>,
     /// After which silence the arbiter kills a worker; zero is never.
@@ -59,38 +59,39 @@ pub struct Lane {
     pub arbiter: Pid,
 }
 
-/// Live as the lane; returns the exit code of the process.
-pub fn live(lane: Lane) -> i32 {
-    // The arbiter's mask is inherited: no signal but SIGKILL reaches the lane.
+/// Run the probe server; returns the exit code of the process.
+pub fn live(probe_server: ProbeServer) -> i32 {
+    // The arbiter's mask is inherited: no signal but SIGKILL reaches the probe server.
     let tied = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    if tied.is_err() || Pid::parent() != lane.arbiter {
+    if tied.is_err() || Pid::parent() != probe_server.arbiter {
         return 1;
     }
-    let log = Arc::clone(&lane.log);
-    match serve(lane) {
+    let log = Arc::clone(&probe_server.log);
+    match serve(probe_server) {
         Ok(()) => 0,
         Err(error) => {
-            log.say(&Phrase::SocketError {
-                error: &format!("probe lane: {error}"),
+            log.log(&LogEvent::SocketError {
+                error: &format!("probe server: {error}"),
             });
             1
         }
     }
 }
 
-fn serve(lane: Lane) -> io::Result<()> {
+fn serve(probe_server: ProbeServer) -> io::Result<()> {
     // A configuration that cannot be read fails the workers, who say so; liveness still answers.
-    let config = AppConfig::from_lookup(&|name| lane.environment.get(name)).unwrap_or_default();
-    let pool = Arc::new(Beside {
-        board: lane.board,
-        timeout: lane.timeout,
+    let config =
+        AppConfig::from_lookup(&|name| probe_server.environment.get(name)).unwrap_or_default();
+    let pool = Arc::new(ScoreboardPool {
+        scoreboard: probe_server.scoreboard,
+        timeout: probe_server.timeout,
     });
     let router = probe_router(AppState::for_probes(config, pool));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     sys::forget_start_up_code();
-    runtime.block_on(accept(lane.listener, router))
+    runtime.block_on(accept(probe_server.listener, router))
 }
 
 async fn accept(listener: Listener, router: Router) -> io::Result<()> {
@@ -100,7 +101,7 @@ async fn accept(listener: Listener, router: Router) -> io::Result<()> {
             let listener = TcpListener::from_std(listener)?;
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
                 match listener.accept().await {
-                    Ok((stream, _)) => attend(stream, router.clone(), place),
+                    Ok((stream, _)) => spawn_connection(stream, router.clone(), place),
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 }
             }
@@ -109,7 +110,7 @@ async fn accept(listener: Listener, router: Router) -> io::Result<()> {
             let listener = UnixListener::from_std(listener)?;
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
                 match listener.accept().await {
-                    Ok((stream, _)) => attend(stream, router.clone(), place),
+                    Ok((stream, _)) => spawn_connection(stream, router.clone(), place),
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 }
             }
@@ -119,7 +120,7 @@ async fn accept(listener: Listener, router: Router) -> io::Result<()> {
 }
 
 /// Answer one connection in a task of its own. What goes wrong with it concerns its client alone.
-fn attend<S>(stream: S, router: Router, place: OwnedSemaphorePermit)
+fn spawn_connection<S>(stream: S, router: Router, place: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -135,38 +136,38 @@ where
     });
 }
 
-/// The pool as the lane sees it: the scoreboard, from beside.
+/// The pool as the probe server sees it: its scoreboard.
 #[derive(Debug)]
-struct Beside {
-    board: Scoreboard,
+struct ScoreboardPool {
+    scoreboard: Scoreboard,
     timeout: Duration,
 }
 
-impl Pool for Beside {
+impl Pool for ScoreboardPool {
     fn snapshot(&self) -> PoolSnapshot {
         PoolSnapshot {
-            arbiter: Some(self.board.arbiter()),
-            workers: self.board.workers(),
+            arbiter: Some(self.scoreboard.arbiter()),
+            workers: self.scoreboard.workers(),
             accept_queues: Vec::new(),
             requests_at_once: None,
         }
     }
 
     fn request_reset(&self) -> usize {
-        ask_for_reset(&self.board, None)
+        ask_for_reset(&self.scoreboard, None)
     }
 
     fn has_booted(&self) -> bool {
-        self.board.has_booted()
+        self.scoreboard.has_booted()
     }
 
     fn is_draining(&self) -> bool {
-        self.board.is_draining()
+        self.scoreboard.is_draining()
     }
 
     /// A worker that boots has not been silent yet; where no worker is wanted, none is missed.
     fn is_alive(&self) -> bool {
-        let workers = self.board.workers();
+        let workers = self.scoreboard.workers();
         let limit = self.timeout + OVERDUE;
         let is_alive = |silence: Duration| silence <= limit;
         self.timeout.is_zero()
@@ -177,15 +178,15 @@ impl Pool for Beside {
     }
 
     fn request_warm_up(&self) {
-        ask_for_warm_up(&self.board, None);
+        ask_for_warm_up(&self.scoreboard, None);
     }
 
     fn warm_workers(&self, _: bool) -> (usize, usize) {
-        (self.board.warm_workers(), self.board.wanted())
+        (self.scoreboard.warm_workers(), self.scoreboard.wanted())
     }
 
     fn is_warm(&self, _: bool) -> bool {
-        self.board.is_warm()
+        self.scoreboard.is_warm()
     }
 }
 
@@ -195,25 +196,25 @@ mod tests {
 
     #[test]
     fn a_pool_is_alive_as_long_as_one_worker_is() {
-        let board = Scoreboard::new(2).expect("shared memory");
-        let beside = |timeout| Beside {
-            board: board.clone(),
+        let scoreboard = Scoreboard::new(2).expect("shared memory");
+        let beside = |timeout| ScoreboardPool {
+            scoreboard: scoreboard.clone(),
             timeout,
         };
         let timeout = Duration::from_secs(30);
         assert!(beside(timeout).is_alive(), "nobody is there yet");
-        board.seat(0).assign(1);
-        board.seat(0).occupy(1);
+        scoreboard.slot(0).assign(1);
+        scoreboard.slot(0).occupy(1);
         assert!(beside(timeout).is_alive(), "it boots");
-        board.seat(0).beat_at(1);
+        scoreboard.slot(0).beat_at(1);
         let silent = crate::serve::clock::since(1);
         assert!(beside(silent).is_alive());
         let short = silent.saturating_sub(OVERDUE * 2);
         assert!(short.is_zero() || !beside(short).is_alive());
         assert!(beside(Duration::ZERO).is_alive(), "silence is allowed");
-        board.seat(1).assign(2);
-        board.seat(1).occupy(2);
-        board.seat(1).beat();
+        scoreboard.slot(1).assign(2);
+        scoreboard.slot(1).occupy(2);
+        scoreboard.slot(1).beat();
         assert!(beside(short.max(OVERDUE)).is_alive(), "the other one lives");
     }
 }

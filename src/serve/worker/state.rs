@@ -1,4 +1,4 @@
-//! A worker's life: alive until told otherwise, and what it holds when it must go at once.
+//! Stop flag and in-flight request of a worker, shared by its main and its signal thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::app::AppState;
 use crate::machine::sys;
-use crate::serve::console::{ErrorLog, Phrase};
+use crate::serve::console::{ErrorLog, LogEvent};
 use crate::serve::http::head::Head;
 use crate::serve::listener::{Connection, Listener};
 
@@ -29,9 +29,9 @@ pub(super) struct InFlight {
     pub since: Instant,
 }
 
-/// What the main thread and the watch share.
+/// What the main thread and the signal thread share.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct WorkerState {
     alive: AtomicBool,
     leaving: AtomicBool,
     wake: EventFd,
@@ -42,8 +42,8 @@ pub(super) struct Life {
     log: Arc<ErrorLog>,
 }
 
-impl Life {
-    /// A life that begins.
+impl WorkerState {
+    /// The state of a worker that begins.
     pub fn new(log: Arc<ErrorLog>) -> io::Result<Self> {
         Ok(Self {
             alive: AtomicBool::new(true),
@@ -86,7 +86,7 @@ impl Life {
     }
 
     /// A connection is about to be served.
-    pub fn take_up(&self, in_flight: InFlight) {
+    pub fn set_in_flight(&self, in_flight: InFlight) {
         *self.in_flight.lock() = Some(in_flight);
     }
 
@@ -97,13 +97,13 @@ impl Life {
         }
     }
 
-    /// Take the connection, so that only one of main thread and watch answers it. `None` means
+    /// Take the connection, so that only one of main and signal thread answers it. `None` means
     /// that the other one has it.
-    pub fn lay_down(&self) -> Option<InFlight> {
+    pub fn take_in_flight(&self) -> Option<InFlight> {
         self.in_flight.lock().take()
     }
 
-    /// The watch has taken this worker's connection and will end the process: wait for that.
+    /// The signal thread has taken this worker's connection and will end the process: wait for that.
     pub fn wait_for_the_end(&self) -> ! {
         loop {
             std::thread::park();
@@ -115,13 +115,13 @@ impl Life {
         if self.leaving.swap(true, Ordering::AcqRel) {
             self.wait_for_the_end();
         }
-        self.log.say(&Phrase::WorkerExiting {
+        self.log.log(&LogEvent::WorkerExiting {
             pid: std::process::id(),
         });
         code
     }
 
-    /// Leave from the watch: the process ends here, whatever the main thread is doing.
+    /// Leave from the signal thread: the process ends here, whatever the main thread is doing.
     pub fn leave_now(&self, code: i32) -> ! {
         let code = self.leave(code);
         sys::exit_now(code)

@@ -1,23 +1,14 @@
-//! What the roster is told and what it orders.
+//! What the worker table is told, and the actions that it answers with.
 
 use nix::sys::signal::Signal;
 
-use crate::serve::console::Phrase;
+use crate::serve::console::LogEvent;
 
 /// Exit code of a worker, and then of the arbiter, whose boot failed (Gunicorn's
 /// `WORKER_BOOT_ERROR`).
 pub const WORKER_BOOT_ERROR: u8 = 3;
 /// Exit code where the application object could not be found (Gunicorn's `APP_LOAD_ERROR`).
 pub const APP_LOAD_ERROR: u8 = 4;
-
-/// How a worker's process ended, as wait(2) tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Exit code.
-    Exited(i32),
-    /// Killed by a signal.
-    Signalled(Signal),
-}
 
 /// Why the arbiter itself killed a worker with signal 9.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +33,12 @@ impl KillReason {
 
 /// One thing to do, in order.
 #[derive(Debug)]
-pub enum Order {
+pub enum Action {
     /// Write a line to the error log.
-    Say(Phrase<'static>),
+    Log(LogEvent<'static>),
     /// Fork a worker with this age.
     Spawn {
-        /// The how-manieth worker it is, from 1.
+        /// Ordinal of the worker (Gunicorn's `age`), from 1.
         age: u64,
     },
     /// Send a signal to a worker.
@@ -65,7 +56,8 @@ pub enum Order {
     ReopenLogs,
     /// Read the pid file's name again and write it (after `HUP`).
     RewritePidfile,
-    /// A worker died of signal 9 that the arbiter did not send: look for the kernel's hand.
+    /// A worker died of signal 9 that the arbiter did not send: check the
+    /// `oom_kill` counters.
     LookForOutOfMemory {
         /// The dead worker.
         pid: i32,

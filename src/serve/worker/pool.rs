@@ -5,57 +5,57 @@ use std::os::fd::AsFd;
 use crate::app::pool::{AcceptQueue, Pool, PoolSnapshot};
 use crate::machine::accept_queue;
 use crate::serve::listener::Listener;
-use crate::serve::scoreboard::{Scoreboard, Seat};
+use crate::serve::scoreboard::{Scoreboard, Slot};
 
-use super::watch;
+use super::signal_thread;
 
 /// Answers the application's questions about the pool.
 #[derive(Debug)]
-pub(super) struct View {
-    pub board: Scoreboard,
+pub(super) struct WorkerPool {
+    pub scoreboard: Scoreboard,
     pub listeners: std::sync::Arc<Vec<Listener>>,
     /// This worker's own.
-    pub seat: Seat,
+    pub slot: Slot,
     /// Requests that a worker serves at the same time.
     pub requests_at_once: usize,
 }
 
-impl Pool for View {
+impl Pool for WorkerPool {
     fn snapshot(&self) -> PoolSnapshot {
         PoolSnapshot {
-            arbiter: Some(self.board.arbiter()),
-            workers: self.board.workers(),
+            arbiter: Some(self.scoreboard.arbiter()),
+            workers: self.scoreboard.workers(),
             accept_queues: accept_queues(&self.listeners),
             requests_at_once: Some(self.requests_at_once),
         }
     }
 
     fn request_reset(&self) -> usize {
-        ask_for_reset(&self.board, Some(std::process::id()))
+        ask_for_reset(&self.scoreboard, Some(std::process::id()))
     }
 
     fn has_booted(&self) -> bool {
-        self.board.has_booted()
+        self.scoreboard.has_booted()
     }
 
     fn is_draining(&self) -> bool {
-        self.board.is_draining()
+        self.scoreboard.is_draining()
     }
 
     fn note_warm(&self) {
-        self.seat.note_warm();
+        self.slot.note_warm();
     }
 
     fn request_warm_up(&self) {
-        ask_for_warm_up(&self.board, Some(std::process::id()));
+        ask_for_warm_up(&self.scoreboard, Some(std::process::id()));
     }
 
     fn warm_workers(&self, _: bool) -> (usize, usize) {
-        (self.board.warm_workers(), self.board.wanted())
+        (self.scoreboard.warm_workers(), self.scoreboard.wanted())
     }
 
     fn is_warm(&self, _: bool) -> bool {
-        self.board.is_warm()
+        self.scoreboard.is_warm()
     }
 }
 
@@ -75,23 +75,23 @@ pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue
 }
 
 /// Ask every worker but `except` to warm up, and those that come later.
-pub(in crate::serve) fn ask_for_warm_up(board: &Scoreboard, except: Option<u32>) {
-    board.ask_for_warm_up();
-    nudge_all_but(except, board);
+pub(in crate::serve) fn ask_for_warm_up(scoreboard: &Scoreboard, except: Option<u32>) {
+    scoreboard.ask_for_warm_up();
+    wake_all_but(except, scoreboard);
 }
 
 /// Ask every worker but `except` to undo its faults; returns how many were asked.
-pub(in crate::serve) fn ask_for_reset(board: &Scoreboard, except: Option<u32>) -> usize {
-    board.ask_for_reset();
-    nudge_all_but(except, board)
+pub(in crate::serve) fn ask_for_reset(scoreboard: &Scoreboard, except: Option<u32>) -> usize {
+    scoreboard.ask_for_reset();
+    wake_all_but(except, scoreboard)
 }
 
 /// Have every worker but `except` look at what is asked of it; returns how many that are.
-fn nudge_all_but(except: Option<u32>, board: &Scoreboard) -> usize {
-    let mut others = board.workers();
+fn wake_all_but(except: Option<u32>, scoreboard: &Scoreboard) -> usize {
+    let mut others = scoreboard.workers();
     others.retain(|worker| Some(worker.pid) != except);
     for worker in &others {
-        watch::nudge(worker.pid);
+        signal_thread::wake(worker.pid);
     }
     others.len()
 }

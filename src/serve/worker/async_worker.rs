@@ -25,48 +25,46 @@ use tower::Service;
 
 use super::boot::Application;
 use super::exchange;
-use super::life::Life;
+use super::state::WorkerState;
 use super::sync::request_limit;
-use super::{Inheritance, arbiter_is_alive};
+use super::{WorkerContext, arbiter_is_alive};
 use crate::serve::access_log::Entry;
 use crate::serve::clock;
-use crate::serve::console::Phrase;
+use crate::serve::console::LogEvent;
 use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
 use crate::serve::listener::{self, Listener};
-use crate::serve::scoreboard::Seat;
+use crate::serve::scoreboard::Slot;
 
 /// Longest pause between two heartbeats.
 const PASS: Duration = Duration::from_secs(1);
 
 /// Serve until told to stop, then wait for what is in flight.
 pub(super) fn serve(
-    inheritance: &Inheritance,
-    life: &Arc<Life>,
+    context: &WorkerContext,
+    worker: &Arc<WorkerState>,
     application: &Application,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let (stopping, _) = watch::channel(false);
-    let house = Arc::new(House {
-        inheritance: inheritance.clone(),
-        life: Arc::clone(life),
+    let worker = Arc::new(AsyncWorker {
+        context: context.clone(),
+        worker: Arc::clone(worker),
         application: application.clone(),
-        places: Arc::new(Semaphore::new(
-            inheritance.settings.worker_connections.max(1),
-        )),
+        places: Arc::new(Semaphore::new(context.settings.worker_connections.max(1))),
         served: AtomicU64::new(0),
-        limit: request_limit(inheritance),
+        limit: request_limit(context),
         stopping,
     });
-    let served = runtime.block_on(house.run());
+    let served = runtime.block_on(worker.run());
     // What is still running is over its time: the process ends with it.
     runtime.shutdown_background();
     served
 }
 
-struct House {
-    inheritance: Inheritance,
-    life: Arc<Life>,
+struct AsyncWorker {
+    context: WorkerContext,
+    worker: Arc<WorkerState>,
     application: Application,
     /// One permit a connection.
     places: Arc<Semaphore>,
@@ -76,10 +74,10 @@ struct House {
     stopping: watch::Sender<bool>,
 }
 
-impl House {
+impl AsyncWorker {
     async fn run(self: &Arc<Self>) -> io::Result<()> {
         let mut acceptors = Vec::new();
-        for listener in self.inheritance.listeners.iter() {
+        for listener in self.context.listeners.iter() {
             acceptors.push(match listener.try_clone()? {
                 Listener::Tcp(listener) => {
                     let listener = TcpListener::from_std(listener)?;
@@ -96,88 +94,93 @@ impl House {
         for acceptor in acceptors {
             acceptor.abort();
         }
-        let all = u32::try_from(self.inheritance.settings.worker_connections.max(1));
+        let all = u32::try_from(self.context.settings.worker_connections.max(1));
         let finished = self.places.acquire_many(all.unwrap_or(u32::MAX));
         // Whoever is not done by then is cut off.
-        let _ = tokio::time::timeout(self.inheritance.settings.graceful_timeout, finished).await;
+        let _ = tokio::time::timeout(self.context.settings.graceful_timeout, finished).await;
         Ok(())
     }
 
     /// Heartbeats, until the worker is to stop or its arbiter is gone.
     async fn beat_until_told(&self) {
-        let pause = match self.inheritance.settings.timeout / 2 {
+        let pause = match self.context.settings.timeout / 2 {
             Duration::ZERO => PASS,
             half => half.min(PASS),
         };
-        while self.life.is_alive() {
-            let seat = &self.inheritance.seat;
-            seat.beat();
-            seat.note_leak_blocks(self.application.state.leak_blocks());
-            if !arbiter_is_alive(self.inheritance.arbiter) {
-                self.inheritance.log.say(&Phrase::ParentChanged {
+        while self.worker.is_alive() {
+            let slot = &self.context.slot;
+            slot.beat();
+            slot.note_leak_blocks(self.application.state.leak_blocks());
+            if !arbiter_is_alive(self.context.arbiter) {
+                self.context.log.log(&LogEvent::ParentChanged {
                     pid: std::process::id(),
                 });
                 break;
             }
             // Woken early is told to stop; not woken is time for the next heartbeat.
-            let _ = tokio::time::timeout(pause, self.life.stopped()).await;
+            let _ = tokio::time::timeout(pause, self.worker.stopped()).await;
         }
     }
 
     async fn accept_tcp(self: Arc<Self>, listener: TcpListener) {
-        while let Some(place) = self.free_place().await {
+        while let Some(place) = self.free_permit().await {
             match listener.accept().await {
-                Ok((stream, peer)) => self.attend(stream, Some(peer), place),
-                Err(error) if listener::is_shut_down(&error) => return self.life.stop(),
+                Ok((stream, peer)) => self.spawn_connection(stream, Some(peer), place),
+                Err(error) if listener::is_shut_down(&error) => return self.worker.stop(),
                 Err(error) => return self.give_up(&error),
             }
         }
     }
 
     async fn accept_unix(self: Arc<Self>, listener: UnixListener) {
-        while let Some(place) = self.free_place().await {
+        while let Some(place) = self.free_permit().await {
             match listener.accept().await {
-                Ok((stream, _)) => self.attend(stream, None, place),
-                Err(error) if listener::is_shut_down(&error) => return self.life.stop(),
+                Ok((stream, _)) => self.spawn_connection(stream, None, place),
+                Err(error) if listener::is_shut_down(&error) => return self.worker.stop(),
                 Err(error) => return self.give_up(&error),
             }
         }
     }
 
     /// Wait until one more connection may be held; `None` when no more are taken.
-    async fn free_place(&self) -> Option<OwnedSemaphorePermit> {
+    async fn free_permit(&self) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         (!*self.stopping.borrow()).then_some(place)
     }
 
     fn give_up(&self, error: &io::Error) {
-        self.inheritance.log.say(&Phrase::SocketError {
+        self.context.log.log(&LogEvent::SocketError {
             error: &error.to_string(),
         });
-        self.life.stop();
+        self.worker.stop();
     }
 
-    fn attend<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>, place: OwnedSemaphorePermit)
-    where
+    fn spawn_connection<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: Option<SocketAddr>,
+        place: OwnedSemaphorePermit,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let house = Arc::clone(self);
+        let worker = Arc::clone(self);
         tokio::spawn(async move {
-            house.converse(stream, peer).await;
+            worker.serve_connection(stream, peer).await;
             drop(place);
         });
     }
 
-    async fn converse<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>)
+    async fn serve_connection<S>(self: &Arc<Self>, stream: S, peer: Option<SocketAddr>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let house = Arc::clone(self);
+        let worker = Arc::clone(self);
         let use_of = Arc::new(Use::begin());
         let noted = Arc::clone(&use_of);
-        let service =
-            service_fn(move |request| Arc::clone(&house).answer(request, peer, Arc::clone(&noted)));
-        let keep_alive = self.inheritance.settings.keep_alive;
+        let service = service_fn(move |request| {
+            Arc::clone(&worker).answer(request, peer, Arc::clone(&noted))
+        });
+        let keep_alive = self.context.settings.keep_alive;
         let mut builder = http1::Builder::new();
         builder
             .title_case_headers(true)
@@ -197,7 +200,7 @@ impl House {
             () = idle.as_mut() => return,
         };
         if let Err(error) = outcome {
-            self.inheritance
+            self.context
                 .log
                 .debug(&format!("Closing connection. {error}"));
         }
@@ -214,14 +217,14 @@ impl House {
             .path_and_query()
             .map_or("/", |both| both.as_str());
         let method = request.method().as_str();
-        let _busy = Busy::begin(&self.inheritance.seat, &use_of, method, target);
+        let _busy = Busy::begin(&self.context.slot, &use_of, method, target);
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
-        if served >= self.limit && self.life.is_alive() {
-            self.inheritance.log.say(&Phrase::Autorestarting {});
-            self.life.stop();
+        if served >= self.limit && self.worker.is_alive() {
+            self.context.log.log(&LogEvent::Autorestarting {});
+            self.worker.stop();
         }
         let began = Instant::now();
-        let head = self.inheritance.access.is_some().then(|| head_of(&request));
+        let head = self.context.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
         exchange::print_of(response.extensions());
@@ -229,7 +232,7 @@ impl House {
             http::header::SERVER,
             HeaderValue::from_static(reply::SERVER),
         );
-        if let (Some(access), Some(head)) = (&self.inheritance.access, &head) {
+        if let (Some(access), Some(head)) = (&self.context.access, &head) {
             let sent = response.body().size_hint().exact().unwrap_or(0);
             access.write(&Entry {
                 peer,
@@ -279,25 +282,25 @@ impl Use {
     }
 }
 
-/// Marks seat and connection busy for as long as it lives, also when the client leaves in the
+/// Marks slot and connection busy for as long as it lives, also when the client leaves in the
 /// middle.
 struct Busy<'a> {
-    seat: &'a Seat,
+    slot: &'a Slot,
     use_of: &'a Use,
 }
 
 impl<'a> Busy<'a> {
-    fn begin(seat: &'a Seat, use_of: &'a Use, method: &str, target: &str) -> Self {
+    fn begin(slot: &'a Slot, use_of: &'a Use, method: &str, target: &str) -> Self {
         use_of.in_flight.fetch_add(1, Ordering::AcqRel);
-        seat.begin();
-        seat.describe(method, target);
-        Self { seat, use_of }
+        slot.begin();
+        slot.describe(method, target);
+        Self { slot, use_of }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.seat.end();
+        self.slot.end();
         self.use_of
             .last
             .store(clock::now_nanoseconds(), Ordering::Release);

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::orders::{APP_LOAD_ERROR, Ending, KillReason, Order, WORKER_BOOT_ERROR};
-use crate::serve::console::Phrase;
+use super::actions::{APP_LOAD_ERROR, Action, KillReason, WORKER_BOOT_ERROR};
+use super::backoff::Backoff;
+use crate::machine::child::Ending;
+use crate::serve::console::LogEvent;
+use crate::serve::settings::MOST_WORKERS;
 
 /// Time between `SIGABRT` and `SIGKILL` for a silent worker: one pass of Gunicorn's loop.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
@@ -19,18 +22,21 @@ const QUICK_GRACE: Duration = Duration::from_secs(2);
 const PASS: Duration = Duration::from_secs(1);
 /// Pause between two looks at stopping workers.
 const STOP_PASS: Duration = Duration::from_millis(100);
+/// A worker that ends sooner than this and has served nobody has failed to start.
+const FAILED_START: Duration = Duration::from_secs(1);
 
 /// A living worker.
 #[derive(Debug, Clone)]
-struct Member {
+struct WorkerEntry {
     age: u64,
-    seat: usize,
+    slot: usize,
+    born: Duration,
     asked_to_stop: bool,
     aborted: Option<Duration>,
     killed: Option<KillReason>,
 }
 
-/// Where the arbiter is in its life.
+/// What the arbiter is doing with its workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     /// Workers are replaced as they die.
@@ -53,8 +59,8 @@ enum Phase {
 
 /// What the arbiter knows of its workers.
 #[derive(Debug)]
-pub struct Roster {
-    members: BTreeMap<i32, Member>,
+pub struct WorkerTable {
+    entries: BTreeMap<i32, WorkerEntry>,
     configured: usize,
     target: usize,
     next_age: u64,
@@ -62,6 +68,8 @@ pub struct Roster {
     graceful_timeout: Duration,
     drain_pause: Duration,
     phase: Phase,
+    /// Holds back replacements of workers that fail to start.
+    backoff: Backoff,
     /// Signals that came during a reload, in their order.
     waiting_signals: VecDeque<Signal>,
     /// Workers forked, reloads: for `ctl show stats`.
@@ -69,11 +77,11 @@ pub struct Roster {
     reloads: u64,
 }
 
-impl Roster {
-    /// A roster that wants `workers` workers. A zero `timeout` switches the heartbeat check off.
+impl WorkerTable {
+    /// A table that wants `workers` workers. A zero `timeout` switches the heartbeat check off.
     pub fn new(workers: usize, timeout: Duration, graceful_timeout: Duration) -> Self {
         Self {
-            members: BTreeMap::new(),
+            entries: BTreeMap::new(),
             configured: workers,
             target: workers,
             next_age: 1,
@@ -81,6 +89,7 @@ impl Roster {
             graceful_timeout,
             drain_pause: Duration::ZERO,
             phase: Phase::Running,
+            backoff: Backoff::default(),
             waiting_signals: VecDeque::new(),
             spawned: 0,
             reloads: 0,
@@ -101,7 +110,7 @@ impl Roster {
 
     /// Number of workers alive.
     pub fn alive(&self) -> usize {
-        self.members.len()
+        self.entries.len()
     }
 
     /// Workers forked so far.
@@ -116,40 +125,44 @@ impl Roster {
 
     /// Whether this process is one of the workers.
     pub fn has(&self, pid: i32) -> bool {
-        self.members.contains_key(&pid)
+        self.entries.contains_key(&pid)
     }
 
-    /// Seat of a worker.
-    pub fn seat_of(&self, pid: i32) -> Option<usize> {
-        self.members.get(&pid).map(|member| member.seat)
+    /// Slot of a worker.
+    pub fn slot_of(&self, pid: i32) -> Option<usize> {
+        self.entries.get(&pid).map(|entry| entry.slot)
     }
 
     /// Pids of all workers.
     pub fn pids(&self) -> Vec<i32> {
-        self.members.keys().copied().collect()
+        self.entries.keys().copied().collect()
     }
 
-    /// A seat that nobody holds, out of `seats`.
-    pub fn free_seat(&self, seats: usize) -> Option<usize> {
-        (0..seats).find(|seat| self.members.values().all(|member| member.seat != *seat))
+    /// A slot that nobody holds, out of `slots`.
+    pub fn free_slot(&self, slots: usize) -> Option<usize> {
+        (0..slots).find(|slot| self.entries.values().all(|entry| entry.slot != *slot))
     }
 
     /// How long the arbiter may wait for something to happen.
-    pub fn pause(&self) -> Duration {
+    pub fn pause(&self, now: Duration) -> Duration {
         match self.phase {
-            Phase::Running => PASS,
+            Phase::Running => match self.backoff.wait(now) {
+                Duration::ZERO => PASS,
+                pause => pause.min(PASS),
+            },
             Phase::Reloading { .. } | Phase::Draining { .. } | Phase::Stopping { .. } => STOP_PASS,
         }
     }
 
     /// A worker was forked, as ordered.
-    pub fn on_spawn(&mut self, pid: i32, age: u64, seat: usize) {
+    pub fn on_spawn(&mut self, pid: i32, age: u64, slot: usize, now: Duration) {
         self.spawned += 1;
-        self.members.insert(
+        self.entries.insert(
             pid,
-            Member {
+            WorkerEntry {
                 age,
-                seat,
+                slot,
+                born: now,
                 asked_to_stop: false,
                 aborted: None,
                 killed: None,
@@ -157,8 +170,13 @@ impl Roster {
         );
     }
 
+    /// A worker could not be forked: the next try waits.
+    pub fn on_failed_spawn(&mut self, now: Duration) {
+        self.backoff.fail(now);
+    }
+
     /// A signal arrived.
-    pub fn on_signal(&mut self, signal: Signal, now: Duration) -> Vec<Order> {
+    pub fn on_signal(&mut self, signal: Signal, now: Duration) -> Vec<Action> {
         if signal == Signal::SIGCHLD {
             return Vec::new();
         }
@@ -166,7 +184,7 @@ impl Roster {
             Phase::Stopping { quick, .. } => {
                 let impatient = matches!(signal, Signal::SIGINT | Signal::SIGQUIT) && !quick;
                 if impatient {
-                    self.hurry(now)
+                    self.quick_stop(now)
                 } else {
                     Vec::new()
                 }
@@ -190,37 +208,42 @@ impl Roster {
         }
     }
 
-    fn act_on(&mut self, signal: Signal, now: Duration) -> Vec<Order> {
-        let mut orders = vec![Order::Say(Phrase::HandlingSignal {
+    fn act_on(&mut self, signal: Signal, now: Duration) -> Vec<Action> {
+        let mut actions = vec![Action::Log(LogEvent::HandlingSignal {
             signal: short_name(signal),
         })];
         match signal {
-            Signal::SIGTERM => orders.extend(self.drain(now)),
-            Signal::SIGINT | Signal::SIGQUIT => orders.extend(self.stop(now, true, None)),
-            Signal::SIGHUP => orders.extend(self.reload(now)),
-            Signal::SIGTTIN => orders.extend(self.change_target(self.target + 1)),
+            Signal::SIGTERM => actions.extend(self.drain(now)),
+            Signal::SIGINT | Signal::SIGQUIT => actions.extend(self.stop(now, true, None)),
+            Signal::SIGHUP => actions.extend(self.reload(now)),
+            Signal::SIGTTIN => actions.extend(self.change_target(self.target + 1, now)),
             Signal::SIGTTOU if self.target > 1 => {
-                orders.extend(self.change_target(self.target - 1));
+                actions.extend(self.change_target(self.target - 1, now));
             }
             Signal::SIGUSR1 => {
-                orders.push(Order::ReopenLogs);
-                orders.extend(self.signal_all(Signal::SIGUSR1));
+                actions.push(Action::ReopenLogs);
+                actions.extend(self.signal_all(Signal::SIGUSR1));
             }
-            Signal::SIGUSR2 => orders.push(Order::Say(Phrase::ReexecNotOffered {})),
+            Signal::SIGUSR2 => actions.push(Action::Log(LogEvent::ReexecNotOffered {})),
             _ => {}
         }
-        orders
+        actions
     }
 
-    /// Want this many workers from now on (never fewer than one, unless it starts with none).
-    pub fn change_target(&mut self, target: usize) -> Vec<Order> {
+    /// Want this many workers from now on, unless that is more than a pool can have.
+    pub fn change_target(&mut self, target: usize, now: Duration) -> Vec<Action> {
+        if target > MOST_WORKERS {
+            return vec![Action::Log(LogEvent::TooManyWorkers {
+                limit: MOST_WORKERS,
+            })];
+        }
         self.target = target;
-        self.manage()
+        self.manage_workers(now)
     }
 
     /// Say that the pool is not ready, and stop after the pause; at once where there is none, or
     /// where it is told so again.
-    fn drain(&mut self, now: Duration) -> Vec<Order> {
+    fn drain(&mut self, now: Duration) -> Vec<Action> {
         if self.drain_pause.is_zero() || matches!(self.phase, Phase::Draining { .. }) {
             return self.stop(now, false, None);
         }
@@ -228,8 +251,8 @@ impl Roster {
             until: now + self.drain_pause,
         };
         vec![
-            Order::BeginDraining,
-            Order::Say(Phrase::Draining {
+            Action::BeginDraining,
+            Action::Log(LogEvent::Draining {
                 seconds: self.drain_pause.as_secs(),
             }),
         ]
@@ -241,22 +264,22 @@ impl Roster {
         now: Duration,
         quick: bool,
         reason: Option<(&'static str, u8)>,
-    ) -> Vec<Order> {
+    ) -> Vec<Action> {
         self.phase = Phase::Stopping {
             deadline: now + self.graceful_timeout,
             quick,
             reason,
         };
-        let mut orders = vec![Order::CloseListeners];
-        orders.extend(self.signal_all(if quick {
+        let mut actions = vec![Action::CloseListeners];
+        actions.extend(self.signal_all(if quick {
             Signal::SIGQUIT
         } else {
             Signal::SIGTERM
         }));
-        orders
+        actions
     }
 
-    fn hurry(&mut self, now: Duration) -> Vec<Order> {
+    fn quick_stop(&mut self, now: Duration) -> Vec<Action> {
         if let Phase::Stopping {
             deadline, quick, ..
         } = &mut self.phase
@@ -264,34 +287,34 @@ impl Roster {
             *quick = true;
             *deadline = now + QUICK_GRACE;
         }
-        let mut orders = vec![Order::Say(Phrase::QuickShutdown {})];
-        orders.extend(self.signal_all(Signal::SIGQUIT));
-        orders
+        let mut actions = vec![Action::Log(LogEvent::QuickShutdown {})];
+        actions.extend(self.signal_all(Signal::SIGQUIT));
+        actions
     }
 
     /// Fork a new set of workers and retire the old one.
-    pub fn reload(&mut self, now: Duration) -> Vec<Order> {
+    pub fn reload(&mut self, now: Duration) -> Vec<Action> {
         self.reloads += 1;
         self.target = self.configured;
         let last_old_age = self.next_age - 1;
-        let mut orders = vec![
-            Order::Say(Phrase::HangUp {}),
-            Order::ReopenLogs,
-            Order::RewritePidfile,
+        let mut actions = vec![
+            Action::Log(LogEvent::HangUp {}),
+            Action::ReopenLogs,
+            Action::RewritePidfile,
         ];
         for _ in 0..self.target {
-            orders.push(self.spawn());
+            actions.push(self.spawn());
         }
         let old: Vec<i32> = self
-            .members
+            .entries
             .iter_mut()
-            .filter(|(_, member)| member.age <= last_old_age)
-            .map(|(pid, member)| {
-                member.asked_to_stop = true;
+            .filter(|(_, entry)| entry.age <= last_old_age)
+            .map(|(pid, entry)| {
+                entry.asked_to_stop = true;
                 *pid
             })
             .collect();
-        orders.extend(old.into_iter().map(|pid| Order::Signal {
+        actions.extend(old.into_iter().map(|pid| Action::Signal {
             pid,
             signal: Signal::SIGTERM,
         }));
@@ -299,65 +322,71 @@ impl Roster {
             last_old_age,
             deadline: now + self.graceful_timeout,
         };
-        orders
+        actions
     }
 
-    /// A worker's process ended.
-    pub fn on_exit(&mut self, pid: i32, ending: Ending, now: Duration) -> Vec<Order> {
-        // As PID 1 the arbiter also buries processes that it never knew: nobody's business.
-        let Some(member) = self.members.remove(&pid) else {
+    /// A worker's process ended; whether it had taken a request.
+    pub fn on_exit(
+        &mut self,
+        pid: i32,
+        ending: Ending,
+        has_served: bool,
+        now: Duration,
+    ) -> Vec<Action> {
+        let Some(entry) = self.entries.remove(&pid) else {
             return Vec::new();
         };
+        let lived = now.saturating_sub(entry.born);
+        if !has_served && !entry.asked_to_stop && lived < FAILED_START {
+            self.backoff.fail(now);
+        }
         // At the end of the graceful timeout Gunicorn leaves before it could say anything.
-        if member.killed == Some(KillReason::GracefulTimeout) {
+        if entry.killed == Some(KillReason::GracefulTimeout) {
             return Vec::new();
         }
-        let mut orders = last_words(pid, ending, member.killed);
+        let mut actions = log_exit(pid, ending, entry.killed);
         let Ending::Exited(code) = ending else {
-            return orders;
+            return actions;
         };
-        let reason = match u8::try_from(code) {
-            Ok(WORKER_BOOT_ERROR) => ("Worker failed to boot.", WORKER_BOOT_ERROR),
-            Ok(APP_LOAD_ERROR) => ("App failed to load.", APP_LOAD_ERROR),
-            _ => return orders,
+        let reason = match code {
+            WORKER_BOOT_ERROR => ("Worker failed to boot.", WORKER_BOOT_ERROR),
+            APP_LOAD_ERROR => ("App failed to load.", APP_LOAD_ERROR),
+            _ => return actions,
         };
         if !matches!(self.phase, Phase::Stopping { .. }) {
-            orders.extend(self.stop(now, false, Some(reason)));
+            actions.extend(self.stop(now, false, Some(reason)));
         }
-        orders
+        actions
     }
 
     /// One pass: time out the silent, replace the dead, retire the surplus, notice the end.
-    /// `heartbeat_age` gives the time since the last heartbeat of a seat.
+    /// `heartbeat_age` gives the time since the last heartbeat of a slot.
     pub fn on_pass(
         &mut self,
         now: Duration,
         heartbeat_age: &dyn Fn(usize) -> Option<Duration>,
-    ) -> Vec<Order> {
+    ) -> Vec<Action> {
         match self.phase {
             Phase::Draining { until } if now >= until => self.stop(now, false, None),
-            Phase::Running | Phase::Draining { .. } => self.look_after(now, heartbeat_age),
+            Phase::Running | Phase::Draining { .. } => self.supervise(now, heartbeat_age),
             Phase::Reloading {
                 last_old_age,
                 deadline,
             } => {
-                let old_left = self
-                    .members
-                    .values()
-                    .any(|member| member.age <= last_old_age);
+                let old_left = self.entries.values().any(|entry| entry.age <= last_old_age);
                 if old_left && now < deadline {
                     return Vec::new();
                 }
                 self.phase = Phase::Running;
                 // Before the signals that have waited: another reload among them begins at once,
                 // and a worker that is stopped would outlive any number of them.
-                self.look_after(now, heartbeat_age)
+                self.supervise(now, heartbeat_age)
             }
             Phase::Stopping {
                 deadline, reason, ..
             } => {
-                if self.members.is_empty() {
-                    farewell(reason)
+                if self.entries.is_empty() {
+                    exit_actions(reason)
                 } else if now >= deadline {
                     self.kill_all()
                 } else {
@@ -368,42 +397,42 @@ impl Roster {
     }
 
     /// Time out the silent, replace the dead, retire the surplus.
-    fn look_after(
+    fn supervise(
         &mut self,
         now: Duration,
         heartbeat_age: &dyn Fn(usize) -> Option<Duration>,
-    ) -> Vec<Order> {
-        let mut orders = self.time_out(now, heartbeat_age);
-        orders.extend(self.manage());
-        orders
+    ) -> Vec<Action> {
+        let mut actions = self.murder_workers(now, heartbeat_age);
+        actions.extend(self.manage_workers(now));
+        actions
     }
 
-    fn time_out(
+    fn murder_workers(
         &mut self,
         now: Duration,
         heartbeat_age: &dyn Fn(usize) -> Option<Duration>,
-    ) -> Vec<Order> {
-        let mut orders = Vec::new();
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
         if self.timeout.is_zero() {
-            return orders;
+            return actions;
         }
-        for (&pid, member) in &mut self.members {
+        for (&pid, entry) in &mut self.entries {
             // No heartbeat yet: the worker is still booting, which the timeout does not cover.
-            if heartbeat_age(member.seat).is_none_or(|age| age <= self.timeout) {
+            if heartbeat_age(entry.slot).is_none_or(|age| age <= self.timeout) {
                 continue;
             }
-            match member.aborted {
+            match entry.aborted {
                 None => {
-                    member.aborted = Some(now);
-                    orders.push(Order::Say(Phrase::WorkerTimeout { pid }));
-                    orders.push(Order::Signal {
+                    entry.aborted = Some(now);
+                    actions.push(Action::Log(LogEvent::WorkerTimeout { pid }));
+                    actions.push(Action::Signal {
                         pid,
                         signal: Signal::SIGABRT,
                     });
                 }
                 Some(aborted) if now.saturating_sub(aborted) >= ABORT_GRACE => {
-                    member.killed = Some(KillReason::Timeout);
-                    orders.push(Order::Signal {
+                    entry.killed = Some(KillReason::Timeout);
+                    actions.push(Action::Signal {
                         pid,
                         signal: Signal::SIGKILL,
                     });
@@ -411,82 +440,87 @@ impl Roster {
                 Some(_) => {}
             }
         }
-        orders
+        actions
     }
 
-    fn manage(&mut self) -> Vec<Order> {
+    fn manage_workers(&mut self, now: Duration) -> Vec<Action> {
         if !matches!(self.phase, Phase::Running | Phase::Draining { .. }) {
             return Vec::new();
         }
-        let missing = self.target.saturating_sub(self.members.len());
-        let mut orders: Vec<Order> = (0..missing).map(|_| self.spawn()).collect();
-        let surplus = self.members.len().saturating_sub(self.target);
-        let mut oldest: Vec<(&i32, &mut Member)> = self.members.iter_mut().collect();
-        oldest.sort_by_key(|(_, member)| member.age);
-        for (&pid, member) in oldest.into_iter().take(surplus) {
-            if !std::mem::replace(&mut member.asked_to_stop, true) {
-                orders.push(Order::Signal {
+        let missing = match self.backoff.wait(now) {
+            Duration::ZERO => self.target.saturating_sub(self.entries.len()),
+            _ => 0,
+        };
+        let mut actions: Vec<Action> = (0..missing).map(|_| self.spawn()).collect();
+        let surplus = self.entries.len().saturating_sub(self.target);
+        let mut oldest: Vec<(&i32, &mut WorkerEntry)> = self.entries.iter_mut().collect();
+        oldest.sort_by_key(|(_, entry)| entry.age);
+        for (&pid, entry) in oldest.into_iter().take(surplus) {
+            if !std::mem::replace(&mut entry.asked_to_stop, true) {
+                actions.push(Action::Signal {
                     pid,
                     signal: Signal::SIGTERM,
                 });
             }
         }
-        orders
+        actions
     }
 
-    fn spawn(&mut self) -> Order {
+    fn spawn(&mut self) -> Action {
         let age = self.next_age;
         self.next_age += 1;
-        Order::Spawn { age }
+        Action::Spawn { age }
     }
 
-    fn signal_all(&self, signal: Signal) -> Vec<Order> {
-        self.members
+    fn signal_all(&self, signal: Signal) -> Vec<Action> {
+        self.entries
             .keys()
-            .map(|&pid| Order::Signal { pid, signal })
+            .map(|&pid| Action::Signal { pid, signal })
             .collect()
     }
 
-    fn kill_all(&mut self) -> Vec<Order> {
-        for member in self.members.values_mut() {
-            member.killed = Some(KillReason::GracefulTimeout);
+    fn kill_all(&mut self) -> Vec<Action> {
+        for entry in self.entries.values_mut() {
+            entry.killed = Some(KillReason::GracefulTimeout);
         }
         self.signal_all(Signal::SIGKILL)
     }
 }
 
 /// What is said of a worker that ended.
-fn last_words(pid: i32, ending: Ending, killed: Option<KillReason>) -> Vec<Order> {
+fn log_exit(pid: i32, ending: Ending, killed: Option<KillReason>) -> Vec<Action> {
     match ending {
         Ending::Exited(0) => Vec::new(),
-        Ending::Exited(code) => vec![Order::Say(Phrase::WorkerExited { pid, code })],
-        Ending::Signalled(Signal::SIGKILL) => {
+        Ending::Exited(code) => vec![Action::Log(LogEvent::WorkerExited { pid, code })],
+        Ending::Signalled(signal) if signal == Signal::SIGKILL => {
             let attribution = match killed {
-                Some(reason) => Order::Say(Phrase::KilledByArbiter {
+                Some(reason) => Action::Log(LogEvent::KilledByArbiter {
                     pid,
                     why: reason.words(),
                 }),
-                None => Order::LookForOutOfMemory { pid },
+                None => Action::LookForOutOfMemory { pid },
             };
-            vec![Order::Say(Phrase::WorkerSigkill { pid }), attribution]
+            vec![Action::Log(LogEvent::WorkerSigkill { pid }), attribution]
         }
-        Ending::Signalled(signal) => vec![Order::Say(Phrase::WorkerSignalled {
-            pid,
-            signal: signal.as_str(),
-        })],
+        Ending::Signalled(signal) if signal == Signal::SIGTERM => {
+            vec![Action::Log(LogEvent::WorkerTerminated { pid })]
+        }
+        Ending::Signalled(signal) => {
+            vec![Action::Log(LogEvent::WorkerSignalled { pid, signal })]
+        }
     }
 }
 
-fn farewell(reason: Option<(&'static str, u8)>) -> Vec<Order> {
+fn exit_actions(reason: Option<(&'static str, u8)>) -> Vec<Action> {
     match reason {
         None => vec![
-            Order::Say(Phrase::ShuttingDown {}),
-            Order::Leave { code: 0 },
+            Action::Log(LogEvent::ShuttingDown {}),
+            Action::Leave { code: 0 },
         ],
         Some((reason, code)) => vec![
-            Order::Say(Phrase::ShuttingDownFailed {}),
-            Order::Say(Phrase::Reason { reason }),
-            Order::Leave { code },
+            Action::Log(LogEvent::ShuttingDownFailed {}),
+            Action::Log(LogEvent::Reason { reason }),
+            Action::Leave { code },
         ],
     }
 }
@@ -508,5 +542,5 @@ fn short_name(signal: Signal) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "roster_tests.rs"]
+#[path = "worker_table_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! The probe lane: probes beside the pool, compared with probes through it.
+//! The probe server: probes beside the pool, compared with probes through it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
         "signals do not end it"
     );
     server.signal_to(first, Signal::SIGKILL);
-    server.wait_for("The probe lane");
+    server.wait_for("The probe server");
     // Who comes before the next one is born waits in the lane's own accept queue.
     assert_eq!(get(&address, "/health").status(), Some(200));
     let second = lane(&server);
