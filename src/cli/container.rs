@@ -2,12 +2,14 @@
 //! `labrat host` has a use for it.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::host::supervisor::{self, Content};
+use crate::machine::container;
 
-/// What TERM gives the command to end by itself.
+/// What TERM gives the command to end by itself, unless told otherwise.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Run the words behind `__container --` and end as they do.
@@ -15,14 +17,56 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// When there are none, or this process was not started by the stand-in.
 pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
-    let (content, words) = match words.split_first() {
-        Some((first, rest)) if first == supervisor::GUEST => (Content::Guest, rest),
-        _ => (Content::Command, words),
+    let told = Told::of(words);
+    let code = match told.namespaces {
+        Some(home) => container::enter(container::Content {
+            command: told.command,
+            home: Some(home),
+            grace: told.grace,
+        })?,
+        None => supervisor::run(told.command, told.content, told.grace)?,
     };
-    let command = match words.split_first() {
-        Some((first, rest)) if first == "--" => rest,
-        _ => words,
-    };
-    let code = supervisor::run(command, content, GRACE)?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// What the words say.
+struct Told<'a> {
+    content: Content,
+    /// The site's home, for a container of namespaces.
+    namespaces: Option<&'a Path>,
+    grace: Duration,
+    command: &'a [OsString],
+}
+
+impl<'a> Told<'a> {
+    fn of(words: &'a [OsString]) -> Self {
+        let mut told = Self {
+            content: Content::Command,
+            namespaces: None,
+            grace: GRACE,
+            command: words,
+        };
+        while let [word, rest @ ..] = told.command {
+            told.command = rest;
+            match (word.to_str(), rest) {
+                (Some(supervisor::GUEST), _) => told.content = Content::Guest,
+                (Some(supervisor::NAMESPACES), [home, rest @ ..]) => {
+                    told.namespaces = Some(Path::new(home));
+                    told.command = rest;
+                }
+                (Some(supervisor::GRACE), [grace, rest @ ..]) => {
+                    let milliseconds = grace.to_str().and_then(|text| text.parse().ok());
+                    told.grace = milliseconds.map_or(GRACE, Duration::from_millis);
+                    told.command = rest;
+                }
+                (Some("--"), _) => break,
+                // The first word of a command without anything before it.
+                _ => {
+                    told.command = words;
+                    break;
+                }
+            }
+        }
+        told
+    }
 }

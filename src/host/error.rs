@@ -41,6 +41,9 @@ pub enum HostError {
     /// The memory box does not take the container.
     #[error("the memory box does not take the container: {}{}", .0.reason(), hint(.0))]
     MemoryBox(crate::machine::Unavailable),
+    /// Containers cannot have networks of their own.
+    #[error("no network of its own for a container: {}{}", .0.reason(), hint(.0))]
+    NoNamespaces(crate::machine::Unavailable),
     /// No free port for a container.
     #[error("no free port for a container on {address}")]
     NoPort {

@@ -5,18 +5,20 @@
 //! ([`journal`]). The site itself is any command; it is started as a process, as the platform
 //! does. This room must not know scenarios, evidence or verdicts, and prints nothing.
 //!
-//! What differs from the platform: a container has no network and no file system of its own, only
-//! a loopback address and a port ([`site`]); nothing is pulled or mounted, so a start takes as
-//! long as the command takes; there is no second container for deployments; the status of a
+//! What differs from the platform: a container has no file system of its own but `/home`, and where
+//! this machine makes no namespaces no network of its own either, only a loopback address and a port
+//! ([`site`]); nothing is pulled, so a start takes as long as the command takes; there is no second container for deployments; the status of a
 //! request that reached the front end's limit is a knob, because the platform's documentation and
 //! recordings disagree.
 
 pub mod control;
+mod dial;
 mod error;
 pub mod front_end;
 mod guest;
 pub mod journal;
 pub mod messages;
+mod network;
 mod prepare;
 mod queries;
 mod settings;
@@ -25,9 +27,10 @@ mod slots;
 mod stand_in;
 pub mod supervisor;
 
+pub use dial::Dialer;
 pub use error::HostError;
 pub use queries::{Table, query, query_names};
-pub use settings::{HostSettings, Image, Mode, Notify, Pace, Probes, SlotSettings};
+pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
 pub use site::{Phase, SiteStatus};
 pub use slots::{
     ConnectionKind, Difference, Effect, Setting, SettingKind, SlotConfiguration, SlotName,

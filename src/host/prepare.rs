@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 
 use super::front_end::{FrontEnd, FrontEndSettings, Lanes};
 use super::journal::Journal;
+use super::network;
 use super::site::{Ground, Site, SiteIdentity};
-use super::{HostError, HostSettings, Pace, SlotName, SlotSettings};
+use super::{HostError, HostSettings, Network, Pace, SlotName, SlotSettings};
 
 /// A slot at work.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Prepared {
     pub(super) lock: Flock<File>,
     lanes: Arc<Lanes>,
     home: PathBuf,
+    network: Network,
     path: String,
     computer: String,
     instance_id: String,
@@ -56,6 +58,8 @@ impl Prepared {
                 source,
             }
         })?;
+        let home = folder(root.join("home"))?;
+        let network = network::choose(settings, &home)?;
         let inherited = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
         let instance: String = (0..4)
             .map(|_| format!("{:016x}", fastrand::u64(..)))
@@ -64,7 +68,8 @@ impl Prepared {
             journal: Arc::new(journal),
             lock,
             lanes: Arc::new(Lanes::for_this_machine().map_err(HostError::Threads)?),
-            home: folder(root.join("home"))?,
+            home,
+            network,
             path: format!("{}:{inherited}", programs.display()),
             computer: computer_name(),
             instance_id: instance,
@@ -101,6 +106,7 @@ impl Prepared {
             journal: Arc::clone(&self.journal),
             pace: Pace(settings.pace),
             image: settings.image,
+            network: self.network,
             mode: settings.mode.clone(),
             always_on: settings.always_on,
             memory_box: settings.memory_box.clone(),

@@ -90,6 +90,19 @@ impl Default for Probes {
     }
 }
 
+/// The network of the containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// One of its own where this machine makes namespaces, loopback where it does not.
+    #[default]
+    Auto,
+    /// One of its own for each container.
+    Own,
+    /// An address of this machine's loopback for each container; addresses in its startup command
+    /// are rewritten to that.
+    Loopback,
+}
+
 /// One slot: where its front end listens and what it runs.
 #[derive(Debug, Clone)]
 pub struct SlotSettings {
@@ -116,7 +129,8 @@ pub struct HostSettings {
     /// The staging slot, if there is one.
     pub staging: Option<SlotSettings>,
     /// Multiplies every duration of the platform: 0.1 is ten times as fast. It is recorded with
-    /// the run. The grace of five seconds when a container is stopped is not multiplied.
+    /// the run. The grace when a container is stopped is
+    /// never shorter than half a second.
     pub pace: f64,
     /// The front end's limit before the pace is applied.
     pub front_end_limit: Duration,
@@ -126,6 +140,8 @@ pub struct HostSettings {
     pub failed_starts_until_block: u32,
     /// The kind of image.
     pub image: Image,
+    /// The network of the containers.
+    pub network: Network,
     /// How the platform looks at the container.
     pub mode: Mode,
     /// Whether the platform requests `/` every five minutes.
@@ -171,6 +187,7 @@ impl HostSettings {
             limit_status: 504,
             failed_starts_until_block: 3,
             image: Image::BuiltIn,
+            network: Network::default(),
             mode: Mode::AppService,
             always_on: false,
             auto_swap: false,

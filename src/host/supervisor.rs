@@ -29,6 +29,10 @@ const CANNOT_RUN: i32 = 127;
 
 /// The word before the command that says that it is a virtual machine.
 pub const GUEST: &str = "--guest";
+/// The word that says that it gets namespaces of its own; the site's home follows.
+pub const NAMESPACES: &str = "--namespaces";
+/// The word before the milliseconds that TERM leaves it.
+pub const GRACE: &str = "--grace";
 
 /// Why the supervisor could not do its work.
 #[derive(Debug, thiserror::Error)]

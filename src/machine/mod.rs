@@ -7,6 +7,8 @@
 pub mod accept_queue;
 pub mod cgroup;
 pub mod child;
+pub mod container;
+mod interface;
 pub mod memory;
 pub mod memory_box;
 pub mod out_of_memory;

@@ -114,14 +114,15 @@ pub fn swap_off(path: &Path) -> Result<(), Errno> {
     Errno::result(unsafe { libc::swapoff(path.as_ptr()) }).map(drop)
 }
 
+/// The number of this option in Linux; the C libraries do not name it yet.
+pub const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+
 /// Bound the local ports that the kernel may choose for a socket when it connects
 /// (`IP_LOCAL_PORT_RANGE`, ip(7)). A range outside the system's own is not heeded.
 ///
 /// # Errors
 /// `ENOPROTOOPT` before Linux 6.3, `EINVAL` when `low` is above `high`.
 pub fn set_local_port_range(socket: &impl AsRawFd, low: u16, high: u16) -> Result<(), Errno> {
-    /// Its number in Linux; the C libraries do not name it yet.
-    const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
     let range = u32::from(high) << 16 | u32::from(low);
     // SAFETY: the pointer and the length are those of one u32, which the call only reads.
     let result = unsafe {
@@ -327,4 +328,192 @@ unsafe impl<T: ZeroInit> Sync for SharedTable<T> {}
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit takes an integer and does not return.
     unsafe { libc::_exit(code) }
+}
+
+/// A call of connect(2) by another process that waits for an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldConnect {
+    /// Names it to the kernel.
+    pub id: u64,
+    /// The thread that called, as this process's namespace counts it.
+    pub pid: i32,
+    /// The descriptor of its socket.
+    pub descriptor: RawFd,
+    /// Where its memory holds the address.
+    pub address: usize,
+    /// Bytes of the address.
+    pub length: usize,
+}
+
+/// The number of this machine's system calls in a filter (`linux/audit.h`).
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// From here on every connect(2) of this process, and of what it starts, waits for whoever holds
+/// the descriptor that this returns (`seccomp(2)`, `SECCOMP_RET_USER_NOTIF`).
+///
+/// # Errors
+/// `EACCES` without `CAP_SYS_ADMIN` in the user namespace, `EINVAL` before Linux 5.0, `EBUSY` when
+/// somebody listens already, `ENOSYS` on a processor that is not known here.
+pub fn hold_connects() -> Result<OwnedFd, Errno> {
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return Err(Errno::ENOSYS);
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter {
+            // The codes of classic BPF are small.
+            code: u16::try_from(code).unwrap_or_default(),
+            jt,
+            jf,
+            k,
+        };
+        let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+        let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        let answer = libc::BPF_RET | libc::BPF_K;
+        let connect = u32::try_from(libc::SYS_connect).unwrap_or_default();
+        let mut steps = [
+            step(load, 4, 0, 0),
+            step(equal, ARCHITECTURE, 0, 2),
+            step(load, 0, 0, 0),
+            step(equal, connect, 1, 0),
+            step(answer, libc::SECCOMP_RET_ALLOW, 0, 0),
+            step(answer, libc::SECCOMP_RET_USER_NOTIF, 0, 0),
+        ];
+        let program = libc::sock_fprog {
+            len: u16::try_from(steps.len()).unwrap_or_default(),
+            filter: steps.as_mut_ptr(),
+        };
+        // SAFETY: the program and its steps outlive the call, which only reads them; the flag asks
+        // for a new descriptor.
+        let descriptor = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                &raw const program,
+            )
+        };
+        let descriptor = Errno::result(descriptor)?;
+        let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::EBADF)?;
+        // SAFETY: the kernel has just made the descriptor, for nobody else.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    }
+}
+
+/// The next held connect(2); waits for one.
+///
+/// # Errors
+/// `ENOENT` when the caller was interrupted meanwhile, `EINTR`.
+pub fn next_held(listener: &OwnedFd) -> Result<HeldConnect, Errno> {
+    // SAFETY: all zero is a valid value of these integers, and what the kernel wants to find.
+    let mut held: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is that of a whole seccomp_notif, which the call writes.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_RECV,
+            &raw mut held,
+        )
+    };
+    Errno::result(result)?;
+    let argument = |number: usize| usize::try_from(held.data.args[number]).unwrap_or_default();
+    Ok(HeldConnect {
+        id: held.id,
+        pid: held.pid.cast_signed(),
+        descriptor: RawFd::try_from(argument(0)).unwrap_or(-1),
+        address: argument(1),
+        length: argument(2),
+    })
+}
+
+/// Let the held call run as it would have.
+///
+/// # Errors
+/// `ENOENT` when its caller is gone.
+pub fn let_go(listener: &OwnedFd, held: &HeldConnect) -> Result<(), Errno> {
+    let answer = libc::seccomp_notif_resp {
+        id: held.id,
+        val: 0,
+        error: 0,
+        flags: u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or_default(),
+    };
+    // SAFETY: the pointer is that of a whole seccomp_notif_resp, which the call only reads.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SEND,
+            &raw const answer,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Put `socket` where the caller of the held call has its own, under the same number.
+///
+/// # Errors
+/// `ENOENT` when the caller is gone, `EINVAL` before Linux 5.9.
+pub fn replace_socket(
+    listener: &OwnedFd,
+    held: &HeldConnect,
+    socket: &impl AsRawFd,
+    close_on_exec: bool,
+) -> Result<(), Errno> {
+    let number = |value: RawFd| u32::try_from(value).map_err(|_| Errno::EBADF);
+    let wish = libc::seccomp_notif_addfd {
+        id: held.id,
+        flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).unwrap_or_default(),
+        srcfd: number(socket.as_raw_fd())?,
+        newfd: number(held.descriptor)?,
+        newfd_flags: match close_on_exec {
+            true => libc::O_CLOEXEC.cast_unsigned(),
+            false => 0,
+        },
+    };
+    // SAFETY: the pointer is that of a whole seccomp_notif_addfd, which the call only reads.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+            &raw const wish,
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// A descriptor of another process, as one's own (`pidfd_getfd(2)`).
+///
+/// # Errors
+/// `EPERM` for a process that this one may not trace, `EBADF`, `ESRCH`.
+pub fn descriptor_of(pid: i32, descriptor: RawFd) -> Result<OwnedFd, Errno> {
+    let open = |result: libc::c_long| {
+        let number = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
+        // SAFETY: the kernel has just made the descriptor, for nobody else.
+        Ok::<OwnedFd, Errno>(unsafe { OwnedFd::from_raw_fd(number) })
+    };
+    // SAFETY: takes integers and makes a descriptor.
+    let process = open(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: as above.
+    open(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), descriptor, 0) })
+}
+
+/// An option of a socket that is a number (`getsockopt(2)`).
+///
+/// # Errors
+/// `ENOPROTOOPT` when the kernel does not know it.
+pub fn socket_option(socket: &impl AsRawFd, level: i32, name: i32) -> Result<u64, Errno> {
+    let mut value = 0_u64;
+    let mut length: libc::socklen_t = 8;
+    // SAFETY: the pointers are those of a u64 and of its size, which bounds what the call writes.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(result).map(|_| value)
 }

@@ -63,7 +63,8 @@ struct StartOptions {
     /// Token that the control API asks for; needed where that is not on loopback
     #[arg(long, env = "LABRAT_HOST_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Startup command of both slots; 0.0.0.0:8000 in it stands for the container's own address
+    /// Startup command of both slots; a file of the site may be named, and nothing lets the
+    /// platform look for an application
     #[arg(
         long,
         value_name = "COMMAND",
@@ -102,6 +103,9 @@ struct StartOptions {
     /// Whether the site's port is the platform's or its own
     #[arg(long, value_enum, default_value_t = ImageWord::BuiltIn)]
     image: ImageWord,
+    /// Network of the containers
+    #[arg(long, value_enum, default_value_t = NetworkWord::Auto)]
+    network: NetworkWord,
     /// How the platform looks at the container
     #[arg(long, value_enum, default_value_t = ModeWord::AppService)]
     mode: ModeWord,
@@ -119,6 +123,16 @@ enum ImageWord {
     BuiltIn,
     /// WEBSITES_PORT, then PORT, then 8000
     Custom,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NetworkWord {
+    /// One of its own where this machine makes namespaces
+    Auto,
+    /// One of its own, or no start
+    Own,
+    /// An address of loopback, to which the startup command is rewritten
+    Loopback,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

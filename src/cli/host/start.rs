@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ImageWord, ModeWord, StartOptions};
+use super::{ImageWord, ModeWord, NetworkWord, StartOptions};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::host::control::ControlApi;
 use crate::host::{
-    Host, HostSettings, Image, Mode, Notify, Probes, Setting, SlotConfiguration, SlotSettings,
+    Host, HostSettings, Image, Mode, Network, Notify, Probes, Setting, SlotConfiguration,
+    SlotSettings,
 };
 
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
@@ -86,6 +87,11 @@ fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {
     settings.image = match options.image {
         ImageWord::BuiltIn => Image::BuiltIn,
         ImageWord::Custom => Image::Custom,
+    };
+    settings.network = match options.network {
+        NetworkWord::Auto => Network::Auto,
+        NetworkWord::Own => Network::Own,
+        NetworkWord::Loopback => Network::Loopback,
     };
     settings.mode = match options.mode {
         ModeWord::AppService => Mode::AppService,

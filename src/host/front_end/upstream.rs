@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread::ThreadId;
@@ -23,6 +22,7 @@ use tokio::time::Instant;
 
 use super::RequestEnd;
 use super::request_body::RequestBody;
+use crate::host::Dialer;
 
 /// How long an idle connection is kept: below the two seconds after which Gunicorn closes one, so
 /// that the two hardly ever meet.
@@ -34,23 +34,18 @@ const MOST_IDLE: usize = 256;
 /// A container as the front end sees it.
 #[derive(Debug)]
 pub struct Upstream {
-    address: SocketAddr,
+    dialer: Dialer,
     /// By the thread whose event loop a connection belongs to.
     idle: Mutex<HashMap<ThreadId, Vec<(Instant, Connection)>>>,
 }
 
 impl Upstream {
-    /// The container that listens at `address`.
-    pub fn new(address: SocketAddr) -> Self {
+    /// The container that `dialer` reaches.
+    pub fn new(dialer: impl Into<Dialer>) -> Self {
         Self {
-            address,
+            dialer: dialer.into(),
             idle: Mutex::new(HashMap::new()),
         }
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Send a request and wait for the head of its answer. A request that is `alone` has no body
@@ -70,7 +65,7 @@ impl Upstream {
                 Err(None) => return Err(RequestEnd::NoAnswer),
             }
         }
-        let mut connection = Connection::open(self.address).await?;
+        let mut connection = Connection::open(&self.dialer).await?;
         match connection.send(request, alone).await {
             Ok(response) => Ok((response, connection)),
             Err(_) => Err(RequestEnd::NoAnswer),
@@ -132,10 +127,8 @@ enum Driver {
 type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self, RequestEnd> {
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|_| RequestEnd::Refused)?;
+    async fn open(dialer: &Dialer) -> Result<Self, RequestEnd> {
+        let stream = dialer.connect().await.map_err(|_| RequestEnd::Refused)?;
         // Without it a small request could wait for an acknowledgement; a socket that refuses the
         // option is only slower.
         let _ = stream.set_nodelay(true);

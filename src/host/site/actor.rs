@@ -80,6 +80,7 @@ impl Actor {
             starts: 0,
             container: None,
             address: None,
+            dialer: None,
             process_group: None,
             started_at: None,
         });
@@ -232,7 +233,7 @@ impl Actor {
             &self.identity,
             &self.configuration,
             running.container.id().to_owned(),
-            running.container.address(),
+            running.container.dialer(),
             self.finding_sender.clone(),
         );
         let upstream = Arc::clone(&running.upstream);
@@ -365,7 +366,8 @@ impl Actor {
             status.phase = phase;
             status.done = status.done.max(done.unwrap_or(0));
             status.container = container.map(|container| container.id().to_owned());
-            status.address = container.map(|container| container.address().to_string());
+            status.address = container.map(|container| container.dialer().address().to_string());
+            status.dialer = container.map(|container| container.dialer().clone());
             status.process_group = container.map(super::container::Container::supervisor);
             status.started_at = self.running.as_ref().map(|running| running.started_at);
         });

@@ -1,8 +1,8 @@
 //! What a startup command says about addresses, translated for a container without a network of
-//! its own.
+//! its own: where this machine makes no namespaces. Elsewhere the command stays as it was typed.
 //!
 //! On the platform each container has its own network: `0.0.0.0` is the container's address and
-//! `127.0.0.1` is reachable from within only. Here each container has a loopback address of its
+//! `127.0.0.1` is reachable from within only. Here each such container has a loopback address of its
 //! own (`127.64.0.0/10`) and a port of its own. `0.0.0.0` in a command stands for that address, the
 //! container's port for that port, and `127.0.0.1` stays what it is, so that a server that binds
 //! there is not reached by the front end, as on the platform.
@@ -22,23 +22,6 @@ pub(super) fn translate(command: &str, port: u16, address: SocketAddr) -> String
         text = text.replace(flag, &with_host);
     }
     replace_port(&text, port, address.port())
-}
-
-/// The command as a shell is given it: a simple one takes the shell's place, so that TERM reaches
-/// it and not a shell that waits for it.
-pub(super) fn for_shell(command: &str) -> String {
-    let first = command.split_whitespace().next().unwrap_or_default();
-    let simple = !first.is_empty()
-        && !first.contains('=')
-        && !command.contains(['\n', ';', '&', '|', '<', '>', '(', ')', '{', '}', '`'])
-        && !matches!(
-            first,
-            "exec" | "cd" | "exit" | "set" | "export" | "." | "if" | "while" | "for"
-        );
-    match simple {
-        true => format!("exec {command}"),
-        false => command.to_owned(),
-    }
 }
 
 /// The words of a command that needs no shell; `None` where one would do more than take it apart.
@@ -88,7 +71,7 @@ fn replace_port(text: &str, from: u16, to: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{for_shell, split, translate};
+    use super::{split, translate};
 
     #[test]
     fn a_simple_command_is_taken_apart_and_nothing_else_is() {
@@ -132,17 +115,6 @@ mod tests {
         ] {
             let address = "127.64.1.2:23456".parse().unwrap();
             assert_eq!(translate(command, 8000, address), expected);
-        }
-    }
-
-    #[test]
-    fn a_simple_command_takes_the_shells_place_and_a_script_does_not() {
-        assert_eq!(
-            for_shell("labrat serve -b $PORT a"),
-            "exec labrat serve -b $PORT a"
-        );
-        for script in ["chmod +x x && ./x", "A=1 x", "exit 3", "x; y", "(x)"] {
-            assert_eq!(for_shell(script), script);
         }
     }
 }

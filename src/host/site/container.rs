@@ -15,15 +15,19 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use super::entrance::Parting;
 use crate::host::journal::Journal;
 use crate::host::messages::Level;
-use crate::host::{HostError, supervisor};
+use crate::host::settings::Pace;
+use crate::host::{Dialer, HostError, supervisor};
+use crate::machine::container::SocketSource;
 use crate::redaction::redact;
 use crate::tables::{ConsoleRow, TableRow};
 
-/// What TERM gives a container to end by itself. The platform's figure; the pace leaves it alone,
-/// because it is the application that needs the time.
+/// What TERM gives a container to end by itself, before the pace.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// The least of it that any pace leaves, because it is the application that needs the time.
+const LEAST_GRACE: Duration = Duration::from_millis(500);
 
 /// How much longer a supervisor may take than its grace before its group is killed.
 const SUPERVISOR_SLACK: Duration = Duration::from_secs(2);
@@ -45,7 +49,10 @@ pub(super) struct ContainerPlan<'a> {
     /// A folder of its own, removed when it has ended.
     pub(super) runtime: PathBuf,
     pub(super) id: String,
-    pub(super) address: SocketAddr,
+    pub(super) parting: Parting,
+    /// The port that the site is told to listen on.
+    pub(super) port: u16,
+    pub(super) grace: Duration,
     /// Name of the machine in the rows.
     pub(super) host: &'a str,
 }
@@ -54,11 +61,18 @@ pub(super) struct ContainerPlan<'a> {
 #[derive(Debug)]
 pub struct Container {
     id: String,
-    address: SocketAddr,
+    dialer: Dialer,
     supervisor: u32,
+    grace: Duration,
     exited: watch::Receiver<Option<i32>>,
-    /// Dropped with the container: closes the supervisor's lifeline.
-    _lifeline: tokio::process::ChildStdin,
+    /// Closes the supervisor's lifeline when it is dropped; where the container has a network of
+    /// its own, what dials is that.
+    _lifeline: Option<tokio::process::ChildStdin>,
+}
+
+/// What TERM gives a container in a run of this pace.
+pub(super) fn grace(pace: Pace) -> Duration {
+    pace.of(GRACE).max(LEAST_GRACE)
 }
 
 impl Container {
@@ -71,6 +85,15 @@ impl Container {
             executable: plan.executable.to_owned(),
             source,
         };
+        let (input, dialer) = match plan.parting {
+            Parting::Namespaces => {
+                let (source, input) = SocketSource::pair().map_err(launch)?;
+                (input.into(), Dialer::inside(Arc::new(source), plan.port))
+            }
+            Parting::Loopback(address) | Parting::VirtualMachine(address) => {
+                (Stdio::piped(), Dialer::from(address))
+            }
+        };
         let mut child = Command::new(plan.executable)
             .arg("__container")
             .args(&plan.words)
@@ -78,14 +101,14 @@ impl Container {
             .envs(&plan.environment)
             .current_dir(plan.folder)
             .process_group(0)
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(launch)?;
         let missing = || launch(std::io::Error::other("a pipe of it is missing"));
         let supervisor = child.id().ok_or_else(missing)?;
-        let lifeline = child.stdin.take().ok_or_else(missing)?;
+        let lifeline = child.stdin.take();
         let output = child.stdout.take().ok_or_else(missing)?;
         let errors = child.stderr.take().ok_or_else(missing)?;
         let row = |level: Level| {
@@ -115,8 +138,9 @@ impl Container {
         });
         Ok(Self {
             id: plan.id,
-            address: plan.address,
+            dialer,
             supervisor,
+            grace: plan.grace,
             exited,
             _lifeline: lifeline,
         })
@@ -127,9 +151,9 @@ impl Container {
         &self.id
     }
 
-    /// Where it is told to listen.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// What reaches the site in it.
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// Process id of its supervisor, which is the id of its process group.
@@ -161,7 +185,7 @@ impl Container {
                 Pid::from_raw(self.supervisor.cast_signed()),
                 Signal::SIGTERM,
             );
-            let limit = GRACE + SUPERVISOR_SLACK;
+            let limit = self.grace + SUPERVISOR_SLACK;
             if tokio::time::timeout(limit, self.exited()).await.is_err() {
                 supervisor::kill_group(self.supervisor);
                 let _ = tokio::time::timeout(limit, self.exited()).await;

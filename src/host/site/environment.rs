@@ -7,7 +7,7 @@ use super::SiteIdentity;
 use crate::host::SlotConfiguration;
 
 /// Names and values that a container sees. Nothing of the stand-in's own environment is among
-/// them but `PATH`, with the folder of `labrat` first.
+/// them but `PATH`, with the folder of `labrat` before it.
 pub(super) fn environment(
     identity: &SiteIdentity,
     configuration: &SlotConfiguration,
@@ -20,11 +20,16 @@ pub(super) fn environment(
         .values()
         .flat_map(crate::host::Setting::variables)
         .collect();
+    // What is set comes first; labrat is found in any case.
+    let path = match variables.get("PATH") {
+        Some(set) => format!("{set}:{path}"),
+        None => path.to_owned(),
+    };
     let site = &identity.site_name;
     let mut own = |name: &str, value: &str| {
         variables.insert(name.to_owned(), value.to_owned());
     };
-    own("PATH", path);
+    own("PATH", &path);
     own("HOME", &home.to_string_lossy());
     own("PORT", &port.to_string());
     own("WEBSITE_SITE_NAME", site);
@@ -35,6 +40,8 @@ pub(super) fn environment(
     own("WEBSITE_RESOURCE_GROUP", "rg-labrat");
     own("WEBSITE_SKU", identity.sku);
     own("WEBSITE_STACK", "PYTHON");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    own("NUM_CORES", &cores.to_string());
     own("SCM_DO_BUILD_DURING_DEPLOYMENT", "false");
     // Production has no such variable.
     if let Some(slot) = identity.slot_variable {

@@ -1,6 +1,5 @@
 //! How the platform looks at a container that serves.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,8 +7,8 @@ use tokio::time::Instant;
 
 use super::order::Watcher;
 use super::{Ground, Probe, SiteIdentity};
-use crate::host::SlotConfiguration;
 use crate::host::settings::Mode;
+use crate::host::{Dialer, SlotConfiguration};
 
 /// Between two health checks of App Service, and the longest that an answer may take.
 const CHECK_PERIOD: Duration = Duration::from_secs(60);
@@ -39,7 +38,7 @@ pub(super) fn watch(
     identity: &SiteIdentity,
     configuration: &SlotConfiguration,
     container: String,
-    address: SocketAddr,
+    dialer: &Dialer,
     findings: mpsc::UnboundedSender<(String, Finding)>,
 ) -> Option<Watcher> {
     let probe = |path: &str| Probe {
@@ -54,7 +53,7 @@ pub(super) fn watch(
         agent: "AlwaysOn",
         ..probe("/")
     });
-    let always_on = keep_awake(always_on, address, pace.of(ALWAYS_ON_PERIOD));
+    let always_on = keep_awake(always_on, dialer.clone(), pace.of(ALWAYS_ON_PERIOD));
     let tell = move |finding| {
         // The site may be gone.
         let _ = findings.send((container.clone(), finding));
@@ -63,11 +62,8 @@ pub(super) fn watch(
         (Mode::Kubernetes(probes), _) => {
             let readiness = probe(&probes.readiness_path);
             let liveness = probe(&probes.liveness_path);
-            let at = |port: Option<u16>| {
-                SocketAddr::new(address.ip(), port.unwrap_or_else(|| address.port()))
-            };
-            let readiness = (readiness, at(probes.readiness_port));
-            let liveness = (liveness, at(probes.liveness_port));
+            let readiness = (readiness, dialer.clone().at(probes.readiness_port));
+            let liveness = (liveness, dialer.clone().at(probes.liveness_port));
             let threshold = probes.failure_threshold;
             let period = pace.of(probes.period);
             tokio::spawn(async move {
@@ -85,9 +81,10 @@ pub(super) fn watch(
                 .map_or(FAILURES, |failures: u32| failures.clamp(2, 10));
             let period = pace.of(CHECK_PERIOD);
             let limit = pace.of(UNHEALTHY_LIMIT);
+            let dialer = dialer.clone();
             tokio::spawn(async move {
                 tokio::join!(
-                    health_check(check, address, period, failures, limit, tell),
+                    health_check(check, dialer, period, failures, limit, tell),
                     always_on
                 );
             })
@@ -99,18 +96,18 @@ pub(super) fn watch(
 }
 
 /// Whether an answer with an accepted status comes within `limit`.
-async fn healthy(probe: &Probe, address: SocketAddr, limit: Duration) -> bool {
-    let asked = tokio::time::timeout(limit, probe.ask(address)).await;
+async fn healthy(probe: &Probe, dialer: &Dialer, limit: Duration) -> bool {
+    let asked = tokio::time::timeout(limit, probe.ask(dialer)).await;
     matches!(asked, Ok(Some(status)) if probe.accepts(status))
 }
 
-async fn keep_awake(probe: Option<Probe>, address: SocketAddr, period: Duration) {
+async fn keep_awake(probe: Option<Probe>, dialer: Dialer, period: Duration) {
     let Some(probe) = probe else {
         return;
     };
     loop {
         tokio::time::sleep(period).await;
-        let _ = tokio::time::timeout(period, probe.ask(address)).await;
+        let _ = tokio::time::timeout(period, probe.ask(&dialer)).await;
     }
 }
 
@@ -118,7 +115,7 @@ async fn keep_awake(probe: Option<Probe>, address: SocketAddr, period: Duration)
 /// so for an hour.
 async fn health_check(
     probe: Probe,
-    address: SocketAddr,
+    dialer: Dialer,
     period: Duration,
     failures_until_unhealthy: u32,
     limit: Duration,
@@ -128,7 +125,7 @@ async fn health_check(
     let mut unhealthy_since = None;
     loop {
         tokio::time::sleep(period).await;
-        if healthy(&probe, address, period).await {
+        if healthy(&probe, &dialer, period).await {
             failures = 0;
             unhealthy_since = None;
             continue;
@@ -146,8 +143,8 @@ async fn health_check(
 }
 
 async fn readiness_and_liveness(
-    (readiness, readiness_at): (Probe, SocketAddr),
-    (liveness, liveness_at): (Probe, SocketAddr),
+    (readiness, readiness_at): (Probe, Dialer),
+    (liveness, liveness_at): (Probe, Dialer),
     failure_threshold: u32,
     period: Duration,
     tell: impl Fn(Finding),
@@ -157,8 +154,8 @@ async fn readiness_and_liveness(
     loop {
         tokio::time::sleep(period).await;
         let (is_ready, is_alive) = tokio::join!(
-            healthy(&readiness, readiness_at, period),
-            healthy(&liveness, liveness_at, period)
+            healthy(&readiness, &readiness_at, period),
+            healthy(&liveness, &liveness_at, period)
         );
         not_ready = if is_ready { 0 } else { not_ready + 1 };
         not_alive = if is_alive { 0 } else { not_alive + 1 };

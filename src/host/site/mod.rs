@@ -6,6 +6,7 @@
 mod actor;
 mod command;
 mod container;
+mod elsewhere;
 mod entrance;
 mod environment;
 mod health;
@@ -13,6 +14,7 @@ mod log;
 mod order;
 mod probe;
 mod start;
+mod startup;
 mod stop;
 
 use std::path::PathBuf;
@@ -32,8 +34,8 @@ pub(super) use probe::{Probe, statuses};
 
 use super::front_end::Routing;
 use super::journal::Journal;
-use super::settings::{Image, Mode, Pace};
-use super::{HostError, Notify, SlotConfiguration};
+use super::settings::{Image, Mode, Network, Pace};
+use super::{Dialer, HostError, Notify, SlotConfiguration};
 use crate::machine::memory_box::MemoryBox;
 
 /// Who a site is, in the environment of its container.
@@ -65,6 +67,7 @@ pub(super) struct Ground {
     pub(super) journal: Arc<Journal>,
     pub(super) pace: Pace,
     pub(super) image: Image,
+    pub(super) network: Network,
     pub(super) mode: Mode,
     pub(super) always_on: bool,
     pub(super) memory_box: Option<Arc<MemoryBox>>,
@@ -111,8 +114,11 @@ pub struct SiteStatus {
     pub starts: u64,
     /// The serving container, if there is one.
     pub container: Option<String>,
-    /// Where that listens.
+    /// Where that listens, in a network of its own where it has one.
     pub address: Option<String>,
+    /// How that is reached.
+    #[serde(skip)]
+    pub dialer: Option<Dialer>,
     /// Process group of that container.
     pub process_group: Option<u32>,
     /// Since when that has been serving.

@@ -1,6 +1,5 @@
 //! Requests that the platform itself makes of a container.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +8,9 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use crate::host::Dialer;
 
 /// Between two tries of a probe: short at first, because a site is often up in milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -36,8 +36,8 @@ impl Probe {
     }
 
     /// Ask once and wait for the status.
-    pub(in crate::host) async fn ask(&self, address: SocketAddr) -> Option<u16> {
-        let stream = TcpStream::connect(address).await.ok()?;
+    pub(in crate::host) async fn ask(&self, dialer: &Dialer) -> Option<u16> {
+        let stream = dialer.connect().await.ok()?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         let path = match self.path.starts_with('/') {
             true => self.path.clone(),
@@ -61,13 +61,13 @@ impl Probe {
     }
 
     /// Ask until an answer counts. `false` when `limit` passes.
-    pub(in crate::host) async fn succeeds(&self, address: SocketAddr, limit: Duration) -> bool {
+    pub(in crate::host) async fn succeeds(&self, dialer: &Dialer, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let asking = async {
             let mut pause = FIRST_PAUSE;
             loop {
                 if self
-                    .ask(address)
+                    .ask(dialer)
                     .await
                     .is_some_and(|status| self.accepts(status))
                 {

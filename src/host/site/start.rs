@@ -1,21 +1,23 @@
 //! One start: make a container, run the command in it, wait until it answers.
 
-use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::container::{Container, ContainerPlan, free_address};
-use super::entrance::Inner;
+use super::container::{Container, ContainerPlan, free_address, grace};
+use super::entrance::{Inner, Parting};
 use super::log::PlatformLog;
 use super::order::Running;
 use super::probe::{Probe, statuses};
+use super::startup::{StartScript, WWWROOT};
 use super::{Ground, SiteIdentity, entrance, environment};
 use crate::host::front_end::Upstream;
 use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
-use crate::host::settings::Image;
+use crate::host::settings::{Image, Network};
 use crate::host::{HostError, SlotConfiguration};
+use crate::machine::container;
 use crate::redaction::redact;
 
 /// The port of a site that names none.
@@ -107,7 +109,7 @@ impl StartPlan {
         log.say_of(&id, &Message::StartMethodCalled);
         log.starting(Action::PullingImage, Details::Pulling);
         log.say_of(&id, &Message::EstablishingNetwork);
-        let address = free_address()?;
+        let parting = parting(ground)?;
         log.say_of(&id, &Message::PullingImage);
         log.say_of(&id, &Message::ContainerStarting);
         log.starting(Action::MountingVolumes, Details::Mounting);
@@ -116,7 +118,7 @@ impl StartPlan {
         log.starting(Action::CreatingContainer, Details::FinishedPulling);
         log.say_of(&id, &Message::CreatingContainer);
         log.say_of(&id, &Message::CreatingPipes);
-        let container = self.create(ground, log, &id, address)?;
+        let container = self.create(ground, log, &id, parting)?;
         for message in [Message::StartingWatchers, Message::ContainerRunning] {
             log.say_of(&id, &message);
         }
@@ -138,7 +140,7 @@ impl StartPlan {
         ground: &Ground,
         log: &PlatformLog,
         id: &str,
-        address: SocketAddr,
+        parting: Parting,
     ) -> Result<Container, HostError> {
         let (port, overridden) = self.port(ground.image);
         if overridden {
@@ -148,7 +150,8 @@ impl StartPlan {
         let told = &self.configuration.startup_command;
         log.say_of(id, &Message::StartingContainer(id.to_owned()));
         log.console(id, format!("Site's appCommandLine: {}", redact(told)));
-        let folder = ground.home.join("site/wwwroot");
+        let folder = ground.home.join(WWWROOT);
+        let home_inside = home_inside(parting, &ground.home);
         let runtime = ground.home.join("run").join(id);
         std::fs::create_dir_all(&runtime).map_err(|source| HostError::Folder {
             path: runtime.clone(),
@@ -157,19 +160,26 @@ impl StartPlan {
         let mut variables = environment::environment(
             &self.identity,
             &self.configuration,
-            &ground.home,
+            home_inside,
             &ground.path,
-            address.port(),
+            entrance::port_inside(parting, port),
         );
         // Two containers of a slot live side by side during a restart; sockets that each makes in
         // its own file system on the platform must not meet here.
         let private = runtime.to_string_lossy().into_owned();
         variables.insert("XDG_RUNTIME_DIR".to_owned(), private);
+        let grace = grace(ground.pace);
         let inner = Inner {
-            told,
-            port,
-            address,
+            script: StartScript {
+                told,
+                home: &ground.home,
+                home_inside,
+                port,
+            },
             environment: &variables,
+            parting,
+            runtime: &runtime,
+            grace,
         };
         let plan = ContainerPlan {
             executable: &ground.executable,
@@ -178,7 +188,9 @@ impl StartPlan {
             runtime,
             folder: &folder,
             id: id.to_owned(),
-            address,
+            parting,
+            port,
+            grace,
             host: &ground.computer,
         };
         Container::start(plan, &ground.journal)
@@ -202,7 +214,7 @@ impl StartPlan {
             Level::Informational,
         );
         Running {
-            upstream: Arc::new(Upstream::new(coming.container.address())),
+            upstream: Arc::new(Upstream::new(coming.container.dialer().clone())),
             container: coming.container,
             started_at,
             watcher: None,
@@ -273,6 +285,25 @@ impl StartPlan {
     fn stopped(&self, log: &mut PlatformLog) {
         log.say(&Message::SiteStopped);
         log.before = Details::StoppedAt(Timestamp::now());
+    }
+}
+
+/// How a container of this run is parted from the machine.
+fn parting(ground: &Ground) -> Result<Parting, HostError> {
+    if entrance::is_virtual_machine(ground.memory_box.as_deref()) {
+        return Ok(Parting::VirtualMachine(free_address()?));
+    }
+    match ground.network {
+        Network::Loopback => Ok(Parting::Loopback(free_address()?)),
+        Network::Auto | Network::Own => Ok(Parting::Namespaces),
+    }
+}
+
+/// The site's home as its container sees it.
+fn home_inside(parting: Parting, home: &Path) -> &Path {
+    match parting {
+        Parting::Namespaces => Path::new(container::HOME),
+        Parting::Loopback(_) | Parting::VirtualMachine(_) => home,
     }
 }
 

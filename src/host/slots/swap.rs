@@ -86,17 +86,16 @@ async fn warm_up(
         host: target.identity().host_name.clone(),
         agent: "SiteWarmup",
     };
-    let status = source.status();
-    let address = status.address.and_then(|text| text.parse().ok());
+    let dialer = source.status().dialer;
     let failed = |reason| HostError::StartFailed {
         site: source.identity().platform_name.clone(),
         reason,
     };
-    let Some(address) = address else {
+    let Some(dialer) = dialer else {
         return Err(failed("its container is gone".to_owned()));
     };
     let limit = pace.of(WARM_UP_LIMIT);
-    if probe.succeeds(address, limit).await {
+    if probe.succeeds(&dialer, limit).await {
         return Ok(());
     }
     Err(failed(format!(

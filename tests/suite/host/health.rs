@@ -32,8 +32,8 @@ async fn a_site_that_is_not_ready_leaves_the_rotation_and_its_container_goes_on(
         "the liveness path stays open"
     );
     let status = stand.host.status(PRODUCTION).unwrap();
-    let container: std::net::SocketAddr = status.address.unwrap().parse().unwrap();
-    assert_eq!(super::get(container, "/fast").await.status, 200);
+    let container = status.dialer.unwrap();
+    assert_eq!(super::get_inside(&container, "/fast").await.status, 200);
     assert_eq!(status.starts, 1);
     stand.stop().await;
 }
@@ -53,9 +53,8 @@ async fn a_site_whose_database_goes_and_comes_back_leaves_the_rotation_and_retur
         *production = production.clone().with([Setting::app("DATABASE_URL", url)]);
     })
     .await;
-    let container = stand.host.status(PRODUCTION).unwrap().address.unwrap();
-    let container: std::net::SocketAddr = container.parse().unwrap();
-    assert_eq!(super::get(container, "/warmup").await.status, 200);
+    let container = stand.host.status(PRODUCTION).unwrap().dialer.unwrap();
+    assert_eq!(super::get_inside(&container, "/warmup").await.status, 200);
     let becomes = async |phase: Phase| {
         until("the other phase", || {
             (stand.host.status(PRODUCTION).unwrap().phase == phase).then_some(())
@@ -66,7 +65,7 @@ async fn a_site_whose_database_goes_and_comes_back_leaves_the_rotation_and_retur
     std::fs::rename(&database, &elsewhere).unwrap();
     becomes(Phase::NotReady).await;
     assert_eq!(stand.get("/fast").await.status, 503);
-    assert_eq!(super::get(container, "/health").await.status, 200);
+    assert_eq!(super::get_inside(&container, "/health").await.status, 200);
     std::fs::rename(&elsewhere, &database).unwrap();
     becomes(Phase::Started).await;
     assert_eq!(stand.get("/fast").await.status, 200);

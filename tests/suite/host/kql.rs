@@ -135,7 +135,8 @@ async fn eventful_run() -> tempfile::TempDir {
     let pid = stand.get("/diag/stats").await.json()["pid"]
         .as_i64()
         .unwrap();
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    let status = stand.host.status(PRODUCTION).unwrap();
+    let pid = super::outside(&status, pid);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     until("so is the next one's", || {
         let lines = stand.console();

@@ -370,9 +370,9 @@ async fn always_on_requests_the_root_and_leaves_no_row() {
     })
     .await;
     let status = stand.host.status(PRODUCTION).unwrap();
-    let container: std::net::SocketAddr = status.address.unwrap().parse().unwrap();
+    let container = status.dialer.unwrap();
     loop {
-        let stats = super::get(container, "/diag/stats").await.json();
+        let stats = super::get_inside(&container, "/diag/stats").await.json();
         if stats["endpoint_counters"]["index"].as_i64() >= Some(2) {
             break;
         }

@@ -2,6 +2,7 @@
 //! order, and that nothing is lost or left behind.
 
 mod boxed;
+mod container;
 mod ending;
 mod front_end;
 mod health;
@@ -19,8 +20,9 @@ mod traffic;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use labrat::host::{Host, HostSettings, SlotName};
+use labrat::host::{Dialer, Host, HostSettings, SiteStatus, SlotName};
 use labrat::tables::{ConsoleRow, HttpRow, PlatformRow, TableRow, read};
+use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
@@ -147,6 +149,40 @@ async fn send(address: impl ToSocketAddrs, bytes: &[u8]) -> Reply {
     // A reset is the end of the answer as well.
     let _ = read.expect("the connection ends in time");
     Reply::parse(&answer)
+}
+
+/// Ask a container itself, past its front end.
+async fn get_inside(container: &Dialer, path: &str) -> Reply {
+    let mut stream = container.connect().await.expect("connects");
+    let request = head("GET", path);
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("takes the request");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    let _ = read.expect("the connection ends in time");
+    Reply::parse(&answer)
+}
+
+/// The number that this machine gives to a process of a slot's container.
+fn outside(status: &SiteStatus, inside: i64) -> Pid {
+    let supervisor = i32::try_from(status.process_group.expect("it runs")).unwrap();
+    let mut family = vec![supervisor];
+    let mut found = None;
+    for process in procfs::process::all_processes().unwrap().flatten() {
+        let Ok(told) = process.status() else {
+            continue;
+        };
+        if family.contains(&told.ppid) {
+            family.push(told.pid);
+            let numbers = told.nspid.unwrap_or_default();
+            if numbers.last().copied().map(i64::from) == Some(inside) && numbers.len() > 1 {
+                found = Some(Pid::from_raw(told.pid));
+            }
+        }
+    }
+    found.expect("the container has such a process")
 }
 
 async fn get(address: impl ToSocketAddrs, path: &str) -> Reply {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use labrat::host::{Setting, SlotName};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -58,7 +57,8 @@ async fn a_worker_killed_in_flight_is_a_502_and_its_replacement_answers() {
         }
         assert!(!asked.is_finished());
     };
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+    let status = stand.host.status(PRODUCTION).unwrap();
+    kill(super::outside(&status, pid), Signal::SIGKILL).unwrap();
     assert_eq!(asked.await.unwrap(), 502);
     let console = until("the arbiter says so", || {
         let words = format!("Worker (pid:{pid}) was sent SIGKILL!");

@@ -8,9 +8,10 @@ use super::{Actor, Orders};
 use crate::host::HostError;
 use crate::host::front_end::Routing;
 use crate::host::messages::Details;
+use crate::host::settings::Network;
 use crate::host::site::order::Order;
 use crate::host::site::start::{Coming, StartPlan};
-use crate::host::site::{Phase, stop};
+use crate::host::site::{Ground, Phase, elsewhere, stop};
 
 /// How a start ended.
 pub(super) enum StartEnd {
@@ -25,6 +26,22 @@ enum Outcome {
     Exited(i32),
     TimedOut,
     Superseded(u64, Order),
+}
+
+/// Say where a container listens that has no network of its own and is not where it is awaited;
+/// never ends.
+async fn tell_where_it_listens(ground: &Ground, site: String, coming: &Coming) {
+    if ground.network == Network::Loopback {
+        let (container, awaited) = (&coming.container, coming.container.dialer().address());
+        let found = elsewhere::found(container.supervisor(), awaited).await;
+        let places: Vec<String> = found.iter().map(ToString::to_string).collect();
+        (ground.notify)(&format!(
+            "{site}: its container listens on {} and not on {awaited}, where it is awaited: \
+             without a network of its own, what a script or a setting says is not rewritten",
+            places.join(" and ")
+        ));
+    }
+    std::future::pending().await
 }
 
 impl Actor {
@@ -107,8 +124,10 @@ impl Actor {
         let mut probe = std::pin::pin!(
             coming
                 .probe
-                .succeeds(coming.container.address(), coming.limit)
+                .succeeds(coming.container.dialer(), coming.limit)
         );
+        let (ground, site) = (Arc::clone(&self.ground), &self.identity.platform_name);
+        let mut elsewhere = std::pin::pin!(tell_where_it_listens(&ground, site.clone(), coming));
         loop {
             let old = self.running.as_ref();
             let old_exited = async {
@@ -129,6 +148,7 @@ impl Actor {
                     false => Outcome::TimedOut,
                 },
                 code = old_exited => self.lose(code).await,
+                () = &mut elsewhere => {}
             }
             self.publish_coming();
         }

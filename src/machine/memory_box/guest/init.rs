@@ -16,9 +16,9 @@ use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 
 use super::super::swap;
-use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, STOP, Startup, network};
+use super::{ADDRESS, DRIVERS, ENDED, LABRAT, STARTUP, STOP, Startup};
 use crate::machine::child::Ending;
-use crate::machine::sys;
+use crate::machine::{interface, sys};
 
 /// The drive that is swapped to.
 const SWAP_DRIVE: &str = "/dev/vda";
@@ -92,7 +92,7 @@ fn start() -> Result<Pid, InitError> {
             .map_err(system("mount", target))?;
     }
     load_drivers()?;
-    network::bring_up(ADDRESS).map_err(system("netlink", "address"))?;
+    interface::bring_up_card(ADDRESS).map_err(system("netlink", "address"))?;
     let text = fs::read(STARTUP).map_err(file(STARTUP))?;
     let startup: Startup = serde_json::from_slice(&text)?;
     if startup.swaps {

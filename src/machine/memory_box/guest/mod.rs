@@ -5,7 +5,6 @@
 //! dies, and switches the machine off when labrat has ended.
 
 mod init;
-mod network;
 mod startup;
 
 pub use init::{InitError, run};

@@ -1,5 +1,5 @@
-//! A network address for the guest, by the kernel's own protocol (rtnetlink(7)): there is no `ip`
-//! in there to do it.
+//! Network interfaces, by the kernel's own protocol (rtnetlink(7)): neither a virtual machine's
+//! guest nor a container is sure to have an `ip` to do it.
 
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -12,8 +12,13 @@ use nix::sys::socket::{
 };
 
 const LOOPBACK: &str = "lo";
+/// The loopback's number in every network namespace.
+const LOOPBACK_INDEX: u32 = 1;
 const NETWORK_CARD: &str = "eth0";
-const PREFIX_BITS: u8 = 24;
+/// Bits of the network that a guest's card is in.
+const CARD_BITS: u8 = 24;
+/// An address that stands for itself alone.
+const SINGLE_BITS: u8 = 32;
 /// How long the card's driver may take to find it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -32,12 +37,21 @@ const ERROR_OFFSET: usize = 16;
 ///
 /// # Errors
 /// When there is no card, or the kernel refuses.
-pub(super) fn bring_up(address: [u8; 4]) -> Result<(), Errno> {
+pub(super) fn bring_up_card(address: [u8; 4]) -> Result<(), Errno> {
     let loopback = interface_index(LOOPBACK)?;
     let card = interface_index(NETWORK_CARD)?;
     ask(&switch_on(loopback))?;
     ask(&switch_on(card))?;
-    ask(&set_address(card, address))
+    ask(&set_address(card, address, CARD_BITS))
+}
+
+/// Switch the loopback of a new network namespace on, and give it `address` beside its own.
+///
+/// # Errors
+/// When the kernel refuses: `EPERM` without `CAP_NET_ADMIN`.
+pub(super) fn bring_up_loopback(address: [u8; 4]) -> Result<(), Errno> {
+    ask(&switch_on(LOOPBACK_INDEX))?;
+    ask(&set_address(LOOPBACK_INDEX, address, SINGLE_BITS))
 }
 
 /// The number of an interface, as soon as its driver has made it.
@@ -64,8 +78,8 @@ fn switch_on(index: u32) -> Vec<u8> {
     message(NEW_LINK, REQUEST_AND_ACKNOWLEDGE, &body)
 }
 
-fn set_address(index: u32, address: [u8; 4]) -> Vec<u8> {
-    let mut body = vec![FAMILY_INET, PREFIX_BITS, 0, 0];
+fn set_address(index: u32, address: [u8; 4], bits: u8) -> Vec<u8> {
+    let mut body = vec![FAMILY_INET, bits, 0, 0];
     body.extend(index.to_ne_bytes());
     for attribute in [ATTRIBUTE_LOCAL, ATTRIBUTE_ADDRESS] {
         body.extend(8_u16.to_ne_bytes());
@@ -123,7 +137,7 @@ mod tests {
         assert_eq!(up[..4], 32_u32.to_ne_bytes());
         assert_eq!(up[4..6], NEW_LINK.to_ne_bytes());
         assert_eq!(up[20..24], 2_u32.to_ne_bytes());
-        let address = set_address(3, [10, 0, 2, 15]);
+        let address = set_address(3, [10, 0, 2, 15], 24);
         assert_eq!(address.len(), 16 + 8 + 16);
         assert_eq!(address[16..18], [FAMILY_INET, 24]);
         assert_eq!(address[28..32], [10, 0, 2, 15]);
