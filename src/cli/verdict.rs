@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output;
+use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
 use crate::report::{self, Style};
 use crate::scenario::catalogue;
@@ -18,7 +19,8 @@ use crate::verdict::{self, Outcome, Repeated, Verdict};
 /// Words of `labrat verdict`.
 #[derive(Debug, Args)]
 pub(super) struct VerdictOptions {
-    /// Folders with the evidence of one run each; three or more runs can say "repeated"
+    /// Folders or zips with the evidence of one run each, or `-` for standard input; three or more
+    /// runs can say "repeated"
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// The scenario to judge by; else the manifest's, else the folder's name
@@ -104,10 +106,28 @@ pub(super) fn report_of(folder: &Path) -> PathBuf {
 
 fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
     let bundle = evidence::read(folder)?;
+    name_files(&bundle);
     let rules = rules_for(&bundle, scenario)
         .with_context(|| format!("cannot judge `{}`", folder.display()))?;
     let verdict = verdict::judge(rules, &bundle);
     Ok(Judged { bundle, verdict })
+}
+
+/// Say of every file what it was taken for, or why for nothing. Those that are what the bundle's own
+/// manifest says are only counted.
+fn name_files(bundle: &Bundle) {
+    let is_own = |file: &FileNote| {
+        let is_manifest = file.path == "manifest.json";
+        file.state == FileState::Read
+            && (is_manifest || file.digest == Some(DigestState::Matches))
+            && file.notes.is_empty()
+    };
+    for file in bundle.files.iter().filter(|file| !is_own(file)) {
+        output::message(&format!("labrat: {}: {}\n", file.path, file.words()));
+        if let Some(help) = &file.help {
+            output::message(&format!("  hint: {help}\n"));
+        }
+    }
 }
 
 /// The rules of the scenario that was asked for, or that the bundle names.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::criteria::{Moment, SnapshotKind};
-use super::manifest::{Manifest, PhaseKind};
+use super::manifest::{Manifest, PhaseKind, Setting};
 use super::sample::Sample;
 use super::snapshot::Snapshot;
 use crate::tables::LogTime;
@@ -23,6 +23,10 @@ pub struct Bundle {
     pub snapshots: Vec<Snapshot>,
     /// Raw samples, one set a file.
     pub samples: Vec<SampleSet>,
+    /// Application settings of a slot, as captured.
+    pub settings: Vec<SettingsCapture>,
+    /// Scripts that start the application, as captured.
+    pub scripts: Vec<ScriptCapture>,
     /// AppServiceHTTPLogs, oldest row first.
     pub http: Table<HttpEvent>,
     /// AppServiceConsoleLogs, oldest row first.
@@ -42,6 +46,8 @@ impl Bundle {
             commands: Vec::new(),
             snapshots: Vec::new(),
             samples: Vec::new(),
+            settings: Vec::new(),
+            scripts: Vec::new(),
             http: Table::default(),
             console: Table::default(),
             platform: Table::default(),
@@ -85,20 +91,32 @@ impl Bundle {
     }
 }
 
-/// One table, and the file that it was read of.
+/// One table, merged from every file that holds rows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table<T> {
-    /// The file that counts; `None` if there is none that can be read.
-    pub file: Option<String>,
-    /// Its rows, oldest first.
+    /// The files that hold rows of it or are an export without any, in the order of their names.
+    pub files: Vec<String>,
+    /// Its rows, oldest first, each once.
     pub rows: Vec<T>,
+    /// What it lacks: absence of a row proves nothing while there is any.
+    pub gaps: Vec<Gap>,
+}
+
+/// Why rows of a table may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The file.
+    pub file: String,
+    /// What became of it.
+    pub reason: String,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Table {
-            file: None,
+            files: Vec::new(),
             rows: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 }
@@ -106,7 +124,17 @@ impl<T> Default for Table<T> {
 impl<T> Table<T> {
     /// True if there was an export that could be read, even one without rows.
     pub fn is_readable(&self) -> bool {
-        self.file.is_some()
+        !self.files.is_empty()
+    }
+
+    /// True if there was an export, and nothing of it or of another was lost.
+    pub fn is_complete(&self) -> bool {
+        self.is_readable() && self.gaps.is_empty()
+    }
+
+    /// The file of that number, which a row carries.
+    pub fn file(&self, number: u16) -> Option<&str> {
+        self.files.get(usize::from(number)).map(String::as_str)
     }
 }
 
@@ -118,6 +146,8 @@ pub struct HttpEvent {
     pub time: LogTime,
     /// Number of the row in its export, from 1.
     pub row: u32,
+    /// The export, as a number among [`Table::files`].
+    pub file: u16,
     /// Status; `None` where the export does not say.
     pub status: Option<u16>,
     /// Milliseconds until the end.
@@ -152,6 +182,8 @@ pub struct TextEvent {
     pub time: LogTime,
     /// Number of the row in its export, from 1.
     pub row: u32,
+    /// The export, as a number among [`Table::files`].
+    pub file: u16,
     /// Level, where the export has it.
     pub level: Option<Arc<str>>,
     /// The line or the message.
@@ -166,6 +198,30 @@ pub struct CommandCapture {
     /// The command.
     pub text: String,
     /// The file that says so.
+    pub file: String,
+}
+
+/// Application settings of one slot, as az lists them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettingsCapture {
+    /// Before or after the fix.
+    pub moment: Moment,
+    /// The slot, where the file's name says so.
+    pub slot: Option<String>,
+    /// The settings.
+    pub settings: Vec<Setting>,
+    /// The file that says so.
+    pub file: String,
+}
+
+/// A script, as captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptCapture {
+    /// Its own name, without folders.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+    /// Its path in the evidence.
     pub file: String,
 }
 
@@ -193,9 +249,40 @@ pub struct FileNote {
     /// What became of it.
     #[serde(flatten)]
     pub state: FileState,
+    /// What it was taken for, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_for: Option<String>,
+    /// What else a reader should know of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The command whose output would have been read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
     /// Whether it is still the file that the manifest lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<DigestState>,
+}
+
+impl FileNote {
+    /// What it was taken for, or why for nothing.
+    pub fn words(&self) -> String {
+        let taken = self
+            .taken_for
+            .as_deref()
+            .unwrap_or("nothing that is judged");
+        let mut text = match &self.state {
+            FileState::Read | FileState::NotUsed => taken.to_owned(),
+            FileState::PartlyRead { reason } => format!("{taken}; in part: {reason}"),
+            FileState::Empty => "empty".to_owned(),
+            FileState::Unreadable { reason } => format!("not read: {reason}"),
+            FileState::Missing => "listed in the manifest, and not there".to_owned(),
+        };
+        for note in &self.notes {
+            text.push_str("; ");
+            text.push_str(note);
+        }
+        text
+    }
 }
 
 /// What became of a file.
@@ -208,11 +295,6 @@ pub enum FileState {
     PartlyRead {
         /// What could not be read.
         reason: String,
-    },
-    /// Another export of the same table is fuller.
-    Superseded {
-        /// The export that counts.
-        by: String,
     },
     /// It has no content.
     Empty,

@@ -11,12 +11,20 @@ use sha2::{Digest, Sha256};
 /// # Errors
 /// If the file cannot be read.
 pub fn sha256_of_file(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    digest(&mut File::open(path)?)
+}
+
+/// SHA-256 of everything that `source` gives.
+pub(super) fn sha256(source: &mut dyn Read) -> io::Result<String> {
+    digest(source).map(|(digest, _)| digest)
+}
+
+fn digest(source: &mut dyn Read) -> io::Result<(String, u64)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut bytes = 0;
     loop {
-        let count = file.read(&mut buffer)?;
+        let count = source.read(&mut buffer)?;
         if count == 0 {
             return Ok((hex(&hasher.finalize()), bytes));
         }

@@ -30,6 +30,15 @@ pub enum TableError {
     /// The answer has no table in it.
     #[error("the answer holds no table")]
     NoTable,
+    /// It has a time in every row, and no column that one of the three tables has.
+    #[error("rows of another table: {0}")]
+    AnotherTable(String),
+    /// A query's summary: counts, and no rows with a time.
+    #[error("a summary without `TimeGenerated`, not rows: it has {0}")]
+    Summary(String),
+    /// It could not be read to its end.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// What is wrong with a cell.

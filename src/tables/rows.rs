@@ -66,6 +66,21 @@ pub trait TableRow: Sized {
 
     /// The value of a column; [`Cell::Null`] for a column that the table has not.
     fn get(&self, column: &str) -> Cell<'_>;
+
+    /// The row itself, where this is the type of AppServiceHTTPLogs.
+    fn of_http(_row: HttpRow) -> Option<Self> {
+        None
+    }
+
+    /// The row itself, where this is the type of AppServiceConsoleLogs.
+    fn of_console(_row: ConsoleRow) -> Option<Self> {
+        None
+    }
+
+    /// The row itself, where this is the type of AppServicePlatformLogs.
+    fn of_platform(_row: PlatformRow) -> Option<Self> {
+        None
+    }
 }
 
 /// True for what sanitised exports put where a value was.
@@ -112,22 +127,11 @@ fn whole_cell(cell: Cell<'_>) -> Result<Option<i64>, TableErrorKind> {
     }
 }
 
-/// The time of a row.
-pub(super) fn time_cell(cell: &Cell<'_>) -> Result<LogTime, TableErrorKind> {
-    match cell {
-        Cell::Null => Err(TableErrorKind::Missing),
-        Cell::Text(text) if text.is_empty() => Err(TableErrorKind::Missing),
-        Cell::Text(text) => Ok(text.parse()?),
-        Cell::Whole(number) => Err(super::LogTimeError(number.to_string()).into()),
-        Cell::Real(number) => Err(super::LogTimeError(number.to_string()).into()),
-    }
-}
-
 /// Declare one row type, its columns and the table's name in one place.
 macro_rules! table_row {
     (
         $(#[$meta:meta])*
-        $name:ident, $table:literal {
+        $name:ident, $table:literal, $of:ident {
             $( $(#[$field_meta:meta])* $field:ident : $type:ident = $column:literal, )*
         }
     ) => {
@@ -145,6 +149,10 @@ macro_rules! table_row {
                 ("TimeGenerated", ColumnType::Time),
                 $( ($column, table_row!(@column $type)) ),*
             ];
+
+            fn $of(row: $name) -> Option<$name> {
+                Some(row)
+            }
 
             fn at(time_generated: LogTime) -> $name {
                 $name { time_generated, $( $field: None ),* }
@@ -189,7 +197,7 @@ macro_rules! table_row {
 
 table_row! {
     /// One request that the front end saw. The row is written when the request ends.
-    HttpRow, "AppServiceHTTPLogs" {
+    HttpRow, "AppServiceHTTPLogs", of_http {
         /// Address of the client.
         c_ip: text = "CIp",
         /// Name of the machine.
@@ -239,7 +247,7 @@ table_row! {
 
 table_row! {
     /// One line of the container's output.
-    ConsoleRow, "AppServiceConsoleLogs" {
+    ConsoleRow, "AppServiceConsoleLogs", of_console {
         /// `Error` for standard error, which is where Gunicorn logs, `Informational` else.
         level: text = "Level",
         /// The line.
@@ -263,7 +271,7 @@ table_row! {
 
 table_row! {
     /// One message of the platform about the container.
-    PlatformRow, "AppServicePlatformLogs" {
+    PlatformRow, "AppServicePlatformLogs", of_platform {
         /// `Informational`, `Warning` or `Error`.
         level: text = "Level",
         /// The message.

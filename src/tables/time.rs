@@ -62,12 +62,21 @@ impl FromStr for LogTime {
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(LogTime::new(moment));
         }
+        if let Some(moment) = milliseconds(text) {
+            return Ok(LogTime::new(moment));
+        }
         text.parse::<jiff::civil::DateTime>()
             .ok()
             .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC).ok())
             .map(|zoned| LogTime::new(zoned.timestamp()))
             .ok_or_else(|| LogTimeError(text.to_owned()))
     }
+}
+
+/// `/Date(1775281002123)/`, as older PowerShell writes a time into JSON.
+fn milliseconds(text: &str) -> Option<Timestamp> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    Timestamp::from_millisecond(inner.parse().ok()?).ok()
 }
 
 impl fmt::Display for LogTime {

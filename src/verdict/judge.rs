@@ -191,7 +191,7 @@ fn unreadable(bundle: &Bundle) -> Vec<Unreadable> {
                 FileState::Missing => "listed in the manifest, and not there".to_owned(),
                 FileState::Unreadable { reason } => reason.clone(),
                 FileState::PartlyRead { reason } => format!("read in part: {reason}"),
-                FileState::Read | FileState::NotUsed | FileState::Superseded { .. } => return None,
+                FileState::Read | FileState::NotUsed => return None,
             };
             Some(Unreadable {
                 path: file.path.clone(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::measure::metric_growth;
 use super::quote::{Quote, quote_text};
 use crate::evidence::Bundle;
-use crate::evidence::bundle::TextEvent;
+use crate::evidence::bundle::{Table, TextEvent};
 use crate::evidence::criteria::Metric;
 
 /// A heartbeat kill follows its `WORKER TIMEOUT` within this many seconds: the arbiter looks once
@@ -75,31 +75,31 @@ pub(super) fn pid_of(line: &str) -> Option<u32> {
 
 /// Every worker that the console says was ended by SIGKILL.
 pub(super) fn killed_workers(bundle: &Bundle) -> Vec<KilledWorker> {
-    let file = bundle.console.file.as_deref();
-    let rows = &bundle.console.rows;
-    let kills: Vec<(&TextEvent, u32)> = rows
+    let console = &bundle.console;
+    let kills: Vec<(&TextEvent, u32)> = console
+        .rows
         .iter()
         .filter(|event| event.text.contains(SIGKILL_LINE))
         .filter_map(|event| Some((event, pid_of(&event.text)?)))
         .collect();
     let mut workers: Vec<KilledWorker> = kills
         .iter()
-        .map(|(kill, pid)| by_console(rows, kill, *pid, file))
+        .map(|(kill, pid)| by_console(console, kill, *pid))
         .collect();
     attribute_to_the_kernel(bundle, &mut workers);
     workers
 }
 
-fn by_console(rows: &[TextEvent], kill: &TextEvent, pid: u32, file: Option<&str>) -> KilledWorker {
+fn by_console(console: &Table<TextEvent>, kill: &TextEvent, pid: u32) -> KilledWorker {
     let near = |event: &&TextEvent| {
         let before = kill.time.seconds_since(event.time);
         (-1.0..=HEARTBEAT_KILL_SECONDS).contains(&before) && pid_of(&event.text) == Some(pid)
     };
-    let mut quotes = vec![quote_text(file, kill)];
+    let mut quotes = vec![quote_text(console, kill)];
     for (text, cause, because) in TOLD {
-        let mut told = rows.iter().filter(near);
+        let mut told = console.rows.iter().filter(near);
         if let Some(line) = told.find(|event| event.text.contains(text)) {
-            quotes.push(quote_text(file, line));
+            quotes.push(quote_text(console, line));
             return KilledWorker {
                 pid,
                 cause,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::text::{cut, number, seconds};
-use crate::evidence::bundle::{HttpEvent, SampleSet, TextEvent};
+use crate::evidence::bundle::{HttpEvent, SampleSet, Table, TextEvent};
 use crate::evidence::sample::Sample;
 
 /// A piece of evidence, quoted.
@@ -46,7 +46,7 @@ pub(super) fn quote_sample(set: &SampleSet, sample: &Sample) -> Quote {
 }
 
 /// One row of AppServiceHTTPLogs.
-pub(super) fn quote_http(file: Option<&str>, event: &HttpEvent) -> Quote {
+pub(super) fn quote_http(table: &Table<HttpEvent>, event: &HttpEvent) -> Quote {
     let status = event
         .status
         .map_or_else(|| "no status".to_owned(), |status| status.to_string());
@@ -54,16 +54,16 @@ pub(super) fn quote_http(file: Option<&str>, event: &HttpEvent) -> Quote {
         format!(" TimeTaken {} ms", number(f64::from(taken)))
     });
     Quote {
-        file: file.unwrap_or_default().to_owned(),
+        file: table.file(event.file).unwrap_or_default().to_owned(),
         row: Some(event.row),
         text: format!("{} {} {status}{taken}", event.time, event.route),
     }
 }
 
 /// One console line or platform message.
-pub(super) fn quote_text(file: Option<&str>, event: &TextEvent) -> Quote {
+pub(super) fn quote_text(table: &Table<TextEvent>, event: &TextEvent) -> Quote {
     Quote {
-        file: file.unwrap_or_default().to_owned(),
+        file: table.file(event.file).unwrap_or_default().to_owned(),
         row: Some(event.row),
         text: format!("{} {}", event.time, cut(&event.text)),
     }

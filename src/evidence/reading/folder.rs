@@ -1,40 +1,47 @@
-//! A folder as a bundle.
+//! Evidence of whatever kind as a bundle.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::content::{self, Kind};
+use super::exports::Exports;
 use super::names::{Content, classify, stamp};
 use super::responses::{split_probes, split_responses};
-use super::table_files::{ConsoleEvent, PlatformEvent, read_exports};
+use super::samples;
+use super::source::{Inputs, Item};
 use crate::evidence::bundle::{
-    Bundle, CommandCapture, DigestState, FileNote, FileState, SampleSet,
+    Bundle, CommandCapture, DigestState, FileNote, FileState, SampleSet, ScriptCapture,
+    SettingsCapture,
 };
 use crate::evidence::criteria::{Moment, SnapshotKind};
-use crate::evidence::digests::sha256_of_file;
+use crate::evidence::digests::sha256;
 use crate::evidence::manifest::{Manifest, PhaseKind};
 use crate::evidence::sample::Sample;
 use crate::evidence::snapshot::{self, Snapshot};
-use crate::load::FailureClass;
-use crate::tables::ends_within_a_line;
-
-/// Folders below the bundle's own that are looked into.
-const DEPTH: usize = 3;
+use crate::tables::LogTable;
 
 /// Bytes of a snapshot or a configuration beyond which it is not read.
 const SNAPSHOT_LIMIT: u64 = 16 << 20;
 
-/// How far below the longest wait a request without an answer may end and still have ended at the
-/// same limit.
-const LIMIT_TOLERANCE: f64 = 0.02;
+/// Bytes by which the kind of a file is found that its name does not tell.
+const HEAD: u64 = 1 << 16;
 
-/// A folder that is no bundle.
+/// The manifest's path in a bundle.
+const MANIFEST: &str = "manifest.json";
+
+/// Evidence that is none.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is not there, or not a folder.
-    #[error("`{}` is not a folder", path.display())]
-    NotAFolder {
+    /// It is not there.
+    #[error("`{}` is not there", path.display())]
+    NotThere {
+        /// The path.
+        path: PathBuf,
+    },
+    /// It is neither a file nor a folder.
+    #[error("`{}` is neither a file nor a folder", path.display())]
+    NotAFile {
         /// The path.
         path: PathBuf,
     },
@@ -47,71 +54,49 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Nothing in it is evidence.
-    #[error("`{}` holds no evidence: neither a manifest nor a snapshot, sample or table", path.display())]
+    #[error(
+        "`{name}` holds no evidence: neither a manifest nor a snapshot, sample, table or log{files}"
+    )]
     NoEvidence {
-        /// The path.
-        path: PathBuf,
+        /// The name of what was read.
+        name: String,
+        /// What its files were taken for, a line each.
+        files: String,
     },
 }
 
-/// Read the bundle in a folder.
+/// Files that an error about a folder without evidence names.
+const FILES_NAMED: usize = 12;
+
+/// Read a bundle: a folder, a zip, or a single file.
 ///
 /// # Errors
-/// If the folder cannot be listed or nothing in it is evidence. Single files that cannot be read
-/// are noted in the bundle.
+/// If it is not there, or nothing in it is evidence. Single files that cannot be read are noted in
+/// the bundle.
 pub fn read(root: &Path) -> Result<Bundle, ReadError> {
-    if !root.is_dir() {
-        return Err(ReadError::NotAFolder {
-            path: root.to_owned(),
-        });
-    }
-    let mut paths = Vec::new();
-    list(root, "", DEPTH, &mut paths)?;
-    paths.sort();
-    let mut reader = Reader::new(root);
-    reader.read_manifest(&paths);
+    read_all(&[root.to_owned()])
+}
+
+/// Read whatever evidence there is in these folders, zips and files; `-` is standard input.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(paths: &[PathBuf]) -> Result<Bundle, ReadError> {
+    let inputs = Inputs::collect(paths)?;
+    let mut reader = Reader::new(&inputs);
+    reader.read_manifest();
     let manifest = reader.bundle.manifest.clone();
     std::thread::scope(|scope| {
         // Digests need every byte as well; on two processors they cost no time of their own.
-        let listed = scope.spawn(|| digests(root, manifest.as_ref(), &paths));
-        reader.read_files(&paths);
+        let listed = scope.spawn(|| digests(&inputs, manifest.as_ref()));
+        reader.read_files();
         reader.note_digests(listed.join().unwrap_or_default());
     });
-    reader.finish().ok_or_else(|| ReadError::NoEvidence {
-        path: root.to_owned(),
-    })
-}
-
-fn list(root: &Path, below: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), ReadError> {
-    let folder = root.join(below);
-    let fail = |source| ReadError::List {
-        path: folder.clone(),
-        source,
-    };
-    for entry in fs::read_dir(&folder).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let kind = entry.file_type().map_err(fail)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() {
-            name
-        } else {
-            format!("{below}/{name}")
-        };
-        if kind.is_dir() && depth > 0 {
-            list(root, &path, depth - 1, paths)?;
-        } else if kind.is_file() {
-            paths.push(path);
-        }
-    }
-    Ok(())
+    reader.finish()
 }
 
 /// How each file compares with the manifest; empty without one.
-fn digests(
-    root: &Path,
-    manifest: Option<&Manifest>,
-    paths: &[String],
-) -> BTreeMap<String, DigestState> {
+fn digests(inputs: &Inputs, manifest: Option<&Manifest>) -> BTreeMap<String, DigestState> {
     let Some(manifest) = manifest.filter(|manifest| !manifest.files.is_empty()) else {
         return BTreeMap::new();
     };
@@ -120,70 +105,89 @@ fn digests(
         .iter()
         .map(|file| (file.path.as_str(), file.sha256.as_str()))
         .collect();
-    let compare = |path: &String| {
-        let state = match listed.get(path.as_str()) {
+    let compare = |item: &Item| {
+        let state = match listed.get(item.path.as_str()) {
             None => DigestState::NotListed,
-            Some(expected) => match sha256_of_file(&root.join(path)) {
-                Ok((found, _)) if found == *expected => DigestState::Matches,
+            Some(expected) => match inputs.with(item, sha256) {
+                Ok(Ok(found)) if found == *expected => DigestState::Matches,
                 _ => DigestState::Altered,
             },
         };
-        (path.clone(), state)
+        (item.path.clone(), state)
     };
-    paths
+    inputs
+        .items
         .iter()
-        .filter(|path| *path != "manifest.json")
+        .filter(|item| item.path != MANIFEST)
         .map(compare)
         .collect()
 }
 
+/// What became of a file, and what it was taken for.
+struct Taken {
+    state: FileState,
+    words: Option<String>,
+}
+
 struct Reader<'r> {
-    root: &'r Path,
+    inputs: &'r Inputs,
     bundle: Bundle,
-    notes: BTreeMap<String, FileState>,
+    notes: BTreeMap<String, FileNote>,
 }
 
 impl<'r> Reader<'r> {
-    fn new(root: &'r Path) -> Reader<'r> {
-        let canonical = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        let name = canonical
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Reader {
-            root,
-            bundle: Bundle::empty(&name),
+    fn new(inputs: &'r Inputs) -> Reader<'r> {
+        let mut reader = Reader {
+            inputs,
+            bundle: Bundle::empty(&inputs.name),
             notes: BTreeMap::new(),
+        };
+        for (path, state) in &inputs.passed_by {
+            reader.note(path, state.clone(), None);
         }
+        reader
     }
 
-    fn note(&mut self, path: &str, state: FileState) {
-        self.notes.insert(path.to_owned(), state);
+    fn note(&mut self, path: &str, state: FileState, taken_for: Option<String>) {
+        let note = FileNote {
+            path: path.to_owned(),
+            state,
+            taken_for,
+            notes: Vec::new(),
+            help: None,
+            digest: None,
+        };
+        self.notes.insert(path.to_owned(), note);
     }
 
     /// The text of a file, or the reason why there is none.
-    fn text(&self, path: &str) -> Result<String, FileState> {
-        let full = self.root.join(path);
+    fn text(&self, item: &Item) -> Result<String, FileState> {
         let unreadable = |reason: String| FileState::Unreadable { reason };
-        let size = fs::metadata(&full)
-            .map_err(|error| unreadable(error.to_string()))?
-            .len();
-        if size > SNAPSHOT_LIMIT {
+        if item.size > SNAPSHOT_LIMIT {
             return Err(unreadable(format!(
-                "{size} bytes are more than such a file has"
+                "{} bytes are more than such a file has",
+                item.size
             )));
         }
-        let bytes = fs::read(&full).map_err(|error| unreadable(error.to_string()))?;
+        let mut bytes = Vec::new();
+        self.inputs
+            .with(item, |source| {
+                source.take(SNAPSHOT_LIMIT).read_to_end(&mut bytes)
+            })
+            .and_then(|read| read)
+            .map_err(|error| unreadable(error.to_string()))?;
         if bytes.trim_ascii().is_empty() {
             return Err(FileState::Empty);
         }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        Ok(String::from_utf8_lossy(text).into_owned())
     }
 
-    fn read_manifest(&mut self, paths: &[String]) {
-        if !paths.iter().any(|path| path == "manifest.json") {
+    fn read_manifest(&mut self) {
+        let Some(item) = self.inputs.item(MANIFEST) else {
             return;
-        }
-        let state = match self.text("manifest.json") {
+        };
+        let state = match self.text(item) {
             Err(state) => state,
             Ok(text) => match serde_json::from_str::<Manifest>(&text) {
                 Ok(manifest) => {
@@ -195,55 +199,85 @@ impl<'r> Reader<'r> {
                 },
             },
         };
-        self.note("manifest.json", state);
+        self.note(MANIFEST, state, Some("the manifest".to_owned()));
     }
 
-    fn read_files(&mut self, paths: &[String]) {
-        let (mut http, mut console, mut platform) = (Vec::new(), Vec::new(), Vec::new());
-        for path in paths {
-            let state = match classify(path) {
+    fn read_files(&mut self) {
+        let mut exports = Exports::default();
+        let inputs = self.inputs;
+        for item in &inputs.items {
+            let content = classify(&item.path);
+            let words = words_of(&content);
+            let state = match content {
                 Content::Manifest => continue,
-                Content::Http => {
-                    http.push(path.clone());
+                Content::Unnamed(table) => {
+                    if let Some(taken) = self.read_by_content(item, table, &mut exports) {
+                        self.note(&item.path, taken.state, taken.words);
+                    }
                     continue;
                 }
-                Content::Console => {
-                    console.push(path.clone());
-                    continue;
-                }
-                Content::Platform => {
-                    platform.push(path.clone());
-                    continue;
-                }
-                Content::Snapshot(kind, at, slot) => self.read_snapshot(path, kind, at, slot),
-                Content::Samples(phase) => self.read_samples(path, &phase),
-                Content::Responses(route) => self.read_responses(path, &route),
-                Content::Probes => self.read_probes(path),
-                Content::Command(moment) => self.read_command(path, moment),
-                Content::SiteConfig(moment) => self.read_site_config(path, moment),
-                Content::Other => Ok(FileState::NotUsed),
+                Content::Report => Ok(FileState::NotUsed),
+                Content::Snapshot(kind, at, slot) => self.read_snapshot(item, kind, at, slot),
+                Content::Samples(phase) => self.read_samples(item, &phase),
+                Content::Responses(route) => self.read_responses(item, &route),
+                Content::Probes => self.read_probes(item),
+                Content::Command(moment) => self.read_command(item, moment),
+                Content::SiteConfig(moment) => self.read_site_config(item, moment),
+                Content::Settings(moment, slot) => self.read_settings(item, moment, slot),
             };
-            self.note(path, state.unwrap_or_else(|state| state));
+            self.note(&item.path, state.unwrap_or_else(|state| state), Some(words));
         }
-        let (table, states) = read_exports(self.root, &http);
-        self.bundle.http = table;
-        self.notes.extend(states);
-        let (table, states) = read_exports::<ConsoleEvent, _>(self.root, &console);
-        self.bundle.console = table;
-        self.notes.extend(states);
-        let (table, states) = read_exports::<PlatformEvent, _>(self.root, &platform);
-        self.bundle.platform = table;
-        self.notes.extend(states);
+        exports.finish(inputs, &mut self.bundle, &mut self.notes);
+    }
+
+    /// Read a file whose name does not tell; an export of a table goes among `exports`.
+    fn read_by_content(
+        &mut self,
+        item: &Item,
+        table: Option<LogTable>,
+        exports: &mut Exports,
+    ) -> Option<Taken> {
+        let mut head = Vec::new();
+        let begun = self
+            .inputs
+            .with(item, |source| source.take(HEAD).read_to_end(&mut head))
+            .and_then(|read| read);
+        if let Err(error) = begun {
+            let reason = error.to_string();
+            let state = FileState::Unreadable { reason };
+            return Some(Taken { state, words: None });
+        }
+        let (state, words) = match content::kind_of(&item.path, &head) {
+            Kind::Binary => (Ok(FileState::NotUsed), "not a text"),
+            Kind::Page => (Ok(FileState::NotUsed), "a page of HTML"),
+            Kind::Script => (self.read_script(item), "a script"),
+            Kind::SiteConfig => (
+                self.read_site_config(item, Moment::Before),
+                "the site's configuration",
+            ),
+            Kind::Settings => (
+                self.read_settings(item, Moment::Before, None),
+                "application settings",
+            ),
+            Kind::Unknown => {
+                exports.read(self.inputs, item, table);
+                return None;
+            }
+        };
+        Some(Taken {
+            state: state.unwrap_or_else(|state| state),
+            words: Some(words.to_owned()),
+        })
     }
 
     fn read_snapshot(
         &mut self,
-        path: &str,
+        item: &Item,
         kind: SnapshotKind,
         at: PhaseKind,
         slot: Option<String>,
     ) -> Result<FileState, FileState> {
-        let text = self.text(path)?;
+        let text = self.text(item)?;
         let body =
             snapshot::parse(kind, text.as_bytes()).map_err(|error| FileState::Unreadable {
                 reason: error.to_string(),
@@ -252,13 +286,13 @@ impl<'r> Reader<'r> {
             let capture = manifest
                 .captures
                 .iter()
-                .find(|capture| capture.file == path)?;
+                .find(|capture| capture.file == item.path)?;
             // The body tells of the moment of the answer, which may be long after the request.
             let waited = jiff::SignedDuration::try_from_secs_f64(capture.seconds).ok()?;
             capture.requested.checked_add(waited).ok()
         });
         self.bundle.snapshots.push(Snapshot {
-            file: path.to_owned(),
+            file: item.path.clone(),
             at,
             slot,
             taken,
@@ -267,52 +301,10 @@ impl<'r> Reader<'r> {
         Ok(FileState::Read)
     }
 
-    fn read_samples(&mut self, path: &str, phase: &str) -> Result<FileState, FileState> {
-        let full = self.root.join(path);
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_path(&full)
-            .map_err(|error| FileState::Unreadable {
-                reason: error.to_string(),
-            })?;
-        let mut samples: Vec<Sample> = Vec::new();
-        let mut first_fault = None;
-        let mut last_was_read = false;
-        for row in reader.deserialize::<Sample>() {
-            last_was_read = false;
-            match row {
-                Ok(sample) if has_durations(&sample) => {
-                    last_was_read = true;
-                    samples.push(sample);
-                }
-                Ok(sample) => {
-                    let index = sample.index;
-                    first_fault
-                        .get_or_insert(format!("request {index}: a duration is no duration"));
-                }
-                Err(error) => {
-                    first_fault.get_or_insert(error.to_string());
-                }
-            }
-        }
-        // Every row is written with the end of its line: a line without one was cut, and its last
-        // number may lack digits that nobody misses.
-        let is_cut = std::fs::File::open(&full).and_then(|mut file| ends_within_a_line(&mut file));
-        if last_was_read && is_cut.unwrap_or(true) {
-            samples.pop();
-            first_fault.get_or_insert("the last line is cut".to_owned());
-        }
-        let state = match first_fault {
-            None => FileState::Read,
-            Some(reason) if samples.is_empty() => return Err(FileState::Unreadable { reason }),
-            // The last row of a run that was killed may be cut.
-            Some(reason) => FileState::PartlyRead { reason },
-        };
-        if samples.is_empty() {
-            return Err(FileState::Empty);
-        }
+    fn read_samples(&mut self, item: &Item, phase: &str) -> Result<FileState, FileState> {
+        let (samples, state) = samples::read(self.inputs, item)?;
         let kind = self.phase_kind(phase);
-        self.push_samples(path, phase, kind, samples);
+        self.push_samples(&item.path, phase, kind, samples);
         Ok(state)
     }
 
@@ -341,29 +333,29 @@ impl<'r> Reader<'r> {
         });
     }
 
-    fn read_responses(&mut self, path: &str, route: &str) -> Result<FileState, FileState> {
-        let text = self.text(path)?;
+    fn read_responses(&mut self, item: &Item, route: &str) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
         let mut samples = split_responses(&text, route).map_err(|error| FileState::Unreadable {
             reason: error.to_string(),
         })?;
-        infer_client_limit(&mut samples);
+        samples::infer_client_limit(&mut samples);
         let phase = route.trim_start_matches('/');
-        self.push_samples(path, phase, PhaseKind::Trigger, samples);
+        self.push_samples(&item.path, phase, PhaseKind::Trigger, samples);
         Ok(FileState::Read)
     }
 
-    fn read_probes(&mut self, path: &str) -> Result<FileState, FileState> {
-        let text = self.text(path)?;
+    fn read_probes(&mut self, item: &Item) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
         let samples = split_probes(&text).map_err(|error| FileState::Unreadable {
             reason: error.to_string(),
         })?;
-        self.push_samples(path, "recovery", PhaseKind::Recovery, samples);
+        self.push_samples(&item.path, "recovery", PhaseKind::Recovery, samples);
         Ok(FileState::Read)
     }
 
-    fn read_command(&mut self, path: &str, moment: Moment) -> Result<FileState, FileState> {
-        let text = self.text(path)?.trim().to_owned();
-        self.push_command(path, moment, text);
+    fn read_command(&mut self, item: &Item, moment: Moment) -> Result<FileState, FileState> {
+        let text = self.text(item)?.trim().to_owned();
+        self.push_command(&item.path, moment, text);
         Ok(FileState::Read)
     }
 
@@ -375,22 +367,46 @@ impl<'r> Reader<'r> {
         });
     }
 
-    fn read_site_config(&mut self, path: &str, moment: Moment) -> Result<FileState, FileState> {
-        let text = self.text(path)?;
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| FileState::Unreadable {
-                reason: error.to_string(),
-            })?;
-        match value
-            .get("appCommandLine")
-            .and_then(serde_json::Value::as_str)
-        {
+    fn read_site_config(&mut self, item: &Item, moment: Moment) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
+        match content::startup_command(&json_of(&text)?) {
             Some(command) => {
-                self.push_command(path, moment, command.to_owned());
+                self.push_command(&item.path, moment, command.to_owned());
                 Ok(FileState::Read)
             }
             None => Ok(FileState::NotUsed),
         }
+    }
+
+    fn read_settings(
+        &mut self,
+        item: &Item,
+        moment: Moment,
+        slot: Option<String>,
+    ) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
+        let Some(settings) = content::settings(&json_of(&text)?, slot.as_deref()) else {
+            let reason = "not a list of settings".to_owned();
+            return Err(FileState::Unreadable { reason });
+        };
+        self.bundle.settings.push(SettingsCapture {
+            moment,
+            slot,
+            settings,
+            file: item.path.clone(),
+        });
+        Ok(FileState::Read)
+    }
+
+    fn read_script(&mut self, item: &Item) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
+        let name = item.path.rsplit('/').next().unwrap_or(&item.path);
+        self.bundle.scripts.push(ScriptCapture {
+            name: name.to_owned(),
+            text,
+            file: item.path.clone(),
+        });
+        Ok(FileState::Read)
     }
 
     fn note_digests(&mut self, mut digests: BTreeMap<String, DigestState>) {
@@ -402,19 +418,20 @@ impl<'r> Reader<'r> {
             .map(|file| file.path.clone())
             .collect();
         for path in listed {
-            self.notes.entry(path).or_insert(FileState::Missing);
+            if !self.notes.contains_key(&path) {
+                self.note(&path, FileState::Missing, None);
+            }
         }
-        for (path, state) in &self.notes {
+        for (path, note) in std::mem::take(&mut self.notes) {
             self.bundle.files.push(FileNote {
-                path: path.clone(),
-                state: state.clone(),
-                digest: digests.remove(path),
+                digest: digests.remove(&path),
+                ..note
             });
         }
     }
 
     /// The bundle, unless there is nothing in it.
-    fn finish(self) -> Option<Bundle> {
+    fn finish(self) -> Result<Bundle, ReadError> {
         let bundle = self.bundle;
         let something = bundle.manifest.is_some()
             || !bundle.snapshots.is_empty()
@@ -423,43 +440,41 @@ impl<'r> Reader<'r> {
             || bundle.http.is_readable()
             || bundle.console.is_readable()
             || bundle.platform.is_readable();
-        something.then_some(bundle)
-    }
-}
-
-/// True if every duration that is there is a number of seconds, zero or more.
-fn has_durations(sample: &Sample) -> bool {
-    [
-        sample.ttfb_seconds,
-        sample.total_seconds,
-        sample.client_limit_seconds,
-    ]
-    .into_iter()
-    .flatten()
-    .all(|seconds| seconds.is_finite() && seconds >= 0.0)
-}
-
-/// Published response files do not say how long the client was willing to wait. Where at least two
-/// requests without an answer ended together, and no answer took longer, that was the limit.
-fn infer_client_limit(samples: &mut [Sample]) {
-    let waits: Vec<f64> = samples
-        .iter()
-        .filter(|sample| sample.status.is_none())
-        .filter_map(|sample| sample.total_seconds)
-        .collect();
-    let longest = waits.iter().copied().fold(0.0, f64::max);
-    let together = |wait: f64| wait >= longest * (1.0 - LIMIT_TOLERANCE);
-    let longest_of_all = samples
-        .iter()
-        .filter_map(|sample| sample.total_seconds)
-        .fold(0.0, f64::max);
-    if waits.iter().filter(|wait| together(**wait)).count() < 2 || longest_of_all > longest {
-        return;
-    }
-    for sample in samples.iter_mut() {
-        sample.client_limit_seconds = Some(longest);
-        if sample.status.is_none() && sample.total_seconds.is_some_and(together) {
-            sample.error = Some(FailureClass::Timeout);
+        if something {
+            return Ok(bundle);
         }
+        let named = bundle.files.iter().take(FILES_NAMED);
+        let files = named
+            .map(|file| format!("\n  {}: {}", file.path, file.words()))
+            .collect();
+        Err(ReadError::NoEvidence {
+            name: bundle.name,
+            files,
+        })
+    }
+}
+
+fn json_of(text: &str) -> Result<serde_json::Value, FileState> {
+    serde_json::from_str(text).map_err(|error| FileState::Unreadable {
+        reason: error.to_string(),
+    })
+}
+
+/// What a file is by its name, in words.
+fn words_of(content: &Content) -> String {
+    match content {
+        Content::Manifest => "the manifest".to_owned(),
+        Content::Snapshot(kind, at, Some(slot)) => {
+            format!("{} of {slot}, {}", kind.path(), at.word())
+        }
+        Content::Snapshot(kind, at, None) => format!("{}, {}", kind.path(), at.word()),
+        Content::Samples(phase) => format!("samples of the phase {phase}"),
+        Content::Responses(route) => format!("responses of {route}"),
+        Content::Probes => "probes after the fix".to_owned(),
+        Content::Command(_) => "a startup command".to_owned(),
+        Content::SiteConfig(_) => "the site's configuration".to_owned(),
+        Content::Settings(..) => "application settings".to_owned(),
+        Content::Report => "a report of this program".to_owned(),
+        Content::Unnamed(_) => "unknown".to_owned(),
     }
 }

@@ -1,12 +1,17 @@
-//! Reading a bundle back: this project's own layout, and that of the published labs.
+//! Reading evidence: this project's own layout, that of the published labs, and whatever people
+//! export, under any name.
 //!
 //! Whatever can be read is read; whatever cannot is noted with its reason. Nothing here decides
 //! what the evidence means.
 
+mod content;
+mod exports;
 mod folder;
 mod names;
 mod responses;
+mod samples;
+mod source;
 mod table_files;
 
-pub use folder::{ReadError, read};
+pub use folder::{ReadError, read, read_all};
 pub use responses::{ResponsesError, split_responses};

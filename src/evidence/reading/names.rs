@@ -2,6 +2,10 @@
 
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
+use crate::tables::LogTable;
+
+/// What this program writes beside the evidence.
+const REPORTS: [&str; 3] = ["report.html", "report.md", "verdict.json"];
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,18 +20,16 @@ pub(super) enum Content {
     Responses(String),
     /// `recovery-probes-*.csv`: index, status and time.
     Probes,
-    /// An export of AppServiceHTTPLogs.
-    Http,
-    /// An export of AppServiceConsoleLogs.
-    Console,
-    /// An export of AppServicePlatformLogs.
-    Platform,
     /// A startup command as a text.
     Command(Moment),
     /// The site's configuration, with `appCommandLine` in it.
     SiteConfig(Moment),
-    /// Nothing that a verdict reads.
-    Other,
+    /// Application settings of a slot, as az lists them.
+    Settings(Moment, Option<String>),
+    /// What this program wrote about the evidence.
+    Report,
+    /// Whatever is in it; an export of this table, if its content does not say otherwise.
+    Unnamed(Option<LogTable>),
 }
 
 /// Classify a path in a bundle, written with `/`.
@@ -37,21 +39,23 @@ pub(super) fn classify(path: &str) -> Content {
     }
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let folder = folder.split('/').next().unwrap_or(folder);
+    if REPORTS.contains(&file) {
+        return Content::Report;
+    }
     let (stem, extension) = file.rsplit_once('.').unwrap_or((file, ""));
     let stem = without_stamp(stem);
-    match extension {
+    let known = match extension {
         "txt" => command(folder, stem),
-        "csv" | "json" | "jsonl" => data(folder, stem, extension),
-        _ => Content::Other,
-    }
+        "csv" => samples(stem),
+        "json" => json(folder, stem),
+        _ => None,
+    };
+    known.unwrap_or_else(|| Content::Unnamed(table_in(file)))
 }
 
-fn command(folder: &str, stem: &str) -> Content {
+fn command(folder: &str, stem: &str) -> Option<Content> {
     let named = stem.starts_with("startup-cmd") || stem.starts_with("startup-command");
-    if !named {
-        return Content::Other;
-    }
-    Content::Command(moment(folder, stem))
+    named.then(|| Content::Command(moment(folder, stem)))
 }
 
 fn moment(folder: &str, stem: &str) -> Moment {
@@ -59,42 +63,49 @@ fn moment(folder: &str, stem: &str) -> Moment {
     if after { Moment::After } else { Moment::Before }
 }
 
-fn data(folder: &str, stem: &str, extension: &str) -> Content {
-    if let Some(table) = table(folder, stem) {
-        return table;
+fn samples(stem: &str) -> Option<Content> {
+    if let Some(phase) = stem.strip_prefix("samples-") {
+        return Some(Content::Samples(phase.to_owned()));
     }
-    if extension == "csv" {
-        if let Some(phase) = stem.strip_prefix("samples-") {
-            return Content::Samples(phase.to_owned());
-        }
-        if stem.starts_with("recovery-probes") {
-            return Content::Probes;
-        }
-        return match stem.split_once("-responses") {
-            Some((route, _)) => Content::Responses(format!("/{route}")),
-            None => Content::Other,
-        };
+    if stem.starts_with("recovery-probes") {
+        return Some(Content::Probes);
     }
-    if stem.starts_with("app-config") {
-        return Content::SiteConfig(moment(folder, stem));
-    }
-    snapshot(folder, stem).unwrap_or(Content::Other)
+    let (route, _) = stem.split_once("-responses")?;
+    Some(Content::Responses(format!("/{route}")))
 }
 
-fn table(folder: &str, stem: &str) -> Option<Content> {
-    let name = match stem.strip_prefix("kql-") {
-        Some(name) => name,
-        None if folder == "tables" => stem,
-        None => return None,
-    };
-    let is = |word: &str| name == word || name.starts_with(&format!("{word}-"));
-    if is("http") || is("AppServiceHTTPLogs") {
-        return Some(Content::Http);
+fn json(folder: &str, stem: &str) -> Option<Content> {
+    if stem.starts_with("app-config") {
+        return Some(Content::SiteConfig(moment(folder, stem)));
     }
-    if is("console") || is("AppServiceConsoleLogs") {
-        return Some(Content::Console);
+    if let Some(rest) = stem.strip_prefix("app-settings") {
+        let slot = rest
+            .split('-')
+            .find(|word| !word.is_empty() && !matches!(*word, "before" | "after"))
+            .map(slot_name);
+        return Some(Content::Settings(moment(folder, stem), slot));
     }
-    (is("platform") || is("AppServicePlatformLogs")).then_some(Content::Platform)
+    snapshot(folder, stem)
+}
+
+/// The slot's name, where a file says it short.
+fn slot_name(word: &str) -> String {
+    match word {
+        "prod" => "production".to_owned(),
+        word => word.to_owned(),
+    }
+}
+
+/// The table that a file's name speaks of.
+fn table_in(file: &str) -> Option<LogTable> {
+    let lower = file.to_ascii_lowercase();
+    let mut words = lower.split(|sign: char| !sign.is_ascii_alphanumeric());
+    words.find_map(|word| match word {
+        "http" | "httplogs" | "appservicehttplogs" => Some(LogTable::Http),
+        "console" | "consolelogs" | "appserviceconsolelogs" => Some(LogTable::Console),
+        "platform" | "platformlogs" | "appserviceplatformlogs" => Some(LogTable::Platform),
+        _ => None,
+    })
 }
 
 fn snapshot(folder: &str, stem: &str) -> Option<Content> {
@@ -130,7 +141,7 @@ fn snapshot(folder: &str, stem: &str) -> Option<Content> {
             "after" => at = PhaseKind::Post,
             word if word.starts_with("mid") => at = PhaseKind::Mid,
             word if word.starts_with("post") => at = PhaseKind::Post,
-            word => slot = Some(word.to_owned()),
+            word => slot = Some(slot_name(word)),
         }
     }
     Some(Content::Snapshot(kind, at, slot))
@@ -196,7 +207,32 @@ mod tests {
 
     #[test]
     fn a_file_that_only_sounds_like_a_snapshot_is_not_used() {
-        assert_eq!(classify("baseline/configuration.json"), Content::Other);
-        assert_eq!(classify("baseline/root-response.txt"), Content::Other);
+        let by_content = Content::Unnamed(None);
+        assert_eq!(classify("baseline/configuration.json"), by_content);
+        assert_eq!(classify("baseline/root-response.txt"), by_content);
+    }
+
+    #[test]
+    fn a_table_is_spoken_of_by_any_word_of_a_name_and_production_by_half_of_its() {
+        for (path, table) in [
+            ("tables/http.jsonl", Some(LogTable::Http)),
+            (
+                "trigger/kql-console-20260404T060041Z.json",
+                Some(LogTable::Console),
+            ),
+            ("AppServicePlatformLogs (3).csv", Some(LogTable::Platform)),
+            ("query_data.csv", None),
+        ] {
+            assert_eq!(classify(path), Content::Unnamed(table), "{path}");
+        }
+        let slot = Some("production".to_owned());
+        assert_eq!(
+            classify("trigger/config-prod-before-20260404T054527Z.json"),
+            Content::Snapshot(SnapshotKind::Config, PhaseKind::Baseline, slot.clone())
+        );
+        assert_eq!(
+            classify("baseline/app-settings-prod.json"),
+            Content::Settings(Moment::Before, slot)
+        );
     }
 }

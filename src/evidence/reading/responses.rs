@@ -35,7 +35,8 @@ pub enum ResponsesError {
     },
 }
 
-/// Rows of `index,status,seconds` of one route, with or without line breaks.
+/// Rows of `index,status,seconds` of one route, with or without a name before them, with or without
+/// line breaks.
 ///
 /// Where line breaks are missing, a reading counts only if it is the only one: every duration has
 /// the same number of fractional digits, and the indices number the rows from 1 without gap or
@@ -44,9 +45,10 @@ pub enum ResponsesError {
 /// # Errors
 /// If a line is no row, or if rows that run together have no or several readings.
 pub fn split_responses(text: &str, route: &str) -> Result<Vec<Sample>, ResponsesError> {
-    let lines: Vec<&str> = text
+    let parted = parted_at_names(text);
+    let lines: Vec<&str> = parted
         .lines()
-        .map(str::trim)
+        .map(|line| without_name(line.trim()))
         .filter(|line| !line.is_empty())
         .collect();
     if lines.is_empty() {
@@ -65,6 +67,31 @@ pub fn split_responses(text: &str, route: &str) -> Result<Vec<Sample>, Responses
         samples.push(row);
     }
     Ok(samples)
+}
+
+/// The same rows, each on a line of its own, where every row begins with a name: `fast,1,200,0.64`.
+/// A name begins with a letter and a duration ends with a digit, so that nothing is guessed.
+fn parted_at_names(text: &str) -> String {
+    let mut parted = String::with_capacity(text.len() + 64);
+    let mut before = '\n';
+    for sign in text.chars() {
+        if before.is_ascii_digit() && sign.is_ascii_alphabetic() {
+            parted.push('\n');
+        }
+        parted.push(sign);
+        before = sign;
+    }
+    parted
+}
+
+/// A row without the name of its lane.
+fn without_name(line: &str) -> &str {
+    match line.split_once(',') {
+        Some((name, rest)) if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+            rest.trim()
+        }
+        _ => line,
+    }
 }
 
 /// Rows of `index,status,time`, the probes of /health after the fix.

@@ -1,34 +1,26 @@
-//! Exports of log tables: of several, the readable and fullest one counts.
+//! Exports of log tables: however many there are of one table, their rows are merged, and a row
+//! that several of them hold counts once.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::evidence::bundle::{FileState, HttpEvent, Table, TextEvent};
-use crate::tables::{self, ConsoleRow, HttpRow, LineReader, PlatformRow, Projection, TableRow};
+use crate::evidence::bundle::{HttpEvent, Table, TextEvent};
+use crate::tables::{
+    ConsoleRow, DateOrder, HttpRow, LogTable, LogTime, PlatformRow, Reading, RowSink, Shape,
+};
 
-/// Columns of AppServiceHTTPLogs that a verdict reads.
-const HTTP_COLUMNS: Projection =
-    Projection::Only(&["CsMethod", "CsHost", "CsUriStem", "ScStatus", "TimeTaken"]);
+/// Rows of one table that are kept of one file.
+const ROWS_KEPT: usize = 4_000_000;
 
-/// A row of a table, as a bundle keeps it.
-pub(super) trait Event: Sized {
-    /// The row type of the room `tables`.
-    type Row: TableRow;
+/// Bytes of text that are kept of one file.
+const TEXT_KEPT: usize = 256 << 20;
 
-    /// Columns to keep.
-    const PROJECTION: Projection;
-
-    fn keep(row: Self::Row, number: u32, texts: &mut Texts) -> Self;
-
-    fn sort_key(&self) -> (tables::LogTime, u32);
-}
+/// Seconds by which a log's line and the same line's row in a table lie apart at most.
+const LOG_AND_TABLE_APART: f64 = 5.0;
 
 /// Texts that many rows share.
 #[derive(Default)]
-pub(super) struct Texts(HashSet<Arc<str>>);
+struct Texts(HashSet<Arc<str>>);
 
 impl Texts {
     fn shared(&mut self, text: &str) -> Arc<str> {
@@ -45,208 +37,346 @@ impl Texts {
     }
 }
 
-impl Event for HttpEvent {
-    type Row = HttpRow;
-    const PROJECTION: Projection = HTTP_COLUMNS;
+/// What one file held.
+pub(super) struct Export {
+    /// Its path.
+    pub path: String,
+    /// What the room `tables` says of it.
+    pub reading: Reading,
+    rows: Rows,
+    /// Rows that another file has as well.
+    pub doubles: usize,
+}
 
-    fn keep(row: HttpRow, number: u32, texts: &mut Texts) -> HttpEvent {
-        HttpEvent {
+/// The rows of one file, while they are read and afterwards.
+#[derive(Default)]
+pub(super) struct Rows {
+    http: Vec<HttpEvent>,
+    console: Vec<TextEvent>,
+    platform: Vec<TextEvent>,
+    texts: Texts,
+    text_bytes: usize,
+}
+
+impl Rows {
+    fn text_event(
+        &mut self,
+        time: LogTime,
+        row: u32,
+        level: Option<String>,
+        text: Option<String>,
+    ) -> TextEvent {
+        let text = text.unwrap_or_default().into_boxed_str();
+        self.text_bytes += text.len();
+        TextEvent {
+            time,
+            row,
+            file: 0,
+            level: self.texts.shared_option(level),
+            text,
+        }
+    }
+}
+
+impl RowSink for Rows {
+    fn http(&mut self, row: HttpRow, number: u32) {
+        let route = row.cs_uri_stem.as_deref().unwrap_or("");
+        let event = HttpEvent {
             time: row.time_generated,
             row: number,
+            file: 0,
             status: row.sc_status.and_then(|status| u16::try_from(status).ok()),
             taken_ms: row.time_taken.and_then(|taken| u32::try_from(taken).ok()),
-            method: texts.shared_option(row.cs_method),
-            route: texts.shared(row.cs_uri_stem.as_deref().unwrap_or("")),
-            host: texts.shared_option(row.cs_host),
+            route: self.texts.shared(route),
+            method: self.texts.shared_option(row.cs_method),
+            host: self.texts.shared_option(row.cs_host),
+        };
+        self.http.push(event);
+    }
+
+    fn console(&mut self, row: ConsoleRow, number: u32) {
+        let event = self.text_event(
+            row.time_generated,
+            number,
+            row.level,
+            row.result_description,
+        );
+        self.console.push(event);
+    }
+
+    fn platform(&mut self, row: PlatformRow, number: u32) {
+        let event = self.text_event(row.time_generated, number, row.level, row.message);
+        self.platform.push(event);
+    }
+
+    fn wants(&self, column: &str) -> bool {
+        matches!(
+            column,
+            "CsMethod"
+                | "CsHost"
+                | "CsUriStem"
+                | "ScStatus"
+                | "TimeTaken"
+                | "Level"
+                | "ResultDescription"
+                | "Message"
+        )
+    }
+
+    fn is_full(&self, table: LogTable) -> bool {
+        let rows = match table {
+            LogTable::Http => self.http.len(),
+            LogTable::Console => self.console.len(),
+            LogTable::Platform => self.platform.len(),
+        };
+        rows >= ROWS_KEPT || self.text_bytes >= TEXT_KEPT
+    }
+}
+
+/// A row of a table, as a bundle keeps it.
+trait Event {
+    fn time(&self) -> LogTime;
+    fn set_time(&mut self, time: LogTime);
+    fn set_file(&mut self, file: u16);
+    fn place(&self) -> (u16, u32);
+    /// What makes two rows of one moment the same row, whichever columns an export has.
+    fn content(&self) -> (&str, Option<u16>, Option<u32>);
+}
+
+impl Event for HttpEvent {
+    fn time(&self) -> LogTime {
+        self.time
+    }
+
+    fn set_time(&mut self, time: LogTime) {
+        self.time = time;
+    }
+
+    fn set_file(&mut self, file: u16) {
+        self.file = file;
+    }
+
+    fn place(&self) -> (u16, u32) {
+        (self.file, self.row)
+    }
+
+    fn content(&self) -> (&str, Option<u16>, Option<u32>) {
+        (&self.route, self.status, self.taken_ms)
+    }
+}
+
+impl Event for TextEvent {
+    fn time(&self) -> LogTime {
+        self.time
+    }
+
+    fn set_time(&mut self, time: LogTime) {
+        self.time = time;
+    }
+
+    fn set_file(&mut self, file: u16) {
+        self.file = file;
+    }
+
+    fn place(&self) -> (u16, u32) {
+        (self.file, self.row)
+    }
+
+    fn content(&self) -> (&str, Option<u16>, Option<u32>) {
+        (self.text.trim_end(), None, None)
+    }
+}
+
+impl Export {
+    /// What one file held, after it was read.
+    pub(super) fn new(path: &str, reading: Reading, rows: Rows) -> Export {
+        Export {
+            path: path.to_owned(),
+            reading,
+            rows,
+            doubles: 0,
         }
     }
+}
 
-    fn sort_key(&self) -> (tables::LogTime, u32) {
-        (self.time, self.row)
+/// The order of dates that the exports prove together; `None` where they do not agree.
+pub(super) fn proven_order(exports: &[Export]) -> Option<DateOrder> {
+    let mut proven = exports
+        .iter()
+        .filter_map(|export| export.reading.order_proven);
+    let first = proven.next()?;
+    proven.all(|order| order == first).then_some(first)
+}
+
+/// Minutes by which the exporters' clock is ahead of UTC, where an export tells.
+pub(super) fn local_offset(exports: &[Export]) -> Option<i32> {
+    exports
+        .iter()
+        .find_map(|export| export.reading.local_offset)
+}
+
+/// The three tables of all exports.
+pub(super) struct Tables {
+    pub http: Table<HttpEvent>,
+    pub console: Table<TextEvent>,
+    pub platform: Table<TextEvent>,
+}
+
+/// Merge the rows of all exports.
+pub(super) fn merge(exports: &mut [Export]) -> Tables {
+    let offset = local_offset(exports);
+    Tables {
+        http: table(exports, offset, LogTable::Http, |rows| {
+            std::mem::take(&mut rows.http)
+        }),
+        console: table(exports, offset, LogTable::Console, |rows| {
+            std::mem::take(&mut rows.console)
+        }),
+        platform: table(exports, offset, LogTable::Platform, |rows| {
+            std::mem::take(&mut rows.platform)
+        }),
     }
 }
 
-/// The two tables of texts differ in the name of the column that holds the text.
-fn text_event(
-    time: tables::LogTime,
-    number: u32,
-    level: Option<String>,
-    text: Option<String>,
-    texts: &mut Texts,
-) -> TextEvent {
-    TextEvent {
-        time,
-        row: number,
-        level: texts.shared_option(level),
-        text: text.unwrap_or_default().into_boxed_str(),
+fn table<E: Event>(
+    exports: &mut [Export],
+    offset: Option<i32>,
+    kind: LogTable,
+    take: impl Fn(&mut Rows) -> Vec<E>,
+) -> Table<E> {
+    let mut files = Vec::new();
+    let mut of_file = Vec::new();
+    let mut rows: Vec<E> = Vec::new();
+    let mut grain = 1;
+    for (at, export) in exports.iter_mut().enumerate() {
+        if !export.reading.tables.contains(&kind) {
+            continue;
+        }
+        let mut part = take(&mut export.rows);
+        let file = u16::try_from(files.len()).unwrap_or(u16::MAX);
+        let shift = offset.filter(|_| export.reading.local_time).unwrap_or(0);
+        for event in &mut part {
+            event.set_file(file);
+            if shift != 0 {
+                event.set_time(event.time().plus_seconds(f64::from(-shift) * 60.0));
+            }
+        }
+        grain = grain.max(grain_of(&part));
+        files.push(export.path.clone());
+        of_file.push(at);
+        if rows.is_empty() {
+            rows = part;
+        } else {
+            rows.append(&mut part);
+        }
+    }
+    let key = |event: &E| (event.time(), event.place());
+    if !rows.is_sorted_by_key(key) {
+        rows.sort_by_key(key);
+    }
+    if files.len() > 1 {
+        let mut doubled = doubles(&rows, grain);
+        let is_log = |file: u16| {
+            let export = of_file
+                .get(usize::from(file))
+                .and_then(|at| exports.get(*at));
+            export.is_some_and(|export| export.reading.shape == Shape::Log)
+        };
+        lines_of_tables(&rows, &mut doubled, is_log);
+        let mut at = 0;
+        rows.retain(|event| {
+            let is_double = doubled[at];
+            at += 1;
+            if is_double && let Some(export) = of_file.get(usize::from(event.place().0)) {
+                exports[*export].doubles += 1;
+            }
+            !is_double
+        });
+    }
+    Table {
+        files,
+        rows,
+        gaps: Vec::new(),
     }
 }
 
-/// Console lines.
-pub(super) struct ConsoleEvent(TextEvent);
-
-/// Platform messages.
-pub(super) struct PlatformEvent(TextEvent);
-
-impl Event for ConsoleEvent {
-    type Row = ConsoleRow;
-    const PROJECTION: Projection = Projection::Only(&["Level", "ResultDescription"]);
-
-    fn keep(row: ConsoleRow, number: u32, texts: &mut Texts) -> ConsoleEvent {
-        let ConsoleRow {
-            time_generated,
-            level,
-            result_description,
-            ..
-        } = row;
-        ConsoleEvent(text_event(
-            time_generated,
-            number,
-            level,
-            result_description,
-            texts,
-        ))
-    }
-
-    fn sort_key(&self) -> (tables::LogTime, u32) {
-        (self.0.time, self.0.row)
-    }
+/// Nanoseconds to which all times of a file are whole: the portal drops what is below a
+/// millisecond.
+fn grain_of<E: Event>(rows: &[E]) -> i128 {
+    let whole = |grain: i128| {
+        rows.iter()
+            .all(|event| event.time().timestamp().as_nanosecond() % grain == 0)
+    };
+    [1_000_000_000, 1_000_000]
+        .into_iter()
+        .find(|grain| !rows.is_empty() && whole(*grain))
+        .unwrap_or(1)
 }
 
-impl Event for PlatformEvent {
-    type Row = PlatformRow;
-    const PROJECTION: Projection = Projection::Only(&["Level", "Message"]);
-
-    fn keep(row: PlatformRow, number: u32, texts: &mut Texts) -> PlatformEvent {
-        let PlatformRow {
-            time_generated,
-            level,
-            message,
-            ..
-        } = row;
-        PlatformEvent(text_event(time_generated, number, level, message, texts))
-    }
-
-    fn sort_key(&self) -> (tables::LogTime, u32) {
-        (self.0.time, self.0.row)
-    }
-}
-
-impl From<ConsoleEvent> for TextEvent {
-    fn from(event: ConsoleEvent) -> TextEvent {
-        event.0
-    }
-}
-
-impl From<PlatformEvent> for TextEvent {
-    fn from(event: PlatformEvent) -> TextEvent {
-        event.0
-    }
-}
-
-/// Read every export of one table; the one with most rows counts, the first of equals.
-pub(super) fn read_exports<E, T>(
-    root: &Path,
-    paths: &[String],
-) -> (Table<T>, Vec<(String, FileState)>)
-where
-    E: Event,
-    T: From<E>,
-{
-    let mut best: Option<(String, Vec<E>)> = None;
-    let mut states = Vec::new();
-    for path in paths {
-        match read_export::<E>(&root.join(path)) {
-            Ok((events, state)) => {
-                states.push((path.clone(), state));
-                let fuller = best
-                    .as_ref()
-                    .is_none_or(|(_, kept)| events.len() > kept.len());
-                if fuller {
-                    best = Some((path.clone(), events));
+/// Which rows another file holds as well. Of rows that are alike in one file, each counts.
+fn doubles<E: Event>(rows: &[E], grain: i128) -> Vec<bool> {
+    let floor = |event: &E| event.time().timestamp().as_nanosecond().div_euclid(grain);
+    let mut doubled = vec![false; rows.len()];
+    let mut begin = 0;
+    for group in rows.chunk_by(|a, b| floor(a) == floor(b)) {
+        let first = group.first().map(|event| event.place().0);
+        if group.iter().any(|event| Some(event.place().0) != first) {
+            // How often each content was kept, and how often the file at hand has shown it.
+            let mut order: Vec<usize> = (0..group.len()).collect();
+            order.sort_by_key(|at| group[*at].place());
+            let mut kept: HashMap<_, usize> = HashMap::new();
+            let mut shown: HashMap<_, (u16, usize)> = HashMap::new();
+            for at in order {
+                let event = &group[at];
+                let file = event.place().0;
+                let of_file = shown.entry(event.content()).or_insert((file, 0));
+                if of_file.0 != file {
+                    *of_file = (file, 0);
+                }
+                of_file.1 += 1;
+                let kept = kept.entry(event.content()).or_default();
+                if of_file.1 <= *kept {
+                    doubled[begin + at] = true;
+                } else {
+                    *kept += 1;
                 }
             }
-            Err(state) => states.push((path.clone(), state)),
         }
+        begin += group.len();
     }
-    let Some((file, mut events)) = best else {
-        return (Table::default(), states);
-    };
-    for (path, state) in &mut states {
-        if *path != file && matches!(state, FileState::Read | FileState::PartlyRead { .. }) {
-            *state = FileState::Superseded { by: file.clone() };
-        }
-    }
-    if !events.is_sorted_by_key(Event::sort_key) {
-        events.sort_by_key(Event::sort_key);
-    }
-    let table = Table {
-        file: Some(file),
-        rows: events.into_iter().map(T::from).collect(),
-    };
-    (table, states)
+    doubled
 }
 
-fn read_export<E: Event>(path: &Path) -> Result<(Vec<E>, FileState), FileState> {
-    let unreadable = |reason: String| FileState::Unreadable { reason };
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "jsonl")
-    {
-        let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-        return read_lines(BufReader::with_capacity(1 << 18, file));
+/// Lines of a log of which a table has the row as well, written a moment later.
+fn lines_of_tables<E: Event>(rows: &[E], doubled: &mut [bool], is_log: impl Fn(u16) -> bool) {
+    let logs: Vec<bool> = rows.iter().map(|event| is_log(event.place().0)).collect();
+    if logs.iter().all(|log| *log) || !logs.iter().any(|log| *log) {
+        return;
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let read = tables::read::<E::Row>(&bytes).map_err(|error| match error {
-        tables::TableError::Empty => FileState::Empty,
-        error => unreadable(error.to_string()),
-    })?;
-    let mut texts = Texts::default();
-    if read.rows.is_empty()
-        && let Some(fault) = read.faults.first()
-    {
-        return Err(unreadable(fault.to_string()));
-    }
-    let state = state_of(read.fault_count, read.faults.first());
-    let events = (1..)
-        .zip(read.rows)
-        .map(|(number, row)| E::keep(row, number, &mut texts));
-    Ok((events.collect(), state))
-}
-
-/// Without a single row a file of lines cannot be told from an export that failed.
-fn read_lines<E: Event>(source: impl std::io::BufRead) -> Result<(Vec<E>, FileState), FileState> {
-    let mut texts = Texts::default();
-    let mut events = Vec::new();
-    let mut first_fault = None;
-    let mut faults = 0;
-    let mut lines = LineReader::<E::Row, _>::new(source, E::PROJECTION);
-    while let Some(row) = lines.next() {
-        match row {
-            Ok(row) => {
-                let number = u32::try_from(lines.line_number()).unwrap_or(u32::MAX);
-                events.push(E::keep(row, number, &mut texts));
-            }
-            Err(fault) => {
-                faults += 1;
-                first_fault.get_or_insert(fault);
-            }
+    let mut of_table: HashMap<_, std::collections::VecDeque<LogTime>> = HashMap::new();
+    for (event, log) in rows.iter().zip(&logs) {
+        if !log {
+            of_table
+                .entry(event.content())
+                .or_default()
+                .push_back(event.time());
         }
     }
-    match (events.is_empty(), first_fault) {
-        (true, None) => Err(FileState::Empty),
-        (true, Some(fault)) => Err(FileState::Unreadable {
-            reason: fault.to_string(),
-        }),
-        (false, fault) => Ok((events, state_of(faults, fault.as_ref()))),
-    }
-}
-
-fn state_of(faults: usize, first: Option<&tables::TableError>) -> FileState {
-    match first {
-        None => FileState::Read,
-        Some(first) => FileState::PartlyRead {
-            reason: format!("{faults} rows cannot be read; the first: {first}"),
-        },
+    for (at, event) in rows.iter().enumerate() {
+        if !logs[at] || doubled[at] {
+            continue;
+        }
+        let Some(times) = of_table.get_mut(&event.content()) else {
+            continue;
+        };
+        let far = |time: &LogTime| time.seconds_since(event.time()) < -LOG_AND_TABLE_APART;
+        while times.front().is_some_and(far) {
+            times.pop_front();
+        }
+        let near = |time: &LogTime| time.seconds_since(event.time()).abs() <= LOG_AND_TABLE_APART;
+        if times.front().is_some_and(near) {
+            times.pop_front();
+            doubled[at] = true;
+        }
     }
 }

@@ -138,7 +138,7 @@ pub(super) fn status_count(
     if outside > 0 {
         parts.push(format!("{} outside the load", number(outside as f64)));
     }
-    let file = bundle.http.file.as_deref();
+    let file = &bundle.http;
     let sample_quotes = in_samples
         .iter()
         .take(2)

@@ -82,7 +82,7 @@ fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
         .map(|event| Observation {
             ok: event.status == Some(200),
             at: Some(event.started()),
-            quote: quote_http(bundle.http.file.as_deref(), event),
+            quote: quote_http(&bundle.http, event),
         });
     sampled.chain(logged).collect()
 }

@@ -36,12 +36,7 @@ pub(super) fn contains(
     let observed = format!("{} of {}", found.len(), count(table.rows.len(), "row"));
     Measured::of(found.len() >= wanted as usize, observed, threshold)
         .value(found.len() as f64)
-        .quotes(
-            found
-                .iter()
-                .take(2)
-                .map(|event| quote_text(table.file.as_deref(), event)),
-        )
+        .quotes(found.iter().take(2).map(|event| quote_text(table, event)))
 }
 
 /// Starts and stops of the site within the window.
@@ -79,7 +74,7 @@ pub(super) fn restart(bundle: &Bundle) -> Measured {
     let quotes = found
         .iter()
         .take(2)
-        .map(|(event, _)| quote_text(bundle.platform.file.as_deref(), event));
+        .map(|(event, _)| quote_text(&bundle.platform, event));
     Measured::of(!found.is_empty(), observed, threshold)
         .value(found.len() as f64)
         .quotes(quotes.collect::<Vec<_>>())

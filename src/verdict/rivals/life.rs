@@ -60,7 +60,7 @@ impl Scene<'_> {
         if bundle.platform.is_readable() && window.is_known() {
             let found = restarts(bundle, window);
             if let Some((event, _)) = found.first() {
-                let quote = quote_text(bundle.platform.file.as_deref(), event);
+                let quote = quote_text(&bundle.platform, event);
                 let because = format!(
                     "{} of starts and stops within the trigger",
                     count(found.len(), "row")
@@ -127,7 +127,7 @@ impl Scene<'_> {
                 && self.window.end.is_none_or(|end| event.time <= end)
         });
         if let Some(event) = young {
-            let quote = quote_text(bundle.platform.file.as_deref(), event);
+            let quote = quote_text(&bundle.platform, event);
             if self.window.holds(event.time) {
                 return ruled_in("the site started within the trigger", vec![quote]);
             }

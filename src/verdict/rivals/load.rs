@@ -47,7 +47,7 @@ impl Scene<'_> {
             }
             let quotes = aborted
                 .first()
-                .map(|event| quote_http(bundle.http.file.as_deref(), event))
+                .map(|event| quote_http(&bundle.http, event))
                 .into_iter()
                 .chain(
                     gave_up
@@ -80,7 +80,7 @@ impl Scene<'_> {
                     .is_some_and(|taken| f64::from(taken) / 1000.0 >= FRONT_END_SECONDS)
             });
         if let Some(event) = cut_off {
-            let quote = quote_http(bundle.http.file.as_deref(), event);
+            let quote = quote_http(&bundle.http, event);
             return ruled_in(
                 "a request failed when the front end's limit had passed",
                 vec![quote],

@@ -72,6 +72,6 @@ impl Scene<'_> {
     }
 
     pub(super) fn quote_console(&self, event: &TextEvent) -> Quote {
-        quote_text(self.bundle.console.file.as_deref(), event)
+        quote_text(&self.bundle.console, event)
     }
 }

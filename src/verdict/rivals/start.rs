@@ -25,7 +25,7 @@ impl Scene<'_> {
     }
 
     pub(super) fn slow_start(&self) -> Decision {
-        let file = self.bundle.platform.file.as_deref();
+        let file = &self.bundle.platform;
         if let Some(event) = self.platform_line(EXITED) {
             return ruled_out(
                 "the container ended by itself",

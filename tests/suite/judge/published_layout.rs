@@ -72,9 +72,9 @@ fn a_published_run_is_judged_without_a_manifest() {
 }
 
 #[test]
-fn of_several_exports_the_readable_and_fullest_counts() {
-    let rows = |count: usize| {
-        let rows: Vec<_> = (0..count)
+fn several_exports_of_one_table_are_merged_and_each_row_counts_once() {
+    let rows = |seconds: std::ops::Range<usize>| {
+        let rows: Vec<_> = seconds
             .map(|second| json!([format!("2026-11-21T08:00:{second:02}Z"), "/leak", 200]))
             .collect();
         json!({"tables": [{"name": "PrimaryResult", "rows": rows, "columns": [
@@ -89,11 +89,11 @@ fn of_several_exports_the_readable_and_fullest_counts() {
             "trigger/kql-http-2.json",
             "ERROR: BadArgumentError: the request had some invalid properties",
         )
-        .json("trigger/kql-http-3.json", rows(3))
-        .json("trigger/kql-http-4.json", rows(9))
-        .json("trigger/kql-http-5.json", rows(9))
+        .json("trigger/kql-http-3.json", rows(0..3))
+        .json("trigger/kql-http-4.json", rows(2..9))
+        .json("trigger/kql-http-5.json", rows(0..9))
         .read();
-    assert_eq!(bundle.http.file.as_deref(), Some("trigger/kql-http-4.json"));
+    assert_eq!(bundle.http.files.len(), 3);
     assert_eq!(bundle.http.rows.len(), 9);
     assert_eq!(state(&bundle, "trigger/kql-http-1.json"), &FileState::Empty);
     let FileState::Unreadable { reason } = state(&bundle, "trigger/kql-http-2.json") else {
@@ -103,10 +103,17 @@ fn of_several_exports_the_readable_and_fullest_counts() {
         reason.starts_with("not a table: it begins with `ERROR: BadArgumentError"),
         "{reason}"
     );
-    for path in ["trigger/kql-http-3.json", "trigger/kql-http-5.json"] {
-        let by = "trigger/kql-http-4.json".to_owned();
-        assert_eq!(state(&bundle, path), &FileState::Superseded { by });
-    }
+    // What the unreadable export would have held is not known: absence proves nothing.
+    assert_eq!(bundle.http.gaps[0].file, "trigger/kql-http-2.json");
+    let last = bundle
+        .files
+        .iter()
+        .find(|file| file.path == "trigger/kql-http-5.json")
+        .unwrap();
+    assert_eq!(
+        last.words(),
+        "9 rows of AppServiceHTTPLogs, 9 in another file too (JSON)"
+    );
 }
 
 #[test]
@@ -142,6 +149,22 @@ fn rows_that_ran_together_and_lack_one_are_not_guessed() {
         "{:?}",
         verdict.missing[0].instead
     );
+}
+
+#[test]
+fn rows_with_the_name_of_their_lane_are_read_with_and_without_line_breaks() {
+    let expected = [(1, 200, Some(0.646_940)), (2, 0, Some(15.000_374))];
+    for text in [
+        "fast,1,200,0.646940\nfast,2,000,15.000374\n",
+        "fast,1,200,0.646940fast,2,000,15.000374",
+    ] {
+        let samples = split_responses(text, "/fast").unwrap();
+        let read: Vec<_> = samples
+            .iter()
+            .map(|sample| (sample.index, sample.status.code(), sample.total_seconds))
+            .collect();
+        assert_eq!(read, expected, "{text}");
+    }
 }
 
 #[test]
@@ -201,5 +224,5 @@ fn a_folder_without_evidence_is_an_error() {
     let error = labrat::evidence::read(&folder.path().join("absent"))
         .unwrap_err()
         .to_string();
-    assert!(error.ends_with("is not a folder"), "{error}");
+    assert!(error.ends_with("is not there"), "{error}");
 }
