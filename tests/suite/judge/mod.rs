@@ -9,6 +9,7 @@ mod confusions;
 mod console;
 mod doubts;
 mod exported_runs;
+mod health;
 mod incidents;
 mod million_rows;
 mod outcomes;
