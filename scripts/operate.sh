@@ -59,7 +59,28 @@ play_here() {
     esac
 }
 
+# What is effective in each slot of the stand-in, as one line of JSON.
+effective_here() {
+    local status settings slot
+    status=$("$labrat" host status --json)
+    for slot in $(jq -r '.slots[].slot' <<<"$status"); do
+        settings=$("$labrat" host settings list --slot "$slot" --json)
+        jq -c --arg slot "$slot" --argjson settings "$settings" '.slots[] | select(.slot == $slot)
+            | {slot, startup_command, settings: [$settings[] | {name, sticky}]}' <<<"$status"
+    done | jq -cs .
+}
+
 order=$(jq -c . 2>/dev/null) || die "standard input is no action in JSON"
+if [[ $(jq -r .action <<<"$order") == show ]]; then
+    # On Azure scripts/trigger.sh asks az before and after the run.
+    [[ $platform == host ]] || {
+        echo '[]'
+        exit
+    }
+    labrat=$(find_labrat)
+    effective_here
+    exit
+fi
 case $platform in
 azure)
     [[ -n $group && -n $site ]] || refuse "--resource-group and --site are needed"

@@ -23,11 +23,14 @@ pub enum Exit {
     Inconclusive = 11,
     /// A trigger was stopped by a signal before its end; what was captured is kept.
     CutShort = 12,
+    /// A verdict: the symptom is not there, and what should be healthy is not. Of a rehearsed fix or
+    /// control also: the symptom is still there.
+    Unhealthy = 13,
 }
 
 impl Exit {
     /// All codes, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Success,
         Self::Failure,
         Self::Usage,
@@ -36,6 +39,7 @@ impl Exit {
         Self::NotReproduced,
         Self::Inconclusive,
         Self::CutShort,
+        Self::Unhealthy,
     ];
 
     /// The number.
@@ -46,7 +50,7 @@ impl Exit {
     /// What it means, for `--help` and the README.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Success => "done; for a verdict: reproduced",
+            Self::Success => "done; verdict: reproduced; rehearse: as expected",
             Self::Failure => {
                 "failed: a file, a socket, a target; for serve: bad settings, port in use"
             }
@@ -56,6 +60,9 @@ impl Exit {
             Self::NotReproduced => "verdict: not reproduced",
             Self::Inconclusive => "verdict: inconclusive, evidence is missing",
             Self::CutShort => "trigger: stopped before its end, what was captured is kept",
+            Self::Unhealthy => {
+                "verdict: not reproduced, and not healthy; rehearse: a fix that fails"
+            }
         }
     }
 }

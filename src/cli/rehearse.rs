@@ -57,6 +57,10 @@ pub(super) struct RehearseOptions {
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
+    /// End with the code of `labrat verdict`, 10 where the symptom is not reproduced, instead of 0
+    /// where the fix or the control is healthy as expected
+    #[arg(long)]
+    verdict_code: bool,
 }
 
 impl RehearseOptions {
@@ -110,7 +114,13 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
         ));
         return Ok(Exit::CutShort);
     }
-    let exit = verdict::judge_and_report(&out, &bundles, scenario.name(), options.json)?;
+    let exit = verdict::judge_and_report(
+        &out,
+        &bundles,
+        scenario.name(),
+        options.json,
+        options.verdict_code,
+    )?;
     output::message(&format!(
         "report: {}\n",
         verdict::report_of(&out).join("report.html").display()

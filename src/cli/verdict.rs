@@ -73,7 +73,8 @@ fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// Judge the runs that this program has just made under `out`, print the verdict, and leave each
-/// run's report beside its evidence; for several runs, that of all of them under `out`.
+/// run's report beside its evidence; for several runs, that of all of them under `out`. The code is
+/// success where the variant ended as expected, or with `own_code` the verdict's own.
 ///
 /// # Errors
 /// When a bundle cannot be read or a report not be written.
@@ -82,6 +83,7 @@ pub(super) fn judge_and_report(
     folders: &[PathBuf],
     scenario: &str,
     json: bool,
+    own_code: bool,
 ) -> anyhow::Result<Exit> {
     let mut runs = Vec::new();
     for folder in folders {
@@ -90,12 +92,27 @@ pub(super) fn judge_and_report(
         runs.push(run);
     }
     match runs.as_slice() {
-        [run] => print_single(run, json),
+        [run] => {
+            print_single(run, json)?;
+            let as_expected = run.verdict.as_expected.filter(|_| !own_code);
+            Ok(rehearsed(as_expected, run.verdict.outcome))
+        }
         runs => {
             let repeated = repeat(runs)?;
             write_repeated(&report_of(out), &repeated)?;
-            print_repeated(&repeated, json)
+            print_repeated(&repeated, json)?;
+            let as_expected = repeated.as_expected.filter(|_| !own_code);
+            Ok(rehearsed(as_expected, repeated.outcome))
         }
+    }
+}
+
+/// The code of a rehearsal: success where its variant ended as expected of it.
+fn rehearsed(as_expected: Option<bool>, outcome: Outcome) -> Exit {
+    match (as_expected, outcome) {
+        (Some(true), _) => Exit::Success,
+        (Some(false), Outcome::Reproduced) => Exit::Unhealthy,
+        (_, outcome) => exit_of(outcome),
     }
 }
 
@@ -151,6 +168,7 @@ fn exit_of(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Reproduced => Exit::Success,
         Outcome::NotReproduced => Exit::NotReproduced,
+        Outcome::Unhealthy => Exit::Unhealthy,
         Outcome::Inconclusive => Exit::Inconclusive,
     }
 }

@@ -33,6 +33,21 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
         verdict.hypothesis,
         verdict.bundle
     );
+    if let Some(sentence) = verdict.expectation() {
+        text.push_str(&format!("\n{}\n", cell(&sentence)));
+    }
+    if !verdict.health.is_empty() {
+        text.push_str("\n## Health\n\n| | finding | observed | decided by |\n|---|---|---|---|\n");
+        for result in &verdict.health {
+            text.push_str(&format!(
+                "| {} | **{}** | {} | {} |\n",
+                cell(&result.what),
+                result.finding.words(),
+                cell(&result.observed),
+                quotes(&result.quotes)
+            ));
+        }
+    }
     text.push_str("\n## Criteria\n\n| | criterion | finding | observed | met by | decided by |\n|---|---|---|---|---|---|\n");
     for result in &verdict.criteria {
         let kind = match result.kind {
@@ -81,8 +96,8 @@ fn lists(text: &mut String, verdict: &Verdict) {
         text.push_str("\n## Workers ended by SIGKILL\n\n");
         for worker in &verdict.killed_workers {
             text.push_str(&format!(
-                "- pid {}: {} {}\n",
-                worker.pid,
+                "- {}: {} {}\n",
+                worker.words(),
                 cell(&worker.because),
                 quotes(&worker.quotes)
             ));

@@ -40,11 +40,11 @@ impl Style {
     }
 }
 
-fn outcome_colour(outcome: Outcome) -> Colour {
-    match outcome {
-        Outcome::Reproduced => Colour::Good,
-        Outcome::NotReproduced => Colour::Bad,
-        Outcome::Inconclusive => Colour::Unsure,
+fn outcome_colour(outcome: Outcome, as_expected: Option<bool>) -> Colour {
+    match (as_expected, outcome) {
+        (Some(true), _) | (None, Outcome::Reproduced) => Colour::Good,
+        (Some(false), _) | (None, Outcome::NotReproduced | Outcome::Unhealthy) => Colour::Bad,
+        (None, Outcome::Inconclusive) => Colour::Unsure,
     }
 }
 
@@ -91,11 +91,17 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
         style,
         text: String::new(),
     };
-    let outcome = style.paint(outcome_colour(verdict.outcome), &verdict.headline);
+    let colour = outcome_colour(verdict.outcome, verdict.as_expected);
+    let outcome = style.paint(colour, &verdict.headline);
     page.line(0, &format!("{} ({})", verdict.scenario, verdict.bundle));
     page.line(0, &outcome);
+    if let Some(sentence) = verdict.expectation() {
+        let sentence = style.paint(colour, &sentence);
+        page.line(0, &sentence);
+    }
     page.line(0, "level of evidence: one run, observed");
     page.line(0, &format!("hypothesis: {}", verdict.hypothesis));
+    health(&mut page, verdict);
     criteria(&mut page, verdict);
     promises(&mut page, verdict);
     rivals(&mut page, verdict);
@@ -104,6 +110,21 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
     doubts(&mut page, verdict);
     routes(&mut page, verdict);
     page.text
+}
+
+fn health(page: &mut Page, verdict: &Verdict) {
+    if verdict.health.is_empty() {
+        return;
+    }
+    page.heading("Health: all of these");
+    for result in &verdict.health {
+        let word = format!("{:<11}", result.finding.words());
+        let word = page.style.paint(finding_colour(result.finding), &word);
+        page.line(2, &format!("{word} {}: {}", result.what, result.observed));
+        for quote in &result.quotes {
+            page.quote(quote);
+        }
+    }
 }
 
 fn criteria(page: &mut Page, verdict: &Verdict) {
@@ -203,7 +224,7 @@ fn killed(page: &mut Page, verdict: &Verdict) {
         };
         page.line(
             2,
-            &format!("pid {}: {cause}, {}", worker.pid, worker.because),
+            &format!("{}: {cause}, {}", worker.words(), worker.because),
         );
         for quote in &worker.quotes {
             page.quote(quote);
@@ -279,7 +300,10 @@ pub fn repeated_text(repeated: &Repeated, style: Style) -> String {
         style,
         text: String::new(),
     };
-    let headline = style.paint(outcome_colour(repeated.outcome), &repeated.headline);
+    let headline = style.paint(
+        outcome_colour(repeated.outcome, repeated.as_expected),
+        &repeated.headline,
+    );
     page.line(
         0,
         &format!("{} ({} runs)", repeated.scenario, repeated.runs.len()),

@@ -241,27 +241,49 @@ fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
         add(found, DoubtKind::OtherTraffic, text);
     }
     for route in sampled {
-        let asked = bundle
-            .trigger_samples()
-            .filter(|(_, sample)| sample.path() == route)
-            .count();
-        let logged = rows_within(bundle, window)
-            .filter(|event| &*event.route == route)
-            .count();
-        if asked > 0 && logged > asked && !HOUSEKEEPING.contains(&route) {
-            let text = format!(
-                "the HTTP table has {} of {route} within the trigger, and the run made {asked} requests",
-                count(logged, "row")
-            );
-            add(found, DoubtKind::OtherTraffic, text);
-        }
-        if asked > 0 && logged > 0 && logged < asked {
-            let text = format!(
-                "the HTTP table has {} of {route} within the trigger for {asked} requests: not all were logged yet",
-                count(logged, "row")
-            );
-            add(found, DoubtKind::TableIncomplete, text);
-        }
+        rows_of_route(bundle, route, found);
+    }
+}
+
+/// As many rows as requests, from the first sample of the route to the last.
+fn rows_of_route(bundle: &Bundle, route: &str, found: &mut Vec<Doubt>) {
+    let spans: Vec<(LogTime, LogTime)> = bundle
+        .samples_where(|_| true)
+        .filter(|(_, sample)| sample.path() == route)
+        .filter_map(|(_, sample)| {
+            let start = LogTime::from(sample.start?);
+            Some((start, start.plus_seconds(sample.total_seconds?)))
+        })
+        .collect();
+    let asked = bundle
+        .samples_where(|_| true)
+        .filter(|(_, sample)| sample.path() == route)
+        .count();
+    // A request without a time cannot be looked for.
+    if spans.is_empty() || spans.len() < asked {
+        return;
+    }
+    let span = Window {
+        start: spans.iter().map(|(start, _)| *start).min(),
+        end: spans.iter().map(|(_, end)| *end).max(),
+        known_by: "the samples of the route",
+    };
+    let logged = rows_within(bundle, &span)
+        .filter(|event| &*event.route == route)
+        .count();
+    if logged > asked && !HOUSEKEEPING.contains(&route) {
+        let text = format!(
+            "the HTTP table has {} of {route} within the trigger, and the run made {asked} requests",
+            count(logged, "row")
+        );
+        add(found, DoubtKind::OtherTraffic, text);
+    }
+    if logged > 0 && logged < asked {
+        let text = format!(
+            "the HTTP table has {} of {route} for {asked} requests: not all were logged yet",
+            count(logged, "row")
+        );
+        add(found, DoubtKind::TableIncomplete, text);
     }
 }
 

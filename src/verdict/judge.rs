@@ -1,6 +1,7 @@
 //! From measurements to an outcome.
 
 use super::doubts::doubts;
+use super::health::{HealthResult, health};
 use super::kills::killed_workers;
 use super::measure::{Measured, measure};
 use super::missing::{has, missing, words};
@@ -10,10 +11,11 @@ use super::outcome::{
 };
 use super::rivals::{Scene, rule};
 use super::secrets::without_secrets;
-use super::window::trigger_window;
+use super::text::count;
+use super::window::{trigger_window, with_start};
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
-use crate::evidence::criteria::{Bearing, Criterion, Kind, ScenarioRules};
+use crate::evidence::criteria::{Bearing, Criterion, ExpectedEnd, Kind, ScenarioRules};
 use crate::tables::queries;
 
 /// Judge one run by the rules of a scenario.
@@ -29,15 +31,30 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
     let scene = Scene {
         bundle,
         window: &window,
+        start_window: &with_start(bundle, &window),
         killed: &killed,
     };
-    let rivals: Vec<RivalResult> = rules
+    let mut rivals: Vec<RivalResult> = rules
         .rivals
         .iter()
         .map(|rival| rule(rival, &scene))
         .collect();
     let doubts = doubts(bundle, &window);
-    let (outcome, reason) = decide(&criteria, &rivals, &doubts);
+    let variant = bundle
+        .manifest
+        .as_ref()
+        .and_then(|manifest| manifest.variant.clone());
+    let expected = variant
+        .as_deref()
+        .and_then(|variant| rules.expected_of(variant));
+    let health = match expected {
+        Some(expected) if expected.end == ExpectedEnd::Healthy => {
+            health(expected.health, bundle, &window, &criteria)
+        }
+        _ => Vec::new(),
+    };
+    let (outcome, reason) = decide(&criteria, &rivals, &doubts, &health);
+    reconcile(&mut rivals, outcome);
     let promises = rules
         .promises
         .iter()
@@ -55,13 +72,13 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         scenario: rules.name,
         hypothesis: rules.hypothesis,
         bundle: bundle.name.clone(),
-        variant: bundle
-            .manifest
-            .as_ref()
-            .and_then(|manifest| manifest.variant.clone()),
+        variant,
         outcome,
+        expected: expected.map(|expected| expected.end),
+        as_expected: expected.and_then(|expected| as_expected(expected.end, outcome)),
+        health,
         level: Level::Observed,
-        headline: format!("{}: {reason}", outcome.words()),
+        headline: headline(outcome, &reason, &rivals),
         criteria,
         rivals,
         killed_workers: killed,
@@ -72,6 +89,67 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         window,
         routes: routes(bundle),
     })
+}
+
+/// The outcome, its reason, and how many other explanations it leaves open.
+fn headline(outcome: Outcome, reason: &str, rivals: &[RivalResult]) -> String {
+    let open: Vec<&str> = rivals
+        .iter()
+        .filter(|rival| rival.bearing == Bearing::Competes && rival.ruling == Ruling::Open)
+        .map(|rival| rival.id.words())
+        .collect();
+    let left = match (outcome, open.len()) {
+        (Outcome::Reproduced, 0) => "; no other explanation stays open".to_owned(),
+        (Outcome::Reproduced, number) => format!(
+            "; {} stay{} open ({})",
+            count(number, "other explanation"),
+            if number == 1 { "s" } else { "" },
+            open.join(", ")
+        ),
+        _ => String::new(),
+    };
+    format!("{}: {reason}{left}", outcome.words())
+}
+
+/// Whether the outcome is the expected one; an inconclusive run says neither.
+fn as_expected(expected: ExpectedEnd, outcome: Outcome) -> Option<bool> {
+    match (expected, outcome) {
+        (ExpectedEnd::Inconclusive, outcome) => Some(outcome == Outcome::Inconclusive),
+        (_, Outcome::Inconclusive) => None,
+        (ExpectedEnd::Reproduced, outcome) => Some(outcome == Outcome::Reproduced),
+        (ExpectedEnd::Healthy, outcome) => Some(outcome == Outcome::NotReproduced),
+    }
+}
+
+/// Other explanations agree with the outcome: the hypothesis itself has no other status than its
+/// criteria give it, and what belongs to it is never excluded, only not seen.
+fn reconcile(rivals: &mut [RivalResult], outcome: Outcome) {
+    for rival in rivals {
+        match rival.bearing {
+            Bearing::Competes => {}
+            Bearing::Accompanies => {
+                if rival.ruling == Ruling::RuledOut {
+                    rival.ruling = Ruling::Open;
+                    rival.because = format!("not seen in this run: {}", rival.because);
+                }
+            }
+            Bearing::Hypothesis => {
+                let (ruling, because) = match outcome {
+                    Outcome::Reproduced => (Ruling::RuledIn, "every criterion of it is met"),
+                    Outcome::NotReproduced | Outcome::Unhealthy => {
+                        (Ruling::RuledOut, "the criteria speak against it")
+                    }
+                    Outcome::Inconclusive => (Ruling::Open, "the criteria do not decide it"),
+                };
+                // What was seen of it in particular says more than the criteria.
+                if rival.ruling != ruling {
+                    rival.because = because.to_owned();
+                    rival.quotes.clear();
+                }
+                rival.ruling = ruling;
+            }
+        }
+    }
 }
 
 fn judge_criterion(criterion: &Criterion, bundle: &Bundle) -> CriterionResult {
@@ -105,12 +183,57 @@ fn judge_criterion(criterion: &Criterion, bundle: &Bundle) -> CriterionResult {
     }
 }
 
-/// The outcome, and the reason for it.
+/// The outcome, and the reason for it. Grave warnings make it inconclusive whichever way it points.
 fn decide(
     criteria: &[CriterionResult],
     rivals: &[RivalResult],
     doubts: &[Doubt],
+    health: &[HealthResult],
 ) -> (Outcome, String) {
+    let (outcome, reason) = by_criteria(criteria, rivals);
+    let (outcome, reason) = match outcome {
+        Outcome::NotReproduced if !health.is_empty() => by_health(health, reason),
+        _ => (outcome, reason),
+    };
+    let grave = doubts.iter().find(|doubt| doubt.kind.is_grave());
+    let Some(doubt) = grave else {
+        return (outcome, reason);
+    };
+    let otherwise = match outcome {
+        Outcome::Reproduced => "every criterion is met, but ".to_owned(),
+        Outcome::Inconclusive => String::new(),
+        outcome => format!("it would be {}, but ", outcome.words()),
+    };
+    (Outcome::Inconclusive, format!("{otherwise}{}", doubt.text))
+}
+
+/// A run without the symptom, of which health is expected.
+fn by_health(health: &[HealthResult], reason: String) -> (Outcome, String) {
+    let first = |finding: Finding| health.iter().find(|result| result.finding == finding);
+    if let Some(ill) = first(Finding::NotMet) {
+        return (
+            Outcome::Unhealthy,
+            format!("{}: {}", ill.what, ill.observed),
+        );
+    }
+    if let Some(unknown) = first(Finding::NoEvidence) {
+        return (
+            Outcome::Inconclusive,
+            format!("no evidence that {}: {}", unknown.what, unknown.observed),
+        );
+    }
+    let figures: Vec<String> = health
+        .iter()
+        .map(|result| format!("{} ({})", result.what, result.observed))
+        .collect();
+    (
+        Outcome::NotReproduced,
+        format!("healthy, {}; symptom: {reason}", figures.join(", ")),
+    )
+}
+
+/// What the criteria and the other explanations say.
+fn by_criteria(criteria: &[CriterionResult], rivals: &[RivalResult]) -> (Outcome, String) {
     let of = |kind: Kind, finding: Finding| -> Vec<&CriterionResult> {
         criteria
             .iter()
@@ -167,12 +290,6 @@ fn decide(
             rival.because
         );
         return (Outcome::Inconclusive, reason);
-    }
-    if let Some(doubt) = doubts.iter().find(|doubt| doubt.kind.is_grave()) {
-        return (
-            Outcome::Inconclusive,
-            format!("every criterion is met, but {}", doubt.text),
-        );
     }
     let proofs = of(Kind::Proof, Finding::Met).len();
     (

@@ -39,17 +39,32 @@ const TOLD: [(&str, KillCause, &str); 3] = [
     ),
 ];
 
-/// A worker that was ended by SIGKILL.
+/// Workers that were ended by SIGKILL, one after another and for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KilledWorker {
-    /// Its pid.
+    /// The pid of the first.
     pub pid: u32,
+    /// The pid of the last.
+    pub last_pid: u32,
+    /// How many.
+    pub count: usize,
     /// Who did it.
     pub cause: KillCause,
     /// Why that is concluded.
     pub because: String,
     /// The lines.
     pub quotes: Vec<Quote>,
+}
+
+impl KilledWorker {
+    /// Which, in words: one pid, or how many with the first and the last.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.count {
+            1 => format!("pid {}", self.pid),
+            count => format!("{count} workers, pid {} to {}", self.pid, self.last_pid),
+        }
+    }
 }
 
 /// Who sent a SIGKILL.
@@ -87,7 +102,29 @@ pub(super) fn killed_workers(bundle: &Bundle) -> Vec<KilledWorker> {
         .map(|(kill, pid)| by_console(console, kill, *pid))
         .collect();
     attribute_to_the_kernel(bundle, &mut workers);
-    workers
+    grouped(workers)
+}
+
+/// One entry for those that ended alike, with the lines of the first and of the last.
+fn grouped(workers: Vec<KilledWorker>) -> Vec<KilledWorker> {
+    let mut groups: Vec<KilledWorker> = Vec::new();
+    for worker in workers {
+        let alike = |group: &&mut KilledWorker| {
+            group.cause == worker.cause && group.because == worker.because
+        };
+        match groups.iter_mut().find(alike) {
+            None => groups.push(worker),
+            Some(group) => {
+                if group.count > 1 {
+                    group.quotes.pop();
+                }
+                group.count += 1;
+                group.last_pid = worker.pid;
+                group.quotes.extend(worker.quotes.into_iter().take(1));
+            }
+        }
+    }
+    groups
 }
 
 fn by_console(console: &Table<TextEvent>, kill: &TextEvent, pid: u32) -> KilledWorker {
@@ -102,6 +139,8 @@ fn by_console(console: &Table<TextEvent>, kill: &TextEvent, pid: u32) -> KilledW
             quotes.push(quote_text(console, line));
             return KilledWorker {
                 pid,
+                last_pid: pid,
+                count: 1,
                 cause,
                 because: because.to_owned(),
                 quotes,
@@ -110,6 +149,8 @@ fn by_console(console: &Table<TextEvent>, kill: &TextEvent, pid: u32) -> KilledW
     }
     KilledWorker {
         pid,
+        last_pid: pid,
+        count: 1,
         cause: KillCause::Open,
         because: "no WORKER TIMEOUT of the pid before it, and no counter of kills for memory"
             .to_owned(),

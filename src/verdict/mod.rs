@@ -6,6 +6,7 @@
 
 mod bind;
 mod doubts;
+mod health;
 mod judge;
 mod kills;
 mod measure;
@@ -18,6 +19,7 @@ mod secrets;
 pub(crate) mod text;
 mod window;
 
+pub use health::HealthResult;
 pub use judge::judge;
 pub use kills::{KillCause, KilledWorker};
 pub use outcome::{

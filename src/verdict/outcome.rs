@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::health::HealthResult;
 use super::kills::KilledWorker;
 use super::quote::Quote;
 use super::window::Window;
-use crate::evidence::criteria::{Bearing, Kind, Need, RivalId};
+use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need, RivalId};
 
 /// The verdict over one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +22,15 @@ pub struct Verdict {
     pub variant: Option<String>,
     /// Reproduced or not.
     pub outcome: Outcome,
+    /// What is expected of the variant, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedEnd>,
+    /// Whether it ended as expected; `None` where nothing is expected, or the evidence does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_expected: Option<bool>,
+    /// Health, where it is expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<HealthResult>,
     /// How far one may generalise.
     pub level: Level,
     /// The outcome and its reason in one sentence.
@@ -45,6 +55,20 @@ pub struct Verdict {
     pub routes: Vec<RouteFigures>,
 }
 
+impl Verdict {
+    /// What was expected of the variant and whether it came, in a sentence.
+    #[must_use]
+    pub fn expectation(&self) -> Option<String> {
+        let expected = self.expected?.words();
+        let variant = self.variant.as_deref()?;
+        Some(match self.as_expected {
+            Some(true) => format!("as expected of `{variant}`: {expected}"),
+            Some(false) => format!("not as expected of `{variant}`: {expected}"),
+            None => format!("expected of `{variant}`: {expected}; the evidence does not say"),
+        })
+    }
+}
+
 /// Whether the hypothesis is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,6 +77,8 @@ pub enum Outcome {
     Reproduced,
     /// The evidence speaks against it.
     NotReproduced,
+    /// The evidence speaks against it, and the target that should be healthy is not.
+    Unhealthy,
     /// The evidence suffices for neither.
     Inconclusive,
 }
@@ -63,6 +89,7 @@ impl Outcome {
         match self {
             Outcome::Reproduced => "reproduced",
             Outcome::NotReproduced => "not reproduced",
+            Outcome::Unhealthy => "not reproduced, and not healthy",
             Outcome::Inconclusive => "inconclusive",
         }
     }
@@ -234,7 +261,7 @@ pub enum DoubtKind {
 }
 
 impl DoubtKind {
-    /// True if nothing can be called reproduced while it stands.
+    /// True if the evidence decides nothing while it stands, whichever way it points.
     pub fn is_grave(self) -> bool {
         matches!(
             self,

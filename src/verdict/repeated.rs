@@ -15,6 +15,9 @@ pub struct Repeated {
     pub scenario: &'static str,
     /// The outcome that all runs share, else inconclusive.
     pub outcome: Outcome,
+    /// Whether every run ended as expected of its variant; `None` where one does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_expected: Option<bool>,
     /// Repeated from three runs with the same outcome on, else observed.
     pub level: Level,
     /// In one sentence.
@@ -32,6 +35,9 @@ pub struct RunSummary {
     pub bundle: String,
     /// Its outcome.
     pub outcome: Outcome,
+    /// Whether it ended as expected of its variant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_expected: Option<bool>,
     /// Its reason.
     pub headline: String,
 }
@@ -86,6 +92,11 @@ pub fn repeat(verdicts: &[Verdict]) -> Option<Repeated> {
     Some(Repeated {
         scenario: first.scenario,
         outcome,
+        as_expected: verdicts
+            .iter()
+            .map(|verdict| verdict.as_expected)
+            .collect::<Option<Vec<bool>>>()
+            .map(|ends| ends.into_iter().all(|end| end)),
         level,
         headline: format!(
             "{}: {same} of {} runs reproduced it, {level_words}",
@@ -97,6 +108,7 @@ pub fn repeat(verdicts: &[Verdict]) -> Option<Repeated> {
             .map(|verdict| RunSummary {
                 bundle: verdict.bundle.clone(),
                 outcome: verdict.outcome,
+                as_expected: verdict.as_expected,
                 headline: verdict.headline.clone(),
             })
             .collect(),

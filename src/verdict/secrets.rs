@@ -31,6 +31,10 @@ pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
         blot(&mut rival.because);
         blot_quotes(&mut rival.quotes);
     }
+    for result in &mut verdict.health {
+        blot(&mut result.observed);
+        blot_quotes(&mut result.quotes);
+    }
     for worker in &mut verdict.killed_workers {
         blot_quotes(&mut worker.quotes);
     }

@@ -134,6 +134,35 @@ fn by_script(bundle: &Bundle) -> Option<Window> {
     })
 }
 
+/// The run, and the minutes before it in which the site was started; without a clock in the bundle,
+/// the load with as much around it as an export may lag.
+pub(super) fn with_start(bundle: &Bundle, window: &Window) -> Window {
+    const BEFORE_SECONDS: f64 = 600.0;
+    const AFTER_SECONDS: f64 = 1_200.0;
+    let clock = bundle.manifest.as_ref().map(|manifest| &manifest.clock);
+    let start = clock.map(|clock| clock.started.into()).or(window.start);
+    let end = clock.and_then(|clock| clock.ended).map(LogTime::from);
+    let end = end.or_else(|| window.end.map(|end| end.plus_seconds(AFTER_SECONDS)));
+    Window {
+        start: start.map(|start| start.plus_seconds(-BEFORE_SECONDS)),
+        end,
+        known_by: window.known_by,
+    }
+}
+
+/// From the first phase of the run to the last, without any slack; all of time where no phase is
+/// known.
+pub(super) fn run_window(bundle: &Bundle) -> Window {
+    let phases = bundle.manifest.iter().flat_map(|manifest| &manifest.phases);
+    let start = phases.clone().filter_map(|phase| phase.started).min();
+    let end = phases.filter_map(|phase| phase.ended).max();
+    Window {
+        start: start.map(LogTime::from),
+        end: end.map(LogTime::from),
+        known_by: "the manifest's phases",
+    }
+}
+
 /// When the fix was applied: by the manifest's events, else by the first probe after it.
 pub(super) fn fix_moment(bundle: &Bundle) -> Option<LogTime> {
     let by_event = bundle.manifest.as_ref().and_then(|manifest| {

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 
 use crate::cli::output;
 use crate::scenario::shape::Action;
-use crate::scenario::trigger::{Operator, Performed, Performing};
+use crate::scenario::trigger::{Observing, Operator, Performed, Performing};
 use crate::scenario::words::action_in_words;
 
 /// A program that is started once for each action.
@@ -39,6 +39,14 @@ impl Operator for Program {
                 succeeded: Some(true),
                 detail: told,
             })
+        })
+    }
+
+    /// It is asked with the action `show`, and answers with a list of slots in JSON.
+    fn observe(&mut self) -> Observing<'_> {
+        Box::pin(async move {
+            let told = run(&self.command, r#"{"action":"show"}"#).await?;
+            serde_json::from_str(&told).map_err(|error| format!("`{}`: {error}", self.command))
         })
     }
 }

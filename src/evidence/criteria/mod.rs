@@ -4,11 +4,13 @@
 //! them, the room `verdict` measures them; neither knows the other.
 
 mod check;
+mod expectation;
 mod rival;
 
 use serde::Serialize;
 
 pub use check::Check;
+pub use expectation::{Expected, ExpectedEnd, Good, RoleHealth};
 pub use rival::{Bearing, Rival, RivalId};
 
 use super::manifest::PhaseKind;
@@ -35,12 +37,22 @@ pub struct ScenarioRules {
     pub disproof: &'static [Criterion],
     /// Other explanations of the same symptom.
     pub rivals: &'static [Rival],
+    /// What each variant is expected to show.
+    pub expected: &'static [Expected],
 }
 
 impl ScenarioRules {
     /// True if `name` is this scenario's name or one of its other names.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)
+    }
+
+    /// What is expected of the variant of that name.
+    #[must_use]
+    pub fn expected_of(&self, variant: &str) -> Option<&Expected> {
+        self.expected
+            .iter()
+            .find(|expected| expected.variant == variant)
     }
 }
 

@@ -16,6 +16,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
     let title = format!("{}: {}", verdict.scenario, verdict.outcome.words());
     let main = html! {
+        (sections::health(verdict))
         (sections::criteria(verdict))
         (sections::promises(verdict))
         (charts(verdict, bundle))
@@ -54,11 +55,11 @@ pub(super) fn document(title: &str, head: &Markup, main: &Markup) -> String {
 }
 
 /// The colour of an outcome.
-pub(super) fn badge(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Reproduced => "good",
-        Outcome::NotReproduced => "bad",
-        Outcome::Inconclusive => "unsure",
+pub(super) fn badge(outcome: Outcome, as_expected: Option<bool>) -> &'static str {
+    match (as_expected, outcome) {
+        (Some(true), _) | (None, Outcome::Reproduced) => "good",
+        (Some(false), _) | (None, Outcome::NotReproduced | Outcome::Unhealthy) => "bad",
+        (None, Outcome::Inconclusive) => "unsure",
     }
 }
 
@@ -78,8 +79,9 @@ fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
                     ", load from " (start) " to " (end)
                 }
             }
-            h1 { (verdict.scenario) " " span class={ "badge large " (badge(verdict.outcome)) } { (verdict.outcome.words()) } }
+            h1 { (verdict.scenario) " " span class={ "badge large " (badge(verdict.outcome, verdict.as_expected)) } { (verdict.outcome.words()) } }
             p { (reason) "." }
+            @if let Some(sentence) = verdict.expectation() { p { strong { (sentence) "." } } }
             p { strong { "Hypothesis: " } (verdict.hypothesis) "." }
             p class="kicker" { "Level of evidence: one run, observed." }
         }

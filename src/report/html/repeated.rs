@@ -31,7 +31,7 @@ fn head(repeated: &Repeated) -> Markup {
     };
     html! {
         header {
-            h1 { (repeated.scenario) " " span class={ "badge large " (badge(repeated.outcome)) } { (repeated.outcome.words()) } }
+            h1 { (repeated.scenario) " " span class={ "badge large " (badge(repeated.outcome, repeated.as_expected)) } { (repeated.outcome.words()) } }
             p { (repeated.headline) "." }
             p class="kicker" { "Level of evidence: " (repeated.runs.len()) " runs, " (level) "." }
         }
@@ -48,7 +48,7 @@ fn runs(repeated: &Repeated) -> Markup {
                     @for run in &repeated.runs {
                         tr {
                             td data-label="run" { code { (run.bundle) } }
-                            td data-label="outcome" { span class={ "badge " (badge(run.outcome)) } { (run.outcome.words()) } }
+                            td data-label="outcome" { span class={ "badge " (badge(run.outcome, run.as_expected)) } { (run.outcome.words()) } }
                             td data-label="because" { (run.headline) }
                         }
                     }

@@ -37,6 +37,34 @@ fn finding(result: &CriterionResult) -> Markup {
     html! { span class={ "badge " (class) } { (result.finding.words()) } }
 }
 
+/// Health, where it is expected.
+pub(super) fn health(verdict: &Verdict) -> Markup {
+    html! {
+        @if !verdict.health.is_empty() {
+            section {
+                h2 { "Health" }
+                table {
+                    thead { tr { th { "What has to hold" } th { "Finding" } th { "Observed" } } }
+                    tbody {
+                        @for result in &verdict.health {
+                            @let class = match result.finding {
+                                Finding::Met => "good",
+                                Finding::NotMet => "bad",
+                                Finding::NoEvidence => "unsure",
+                            };
+                            tr {
+                                td { (result.what) }
+                                td { span class={ "badge " (class) } { (result.finding.words()) } }
+                                td data-label="observed" { (result.observed) (quotes(&result.quotes)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The table of criteria.
 pub(super) fn criteria(verdict: &Verdict) -> Markup {
     const GROUPS: [(Kind, &str); 4] = [
@@ -150,7 +178,7 @@ pub(super) fn killed(verdict: &Verdict) -> Markup {
                             KillCause::OutOfMemory => "killed by the kernel for memory",
                             KillCause::Open => "by whom is open",
                         };
-                        li { "pid " (worker.pid) ": " (cause) ", " (worker.because) (quotes(&worker.quotes)) }
+                        li { (worker.words()) ": " (cause) ", " (worker.because) (quotes(&worker.quotes)) }
                     }
                 }
             }

@@ -7,7 +7,9 @@ use super::plan::RehearsalPlan;
 use super::topology::{made, slot_named, slot_of};
 use crate::host::{Host, SlotName, SwapOptions};
 use crate::scenario::shape::Action;
-use crate::scenario::trigger::{Collecting, Operator, Performed, Performing, TableFile};
+use crate::scenario::trigger::{
+    Collecting, Effective, EffectiveSetting, Observing, Operator, Performed, Performing, TableFile,
+};
 
 /// The tables, by the names that the stand-in and a bundle both give them.
 const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
@@ -77,6 +79,30 @@ impl Operator for StandIn {
         })
     }
 
+    /// The stand-in itself says what each slot has.
+    fn observe(&mut self) -> Observing<'_> {
+        let seen: Vec<Effective> = self
+            .host
+            .slots()
+            .into_iter()
+            .filter_map(|name| {
+                let configuration = self.host.configuration(name).ok()?;
+                let settings = configuration.settings.into_values();
+                Some(Effective {
+                    slot: name.as_str().to_owned(),
+                    startup_command: Some(configuration.startup_command),
+                    settings: settings
+                        .map(|setting| EffectiveSetting {
+                            name: setting.name,
+                            sticky: setting.sticky,
+                        })
+                        .collect(),
+                })
+            })
+            .collect();
+        Box::pin(async move { Ok(seen) })
+    }
+
     /// The tables are whole once nothing can write to them any more: the stand-in stops first.
     fn collect(&mut self) -> Collecting<'_> {
         Box::pin(async move {
@@ -87,7 +113,6 @@ impl Operator for StandIn {
                 let path = folder.join(table);
                 match std::fs::read_to_string(&path) {
                     Ok(text) => files.push((format!("tables/{table}"), text)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                     Err(error) => return Err(format!("{}: {error}", path.display())),
                 }
             }

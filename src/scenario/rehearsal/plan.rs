@@ -119,7 +119,7 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
             Change::Plan { name } if boxed && BoxSize::of_larger_plan(name).is_some() => {}
             Change::Plan { .. } => return Err(not_here("it needs a larger plan")),
             Change::Described { .. } => {
-                return Err(not_here("it is a change of the program's code"));
+                return Err(not_here("nothing here can make the change for you"));
             }
             _ => {}
         }

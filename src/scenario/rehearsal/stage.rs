@@ -69,7 +69,7 @@ impl Rehearsal {
             key: None,
             declared: Declared {
                 memory_box: memory_box.as_deref().map(memory_box::told),
-                ..topology::declared(plan)
+                ..Declared::default()
             },
             mine: false,
             command_line: Some(plan.command_line.clone()),

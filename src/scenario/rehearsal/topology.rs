@@ -8,8 +8,7 @@ use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
 use crate::host::{self, HostSettings, Mode, SlotConfiguration, SlotName, SlotSettings};
 use crate::scenario::apply;
-use crate::scenario::shape::{Action, Estimate, Scenario, Setting, Step};
-use crate::scenario::trigger::Declared;
+use crate::scenario::shape::{Estimate, Setting};
 
 /// The stand-in of this plan, in `folder`, with the addresses of the service that is called and of
 /// the database server.
@@ -55,19 +54,6 @@ pub(super) fn host_settings(
         made.staging = Some(slot(SlotName::Staging));
     }
     made
-}
-
-/// What only the person who configured the target knows: here, the scenario.
-pub(super) fn declared(plan: &RehearsalPlan) -> Declared {
-    let (topology, settings) = apply::topology(plan.scenario, plan.course);
-    Declared {
-        command_before: Some(plan.startup_command(topology.startup_command)),
-        command_after: command_after(plan.scenario).map(|command| plan.startup_command(command)),
-        sticky: production_settings(&settings)
-            .map(|setting| (setting.name.to_owned(), setting.sticky))
-            .collect(),
-        memory_box: None,
-    }
 }
 
 /// The settings of one slot: the scenario's, and the knobs that put `/slow` on the same pace.
@@ -117,21 +103,4 @@ pub(super) fn slot_named(name: &str) -> SlotName {
         "staging" => SlotName::Staging,
         _ => SlotName::Production,
     }
-}
-
-fn production_settings(settings: &[Setting]) -> impl Iterator<Item = &Setting> {
-    settings
-        .iter()
-        .filter(|setting| slot_of(setting) == SlotName::Production)
-}
-
-/// The startup command that the scenario's own steps end with, where they change it.
-fn command_after(scenario: &Scenario) -> Option<&'static str> {
-    scenario.steps.iter().rev().find_map(|step| match step {
-        Step::Act {
-            action: Action::SetStartupCommand { command },
-            ..
-        } => Some(*command),
-        _ => None,
-    })
 }

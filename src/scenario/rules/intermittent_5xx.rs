@@ -147,4 +147,5 @@ pub const INTERMITTENT_5XX: ScenarioRules = ScenarioRules {
         rivals::cpu_saturation(Bearing::Competes),
         rivals::dependency(Bearing::Competes),
     ],
+    expected: crate::scenario::rules::expected::INTERMITTENT_5XX,
 };

@@ -323,4 +323,5 @@ pub const MEMORY_PRESSURE: ScenarioRules = ScenarioRules {
         rivals::client_abort(Bearing::Accompanies),
         rivals::front_end_limit(Bearing::Competes),
     ],
+    expected: crate::scenario::rules::expected::MEMORY_PRESSURE,
 };

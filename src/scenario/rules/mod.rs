@@ -3,6 +3,7 @@
 //! Thresholds that the published labs name are theirs; the others are this project's, chosen so
 //! that a healthy target under the same load stays far below them.
 
+mod expected;
 mod intermittent_5xx;
 mod memory_pressure;
 mod outbound;

@@ -21,7 +21,9 @@ pub use capture::{Captured, capture, pool_pids};
 pub use error::TriggerError;
 pub use found::{Comparison, Expectation, Found, Tally};
 pub use lane::Lag;
-pub use operator::{Collecting, Operator, Performed, Performing, TableFile};
+pub use operator::{
+    Collecting, Effective, EffectiveSetting, Observing, Operator, Performed, Performing, TableFile,
+};
 pub use play::{Played, Progress};
 pub use preflight::{State, check_host, look, worker_of};
 pub use prepare::{Declared, Order, Run, prepare};

@@ -10,7 +10,7 @@ use super::found::{Comparison, Found};
 use super::lane::{Baseline, Lag, ROUTES};
 use super::operator::Operator;
 use super::prepare::Run;
-use crate::evidence::manifest::{Completion, Manifest, PhaseKind};
+use crate::evidence::manifest::{Completion, Manifest, PhaseKind, Setting};
 use crate::evidence::record::Recorder;
 use crate::load::{Attempt, StopSignal, Target};
 use crate::scenario::apply;
@@ -98,8 +98,16 @@ impl Run {
             next_look: 1,
             lag: Lag::measure(),
         };
+        let mut lost = None;
         let outcome = match stage.every_step().await {
-            Ok(()) => stage.collect().await,
+            Ok(()) => match stage.collect().await {
+                // The run was played, and what it left is judged for what it is.
+                Err(TriggerError::Tables(why)) => {
+                    lost = Some(TriggerError::Tables(why).to_string());
+                    Ok(())
+                }
+                collected => collected,
+            },
             Err(error) => Err(error),
         };
         let found = std::mem::take(&mut stage.found);
@@ -114,6 +122,8 @@ impl Run {
             Completion::CutShort {
                 reason: "stopped by a signal".to_owned(),
             }
+        } else if let Some(reason) = lost {
+            Completion::CutShort { reason }
         } else {
             Completion::Complete
         };
@@ -139,7 +149,7 @@ impl Stage<'_> {
                 format!("The target did not answer before the load, as expected: {why}.");
             self.note(&sentence)?;
         }
-        self.declared_command("baseline", true)?;
+        self.observe(PhaseKind::Baseline).await?;
         for step in scenario.steps {
             if self.stop.is_stopped() {
                 return Ok(());
@@ -157,7 +167,7 @@ impl Stage<'_> {
                         continue;
                     }
                     self.act(name, action, meanwhile.as_ref(), done).await?;
-                    self.declared_command("post", false)?;
+                    self.observe(PhaseKind::Post).await?;
                 }
             }
         }
@@ -178,15 +188,51 @@ impl Stage<'_> {
         Ok(self.recorder.note(sentence)?)
     }
 
-    fn declared_command(&mut self, folder: &str, before: bool) -> Result<(), TriggerError> {
+    /// Keep what the platform says that is effective now. Where it cannot be asked, what somebody
+    /// told who looked there counts; what the scenario means to be there is no evidence.
+    async fn observe(&mut self, moment: PhaseKind) -> Result<(), TriggerError> {
+        let before = moment == PhaseKind::Baseline;
         let declared = &self.run.order.declared;
-        let command = match before {
-            true => &declared.command_before,
-            false => &declared.command_after,
+        let told = match before {
+            true => declared.command_before.clone(),
+            false => declared.command_after.clone(),
         };
-        if let Some(command) = command {
+        let effective = match self.operator.observe().await {
+            Ok(effective) => effective,
+            Err(why) => {
+                self.note(&format!(
+                    "At {} the platform did not say what is effective: {why}.",
+                    moment.word()
+                ))?;
+                Vec::new()
+            }
+        };
+        let seen = effective
+            .first()
+            .and_then(|slot| slot.startup_command.clone());
+        let command = seen.or(told);
+        if let Some(command) = &command {
+            let folder = if before { "baseline" } else { "post" };
             let file = format!("{folder}/startup-command.txt");
             self.recorder.text(&file, &format!("{command}\n"))?;
+        }
+        if before && !effective.is_empty() {
+            let settings: Vec<Setting> = effective
+                .into_iter()
+                .flat_map(|slot| {
+                    let name = slot.slot;
+                    slot.settings.into_iter().map(move |setting| Setting {
+                        name: setting.name,
+                        value: "<redacted>".to_owned(),
+                        slot: Some(name.clone()),
+                        sticky: Some(setting.sticky),
+                    })
+                })
+                .collect();
+            self.recorder.amend(|manifest| {
+                manifest.topology.startup_command = command;
+                manifest.topology.settings = settings;
+            })?;
         }
         Ok(())
     }

@@ -12,6 +12,9 @@ use crate::verdict::text::{count, percent, seconds as seconds_text};
 /// Fewer answers than this have no percentile worth the name.
 const ENOUGH: usize = 10;
 
+/// However quick a run is played, a quick answer may take this long.
+const LEAST_SECONDS: f64 = 0.3;
+
 /// Samples of a route within the trigger.
 pub(super) fn of_route<'b>(
     bundle: &'b Bundle,
@@ -142,7 +145,7 @@ pub(super) fn long_requests(bundle: &Bundle, route: &str, limit: f64, wanted: u3
 }
 
 pub(super) fn answered_within(bundle: &Bundle, route: &str, limit: f64, share: f64) -> Measured {
-    let limit = limit * pace(bundle);
+    let limit = (limit * pace(bundle)).max(LEAST_SECONDS.min(limit));
     let threshold = format!("at least {} within {}", percent(share), seconds_text(limit));
     let all: Vec<_> = of_route(bundle, route).collect();
     if all.is_empty() {
@@ -152,9 +155,10 @@ pub(super) fn answered_within(bundle: &Bundle, route: &str, limit: f64, share: f
     if all.iter().any(|(_, sample)| unknown(sample)) {
         return Measured::nothing(format!("answers of {route} without a duration"), threshold);
     }
+    // A failure that is quick is no service.
     let quick = all
         .iter()
-        .filter(|(_, sample)| !sample.status.is_none())
+        .filter(|(_, sample)| sample.status.code() / 100 == 2)
         .filter(|(_, sample)| sample.total_seconds.is_some_and(|total| total <= limit))
         .count();
     let found = quick as f64 / all.len() as f64;

@@ -236,7 +236,8 @@ pub(super) fn event(bundle: &Bundle, kind: EventKind) -> Measured {
     let Some(manifest) = &bundle.manifest else {
         return Measured::nothing("no manifest, so no event is recorded", threshold);
     };
-    let Some(event) = manifest.events.iter().rfind(|event| event.kind == kind) else {
+    // The first one: what follows may be its undoing.
+    let Some(event) = manifest.events.iter().find(|event| event.kind == kind) else {
         return Measured::nothing("the manifest records no such event", threshold);
     };
     let failed = event.succeeded == Some(false) || event.status.is_some_and(|status| status >= 400);

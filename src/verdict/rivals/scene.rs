@@ -13,6 +13,8 @@ use crate::verdict::window::Window;
 pub(in crate::verdict) struct Scene<'b> {
     pub(in crate::verdict) bundle: &'b Bundle,
     pub(in crate::verdict) window: &'b Window,
+    /// The run, with the start of the site before it.
+    pub(in crate::verdict) start_window: &'b Window,
     pub(in crate::verdict) killed: &'b [KilledWorker],
 }
 
@@ -68,6 +70,7 @@ impl Scene<'_> {
     pub(super) fn console_line(&self, any: &[&str]) -> Option<&TextEvent> {
         let rows = &self.bundle.console.rows;
         rows.iter()
+            .filter(|event| self.start_window.contains(event.time))
             .find(|event| any.iter().any(|text| event.text.contains(text)))
     }
 

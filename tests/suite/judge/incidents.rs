@@ -289,7 +289,7 @@ pub fn startup_failed() -> Builder {
         .samples("recovery", &recovery)
         .json("post/diag-stats-21.json", stats(21, 0))
         .json("post/health.json", json!({"status": "healthy"}))
-        .table("http", &rows_of(&before))
+        .table("http", &rows_of(&[&before[..], &recovery[..]].concat()))
         .table(
             "console",
             &[
@@ -337,7 +337,25 @@ pub fn startup_control() -> Builder {
     startup_failed()
         .text("baseline/startup-command.txt", RIGHT)
         .samples("symptom", &healthy)
-        .table("http", &rows_of(&healthy))
+        .table(
+            "http",
+            &rows_of(
+                &[
+                    &healthy[..],
+                    &[answered(1, "/health", 126.0, 200, 0.02, 5.0)],
+                ]
+                .concat(),
+            ),
+        )
+        .table(
+            "platform",
+            &[
+                platform_row(5.0, "Site started."),
+                platform_row(24.0, "Site started."),
+            ],
+        )
+        .without("trigger/samples-recovery.csv")
+        .samples("recovery", &[answered(1, "/health", 126.0, 200, 0.02, 5.0)])
         .table(
             "console",
             &[console_row(
@@ -393,6 +411,12 @@ fn swap(after: &str, sticky: bool) -> Builder {
             slots(after == "<redacted:11111111>"),
         )
         .samples("swap", &probes)
+        .table("http", &rows_of(&probes))
+        .table(
+            "console",
+            &[console_row(30.0, "[INFO] Handling signal: winch")],
+        )
+        .table("platform", &[platform_row(62.0, "Site started.")])
         .amend(|manifest| {
             manifest.events = vec![event(60.0, EventKind::Swap, 200)];
             manifest.topology.settings = vec![Setting {

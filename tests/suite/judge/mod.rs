@@ -11,6 +11,7 @@ mod doubts;
 mod evidence_files;
 mod exported_runs;
 mod exports;
+mod health;
 mod incidents;
 mod million_rows;
 mod outcomes;

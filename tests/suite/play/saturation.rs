@@ -80,6 +80,7 @@ const fn code(outcome: Outcome) -> i32 {
     match outcome {
         Outcome::Reproduced => 0,
         Outcome::NotReproduced => 10,
+        Outcome::Unhealthy => 13,
         Outcome::Inconclusive => 11,
     }
 }

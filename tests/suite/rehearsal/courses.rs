@@ -6,7 +6,7 @@ use labrat::scenario::shape::Change;
 
 use serde_json::Value;
 
-use super::{NOT_REPRODUCED, REPRODUCED, criterion, expect_at, met, rehearse_at};
+use super::{HEALTHY, REPRODUCED, criterion, expect_at, met, rehearse_at};
 use crate::harness::skip_unless;
 use crate::readiness::servers;
 
@@ -21,10 +21,10 @@ fn every_course(name: &str) {
         let here =
             |change: &Change| !matches!(change, Change::Described { .. } | Change::Plan { .. });
         if fix.changes.iter().all(here) {
-            expect_at(&pace, &format!("{name} --fix {}", fix.name), NOT_REPRODUCED);
+            expect_at(&pace, &format!("{name} --fix {}", fix.name), HEALTHY);
         }
     }
-    expect_at(&pace, &format!("{name} --control"), NOT_REPRODUCED);
+    expect_at(&pace, &format!("{name} --control"), HEALTHY);
 }
 
 #[test]
@@ -91,10 +91,7 @@ fn traffic_before_a_slot_is_warm_waits_until_the_swap_asks_for_readiness() {
 fn a_database_that_moved_with_the_swap_is_named_by_readiness_while_liveness_is_well() {
     let symptom = expect_at("0.05", "dependency-context", REPRODUCED);
     assert!(met(&symptom, "schema-behind"), "{symptom:#}");
-    for (course, code) in [
-        ("--fix sticky", NOT_REPRODUCED),
-        ("--control", NOT_REPRODUCED),
-    ] {
+    for (course, code) in [("--fix sticky", HEALTHY), ("--control", HEALTHY)] {
         expect_at("0.05", &format!("dependency-context {course}"), code);
     }
     let words = "dependency-context --fix wrong-database";
@@ -124,7 +121,7 @@ fn a_database_that_refuses_the_identity_that_moved_with_the_swap_is_named_by_rea
         assert!(!met(&symptom, other), "{other}: {symptom:#}");
     }
     for course in ["sticky-identity", "one-identity"] {
-        let verdict = identity(course, NOT_REPRODUCED);
+        let verdict = identity(course, HEALTHY);
         let word = word_of(&verdict, "refused-identity");
         assert_eq!(word, r#""not-met" "`database` passes""#, "{course}");
     }

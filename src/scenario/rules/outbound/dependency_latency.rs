@@ -127,4 +127,5 @@ pub const DEPENDENCY_LATENCY: ScenarioRules = ScenarioRules {
         rivals::front_end_limit(Bearing::Accompanies),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::DEPENDENCY_LATENCY,
 };

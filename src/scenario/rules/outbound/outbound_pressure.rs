@@ -105,4 +105,5 @@ pub const OUTBOUND_PRESSURE: ScenarioRules = ScenarioRules {
         rivals::front_end_limit(Bearing::Accompanies),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::OUTBOUND_PRESSURE,
 };

@@ -99,4 +99,5 @@ pub const CRASHED_BUT_HEALTHY: ScenarioRules = ScenarioRules {
         rivals::dependency(Bearing::Accompanies),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::CRASHED_BUT_HEALTHY,
 };

@@ -100,4 +100,5 @@ pub const PROBE_RESTART: ScenarioRules = ScenarioRules {
         rivals::wrong_command(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::PROBE_RESTART,
 };

@@ -67,4 +67,5 @@ pub const CRASH_AT_BOOT: ScenarioRules = ScenarioRules {
         rivals::dependency(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::CRASH_AT_BOOT,
 };

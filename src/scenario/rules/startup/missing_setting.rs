@@ -55,4 +55,5 @@ pub const MISSING_SETTING: ScenarioRules = ScenarioRules {
         rivals::dependency(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::MISSING_SETTING,
 };

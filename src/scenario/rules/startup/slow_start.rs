@@ -84,4 +84,5 @@ pub const SLOW_START: ScenarioRules = ScenarioRules {
         rivals::out_of_memory_kill(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::SLOW_START,
 };

@@ -126,4 +126,5 @@ pub const START_COMMAND_OVERRIDE: ScenarioRules = ScenarioRules {
         rivals::dependency(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::START_COMMAND_OVERRIDE,
 };

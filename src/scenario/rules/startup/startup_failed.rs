@@ -125,4 +125,5 @@ pub const STARTUP_FAILED: ScenarioRules = ScenarioRules {
         rivals::dependency(Bearing::Competes),
         rivals::restart(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::STARTUP_FAILED,
 };

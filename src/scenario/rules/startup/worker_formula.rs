@@ -100,4 +100,5 @@ pub const WORKER_FORMULA: ScenarioRules = ScenarioRules {
         rivals::slow_start(Bearing::Accompanies),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::WORKER_FORMULA,
 };

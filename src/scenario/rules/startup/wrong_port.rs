@@ -92,4 +92,5 @@ pub const WRONG_PORT: ScenarioRules = ScenarioRules {
         rivals::front_end_limit(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::WRONG_PORT,
 };

@@ -161,4 +161,5 @@ pub const DEPENDENCY_CONTEXT: ScenarioRules = ScenarioRules {
         rivals::out_of_memory_kill(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::DEPENDENCY_CONTEXT,
 };

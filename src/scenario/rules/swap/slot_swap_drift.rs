@@ -121,4 +121,5 @@ pub const SLOT_SWAP_DRIFT: ScenarioRules = ScenarioRules {
         rivals::wrong_port(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::SLOT_SWAP_DRIFT,
 };

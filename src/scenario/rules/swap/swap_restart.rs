@@ -89,4 +89,5 @@ pub const SWAP_RESTART: ScenarioRules = ScenarioRules {
         rivals::wrong_command(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::SWAP_RESTART,
 };

@@ -72,4 +72,5 @@ pub const WARMUP_RACE: ScenarioRules = ScenarioRules {
         rivals::wrong_command(Bearing::Competes),
         rivals::client_abort(Bearing::Accompanies),
     ],
+    expected: crate::scenario::rules::expected::WARMUP_RACE,
 };

@@ -1,0 +1,227 @@
+//! Health: whether a target served every role, and nobody died.
+//!
+//! A fix or a control that shows no symptom is only good if it also serves. The figures here say so,
+//! from observations alone.
+
+use serde::Serialize;
+
+use super::outcome::{CriterionResult, Finding};
+use super::quote::{Quote, quote_http, quote_sample, quote_text};
+use super::text::{count, percent, seconds};
+use super::window::{Window, rows_within, run_window};
+use crate::evidence::Bundle;
+use crate::evidence::criteria::{Good, Kind, RoleHealth, Statuses};
+use crate::evidence::manifest::PhaseKind;
+use crate::evidence::sample::Sample;
+
+/// However quick a run is played, an answer may take this long: processors do not follow the pace.
+const LEAST_SECONDS: f64 = 1.0;
+
+/// What the console says of a worker that died.
+const WORKER_DIED: [&str; 3] = [
+    "was sent SIGKILL!",
+    "WORKER TIMEOUT",
+    "Exception in worker process",
+];
+/// What the platform says of a container that ended by itself.
+const CONTAINER_DIED: &str = "Container has finished running with exit code";
+
+/// One health criterion, measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HealthResult {
+    /// What has to hold.
+    pub what: String,
+    /// Whether it does.
+    pub finding: Finding,
+    /// The figures.
+    pub observed: String,
+    /// What decided it.
+    pub quotes: Vec<Quote>,
+}
+
+/// Every health criterion: the load, each role, and that nobody died.
+pub(super) fn health(
+    roles: &[RoleHealth],
+    bundle: &Bundle,
+    window: &Window,
+    criteria: &[CriterionResult],
+) -> Vec<HealthResult> {
+    let mut found = vec![load(bundle, criteria)];
+    found.extend(roles.iter().map(|role| served(role, bundle, window)));
+    found.push(nobody_died(bundle));
+    found
+}
+
+fn load(bundle: &Bundle, criteria: &[CriterionResult]) -> HealthResult {
+    let triggers = || {
+        criteria
+            .iter()
+            .filter(|result| result.kind == Kind::Trigger)
+    };
+    let phases = bundle.manifest.iter().flat_map(|manifest| &manifest.phases);
+    let (mut planned, mut done) = (0, 0);
+    for phase in phases {
+        planned += phase.requests_planned;
+        done += phase.requests_done;
+    }
+    let short = done < planned || triggers().any(|result| result.finding == Finding::NotMet);
+    // A variant may leave out a part of the load; the plan then says what was to be sent.
+    let unknown = planned == 0 && triggers().any(|result| result.finding == Finding::NoEvidence);
+    let finding = match (short, unknown) {
+        (true, _) => Finding::NotMet,
+        (false, true) => Finding::NoEvidence,
+        (false, false) => Finding::Met,
+    };
+    HealthResult {
+        what: "the load was put on as planned".to_owned(),
+        finding,
+        observed: format!("{done} of {planned} requests have an outcome"),
+        quotes: Vec::new(),
+    }
+}
+
+/// The requests of a route, whoever recorded them: good or not, with the quote of one.
+fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
+    let pace = bundle
+        .manifest
+        .as_ref()
+        .map_or(1.0, |manifest| manifest.pace);
+    let limit = (role.within_seconds * pace).max(LEAST_SECONDS.min(role.within_seconds));
+    let what = match role.good {
+        Good::Answered(statuses) => format!(
+            "at least {} of {} answered {} within {}",
+            percent(role.share),
+            role.route,
+            words(statuses),
+            seconds(limit)
+        ),
+        Good::AnyAnswer => format!(
+            "at least {} of {} answered within {}, whatever the answer",
+            percent(role.share),
+            role.route,
+            seconds(limit)
+        ),
+        Good::NotFailed => format!("{} is never answered 5xx", role.route),
+        Good::LastAnswered => format!("the last {} is answered 2xx", role.route),
+    };
+    let mut samples: Vec<_> = bundle
+        .samples_where(|kind| match role.good {
+            Good::LastAnswered => kind != PhaseKind::Baseline,
+            _ => !matches!(kind, PhaseKind::Baseline | PhaseKind::Recovery),
+        })
+        .filter(|(_, sample)| sample.path() == role.route)
+        .collect();
+    if role.good == Good::LastAnswered {
+        samples.sort_by_key(|(_, sample)| sample.start);
+        samples = samples.pop().into_iter().collect();
+    }
+    let mut judged: Vec<(bool, Quote)> = samples
+        .iter()
+        .map(|(set, sample)| (is_good(role.good, sample, limit), quote_sample(set, sample)))
+        .collect();
+    if judged.is_empty() && role.good != Good::LastAnswered {
+        let file = bundle.http.file.as_deref();
+        judged = rows_within(bundle, window)
+            .filter(|event| &*event.route == role.route)
+            .map(|event| {
+                let code = event.status.unwrap_or(0);
+                let taken = f64::from(event.taken_ms.unwrap_or(0)) / 1000.0;
+                let code = if code == 499 { 0 } else { code };
+                (
+                    is_good_answer(role.good, code, taken, limit),
+                    quote_http(file, event),
+                )
+            })
+            .collect();
+    }
+    if judged.is_empty() {
+        return HealthResult {
+            what,
+            finding: Finding::NoEvidence,
+            observed: format!("no request for {} is recorded", role.route),
+            quotes: Vec::new(),
+        };
+    }
+    let good = judged.iter().filter(|(good, _)| *good).count();
+    let share = good as f64 / judged.len() as f64;
+    HealthResult {
+        what,
+        finding: Finding::of(share >= role.share),
+        observed: format!(
+            "{good} of {}: {}",
+            count(judged.len(), "request"),
+            percent(share)
+        ),
+        quotes: judged
+            .into_iter()
+            .filter(|(good, _)| !good)
+            .map(|(_, quote)| quote)
+            .take(2)
+            .collect(),
+    }
+}
+
+fn words(statuses: Statuses) -> String {
+    match statuses {
+        Statuses::Exactly(code) => code.to_string(),
+        Statuses::Class(hundred) => format!("{hundred}xx"),
+        Statuses::Not(code) => format!("other than {code}"),
+    }
+}
+
+fn is_good(good: Good, sample: &Sample, limit: f64) -> bool {
+    let Some(taken) = sample.total_seconds else {
+        return false;
+    };
+    is_good_answer(good, sample.status.code(), taken, limit)
+}
+
+fn is_good_answer(good: Good, code: u16, taken: f64, limit: f64) -> bool {
+    match good {
+        Good::Answered(statuses) => statuses.contains(code) && taken <= limit,
+        Good::AnyAnswer => code != 0 && taken <= limit,
+        Good::NotFailed => code / 100 != 5,
+        Good::LastAnswered => code / 100 == 2,
+    }
+}
+
+/// Neither a worker nor a container ended by itself while the run lasted.
+fn nobody_died(bundle: &Bundle) -> HealthResult {
+    let run = run_window(bundle);
+    let within = |time| run.holds(time);
+    let console = bundle.console.rows.iter().filter(|row| within(row.time));
+    let died = console
+        .filter(|row| WORKER_DIED.iter().any(|text| row.text.contains(text)))
+        .map(|row| quote_text(bundle.console.file.as_deref(), row));
+    let platform = bundle.platform.rows.iter().filter(|row| within(row.time));
+    let ended = platform
+        .filter(|row| row.text.contains(CONTAINER_DIED))
+        .map(|row| quote_text(bundle.platform.file.as_deref(), row));
+    let quotes: Vec<Quote> = died.chain(ended).collect();
+    let tables = [
+        ("console", bundle.console.rows.len()),
+        ("platform", bundle.platform.rows.len()),
+    ];
+    let lost = tables.iter().find(|(_, rows)| *rows == 0);
+    let (finding, observed) = match (quotes.len(), lost) {
+        (0, Some((name, _))) => (
+            Finding::NoEvidence,
+            format!("no row of the {name} table, where an end would stand"),
+        ),
+        (0, None) => (
+            Finding::Met,
+            format!(
+                "none among {} and {}",
+                count(tables[0].1, "console line"),
+                count(tables[1].1, "platform row")
+            ),
+        ),
+        (ends, _) => (Finding::NotMet, count(ends, "row")),
+    };
+    HealthResult {
+        what: "no worker and no container died".to_owned(),
+        finding,
+        observed,
+        quotes: quotes.into_iter().take(2).collect(),
+    }
+}
