@@ -6,26 +6,10 @@ use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
-use crate::verdict::bind::out_of_reach;
+use crate::verdict::bind::{reach, recorded_command};
 use crate::verdict::quote::{Quote, quote_file, quote_http, quote_sample};
 use crate::verdict::text::count;
 use crate::verdict::window::fix_moment;
-
-/// The manifest's path, where it is quoted.
-const MANIFEST: &str = "manifest.json";
-
-/// The startup command of that moment, and the file that tells it.
-fn recorded_command(bundle: &Bundle, moment: Moment) -> Option<(&str, &str)> {
-    match bundle.command(moment) {
-        Some(capture) => Some((capture.text.as_str(), capture.file.as_str())),
-        None if moment == Moment::Before => bundle
-            .manifest
-            .as_ref()
-            .and_then(|manifest| manifest.topology.startup_command.as_deref())
-            .map(|command| (command, MANIFEST)),
-        None => None,
-    }
-}
 
 /// True: the command binds where the platform looks. False: it does not.
 pub(super) fn binds(bundle: &Bundle, moment: Moment, reachable: bool) -> Measured {
@@ -33,16 +17,13 @@ pub(super) fn binds(bundle: &Bundle, moment: Moment, reachable: bool) -> Measure
         true => "binds where the platform looks",
         false => "binds where the platform does not look",
     };
-    let Some((command, file)) = recorded_command(bundle, moment) else {
-        return Measured::nothing("the startup command was not captured", threshold);
-    };
-    let out_of_reach = out_of_reach(command);
-    let observed = match out_of_reach {
-        Some(address) => format!("`{command}` binds {address}"),
-        None => format!("`{command}`"),
-    };
-    Measured::of(out_of_reach.is_none() == reachable, observed, threshold)
-        .quotes([quote_file(file, command)])
+    let reach = reach(bundle, moment);
+    match reach.in_reach {
+        Some(in_reach) => {
+            Measured::of(in_reach == reachable, reach.observed, threshold).quotes(reach.quotes)
+        }
+        None => Measured::nothing(reach.observed, threshold),
+    }
 }
 
 pub(super) fn command(bundle: &Bundle, moment: Moment, text: &str) -> Measured {
@@ -250,7 +231,7 @@ pub(super) fn event(bundle: &Bundle, kind: EventKind) -> Measured {
         return Measured::nothing(format!("{text}: how it ended is not recorded"), threshold);
     }
     Measured::of(!failed, text.trim_end().to_owned(), threshold)
-        .quotes([quote_file(MANIFEST, text)])
+        .quotes([quote_file("manifest.json", text)])
 }
 
 pub(super) fn busy_with_queue(bundle: &Bundle) -> Measured {

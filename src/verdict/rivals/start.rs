@@ -3,8 +3,8 @@
 use super::{Decision, Scene, open, ruled_in, ruled_out};
 use crate::evidence::bundle::TextEvent;
 use crate::evidence::criteria::Moment;
-use crate::verdict::bind::out_of_reach;
-use crate::verdict::quote::{quote_file, quote_text};
+use crate::verdict::bind::reach;
+use crate::verdict::quote::quote_text;
 use crate::verdict::text::count;
 
 /// What the platform says of a container that ended by itself.
@@ -32,12 +32,11 @@ impl Scene<'_> {
                 vec![quote_text(file, event)],
             );
         }
-        if let Some(command) = self.bundle.command(Moment::Before)
-            && let Some(address) = out_of_reach(&command.text)
-        {
+        let reach = reach(self.bundle, Moment::Before);
+        if reach.in_reach == Some(false) {
             return ruled_out(
-                format!("it listens at {address}, where no waiting helps"),
-                vec![quote_file(&command.file, command.text.clone())],
+                format!("{}, where no waiting helps", reach.observed),
+                reach.quotes,
             );
         }
         if let Some(event) = self.platform_line(LIMIT) {
