@@ -120,7 +120,6 @@ fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
         .map(|(set, sample)| (is_good(role.good, sample, limit), quote_sample(set, sample)))
         .collect();
     if judged.is_empty() && role.good != Good::LastAnswered {
-        let file = bundle.http.file.as_deref();
         judged = rows_within(bundle, window)
             .filter(|event| &*event.route == role.route)
             .map(|event| {
@@ -129,7 +128,7 @@ fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
                 let code = if code == 499 { 0 } else { code };
                 (
                     is_good_answer(role.good, code, taken, limit),
-                    quote_http(file, event),
+                    quote_http(&bundle.http, event),
                 )
             })
             .collect();
@@ -192,11 +191,11 @@ fn nobody_died(bundle: &Bundle) -> HealthResult {
     let console = bundle.console.rows.iter().filter(|row| within(row.time));
     let died = console
         .filter(|row| WORKER_DIED.iter().any(|text| row.text.contains(text)))
-        .map(|row| quote_text(bundle.console.file.as_deref(), row));
+        .map(|row| quote_text(&bundle.console, row));
     let platform = bundle.platform.rows.iter().filter(|row| within(row.time));
     let ended = platform
         .filter(|row| row.text.contains(CONTAINER_DIED))
-        .map(|row| quote_text(bundle.platform.file.as_deref(), row));
+        .map(|row| quote_text(&bundle.platform, row));
     let quotes: Vec<Quote> = died.chain(ended).collect();
     let tables = [
         ("console", bundle.console.rows.len()),

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Kind, Launch, Server, both, busy, children, exists, oracle, peer, poll, skip_unless,
+    Kind, Launch, Server, both, children, exists, oracle, peer, poll, skip_unless,
 };
 
 /// Signals that kill a worker and are its author's business alone: the last of the ordinary ones,
@@ -45,7 +45,6 @@ fn a_worker_that_any_signal_kills_is_reported_as_by_gunicorn_and_replaced() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let count = DEADLY.len();
     let run = |kind| {
         let mut server = Launch::new(kind, &format!("--workers {count} --preload"))
@@ -71,7 +70,6 @@ fn a_worker_survives_the_signals_that_gunicorns_survives() {
     if skip_unless(oracle()) {
         return;
     }
-    let _turn = busy();
     let run = |kind| {
         let server = Launch::new(kind, "--workers 1").start().ready();
         for signal in HARMLESS {
@@ -89,7 +87,6 @@ fn workers_that_end_as_soon_as_they_begin_are_not_forked_without_a_pause() {
     if peer() == Kind::Gunicorn {
         return;
     }
-    let _turn = busy();
     // Enough descriptors for the arbiter, not for a worker.
     let launch = Launch::new(Kind::Labrat, "--workers 2").started_by(
         ["/bin/sh", "-c", "ulimit -n 7; exec \"$@\"", "sh"]
