@@ -186,6 +186,7 @@ else
 fi
 if [[ $profile == all && ${#names[@]} == 0 ]]; then
     export LABRAT_CHAOS_SECONDS=${LABRAT_CHAOS_SECONDS:-60}
+    step "the lean build" cargo clippy --no-default-features --lib --bins -- -D warnings
     if [[ $(uname -sm) == "Linux x86_64" ]]; then
         # One release for the tests of the package and for those that measure.
         step "package" scripts/package.sh

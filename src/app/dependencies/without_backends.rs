@@ -3,11 +3,13 @@
 //!
 //! Nothing in here has a value, so none of it can be reached past that refusal.
 
+use std::convert::Infallible;
+
 use crate::readiness::{Check, Checked};
 
 /// A `DATABASE_URL`: none can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {}
+pub struct DatabaseUrl(Infallible);
 
 /// Why no `DATABASE_URL` can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +33,7 @@ impl DatabaseUrl {
 
 /// A `REDIS_URL`: none can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedisUrl {}
+pub struct RedisUrl(Infallible);
 
 impl RedisUrl {
     /// Refuse any URL.
@@ -43,11 +45,11 @@ impl RedisUrl {
 
 /// A database that nobody can have.
 #[derive(Clone)]
-pub(in crate::app) enum Database {}
+pub(in crate::app) struct Database(Infallible);
 
 impl Database {
     pub(in crate::app) fn new(url: DatabaseUrl) -> Self {
-        match url {}
+        match url.0 {}
     }
 
     pub(in crate::app) fn alive(&self) -> Self {
@@ -61,22 +63,22 @@ impl Database {
 
 impl Check for Database {
     fn run(&self, _: tokio::time::Instant) -> Checked<'_> {
-        match *self {}
+        match self.0 {}
     }
 }
 
 /// A cache that nobody can have.
-pub(super) enum Cache {}
+pub(super) struct Cache(Infallible);
 
 impl Cache {
     pub(super) fn new(url: RedisUrl) -> Self {
-        match url {}
+        match url.0 {}
     }
 }
 
 impl Check for Cache {
     fn run(&self, _: tokio::time::Instant) -> Checked<'_> {
-        match *self {}
+        match self.0 {}
     }
 }
 
@@ -92,6 +94,6 @@ pub mod migrations {
         database: &DatabaseUrl,
         _: Option<&str>,
     ) -> Result<Vec<&'static str>, DatabaseUrlError> {
-        match *database {}
+        match database.0 {}
     }
 }

@@ -52,6 +52,36 @@ fn every_script_is_executable_and_stops_at_the_first_error() {
     assert!(seen >= 4, "only {seen} scripts were found");
 }
 
+/// The scripts in a folder of their own, where nothing has been built, and a `labrat` on the PATH
+/// that only says its words.
+#[test]
+fn a_labrat_on_the_path_is_used_without_a_build_and_one_that_is_named_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scripts, programs) = (folder.path().join("scripts"), folder.path().join("bin"));
+    for new in [&scripts, &programs] {
+        std::fs::create_dir(new).unwrap();
+    }
+    for name in ["common.sh", "rehearse.sh"] {
+        std::fs::copy(root().join("scripts").join(name), scripts.join(name)).unwrap();
+    }
+    for name in ["labrat", "named"] {
+        let path = programs.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho {name} $*\n")).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // No cargo is there: a build would fail.
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    let rehearse = |named: Option<&Path>| {
+        let mut command = Command::new(scripts.join("rehearse.sh"));
+        command.arg("--control").env("PATH", &path).env_remove("LABRAT");
+        command.envs(named.map(|named| ("LABRAT", named)));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(rehearse(None), "labrat rehearse --control\n");
+    let named = programs.join("named");
+    assert_eq!(rehearse(Some(&named)), "named rehearse --control\n");
+}
+
 /// The longest that the first command may take, once labrat is built.
 const FIRST_COMMAND: Duration = Duration::from_secs(90);
 
