@@ -103,22 +103,14 @@ fn workers_that_end_as_soon_as_they_begin_are_not_forked_without_a_pause() {
     assert_eq!(server.wait_for_end(), Some(0), "it still obeys");
 }
 
-/// Starts the words after it as PID 1 of a namespace, with an orphan that ends with this code.
-fn with_an_orphan(code: u8) -> Vec<std::ffi::OsString> {
-    let orphan = format!("(sh -c 'sleep 0.5; exit {code}' &); exec \"$@\"");
-    [
-        "unshare",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "sh",
-        "-c",
-        &orphan,
-        "sh",
-    ]
-    .map(Into::into)
-    .to_vec()
+/// Starts the words after it as PID 1 of a namespace, with an orphan that ends with code 3 as soon as
+/// there is this file.
+fn with_an_orphan(file: &std::path::Path) -> Vec<std::ffi::OsString> {
+    let wait = format!("until [ -e {} ]; do sleep 0.05; done", file.display());
+    let orphan = format!("(sh -c '{wait}; exit 3' &); exec \"$@\"");
+    let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let words = unshare.into_iter().chain(["sh", "-c", &orphan, "sh"]);
+    words.map(Into::into).collect()
 }
 
 #[test]
@@ -134,17 +126,19 @@ fn as_pid_1_the_end_of_an_orphan_is_nobodys_business() {
     if skip_unless(has_namespaces.then_some(()).ok_or(lacking)) {
         return;
     }
-    let gunicorn = Launch::new(Kind::Gunicorn, "--workers 1").started_by(with_an_orphan(3));
-    let mut gunicorn = gunicorn.start();
+    let folder = tempfile::tempdir().unwrap();
+    let start = |kind, file: &std::path::Path| {
+        let launch = Launch::new(kind, "--workers 1").started_by(with_an_orphan(file));
+        let server = launch.start().ready();
+        std::fs::write(file, "").unwrap();
+        server
+    };
+    let mut gunicorn = start(Kind::Gunicorn, &folder.path().join("gunicorn"));
     gunicorn.wait_for("exited with code 3.");
-    assert_eq!(
-        gunicorn.wait_for_end(),
-        Some(3),
-        "Gunicorn takes it for a worker"
-    );
-    let server = Launch::new(peer(), "--workers 1").started_by(with_an_orphan(3));
-    let server = server.start().ready();
-    // Longer than the orphan lives: its end is dealt with before this answer.
+    let code = gunicorn.wait_for_end();
+    assert_eq!(code, Some(3), "Gunicorn takes it for a worker");
+    let server = start(peer(), &folder.path().join("peer"));
+    // Longer than the orphan needs: its end is dealt with before this answer.
     let answer = server.get("/slow?seconds=1");
     let lines = server.lines();
     let said = lines.iter().any(|line| line.text.contains("exited with"));
