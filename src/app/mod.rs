@@ -38,5 +38,5 @@ mod state;
 pub use app_config::{AppConfig, ConfigError};
 pub use lock::{KEY_HEADER, LabKey};
 pub use outbound::{ConsoleText, OutboundPolicy};
-pub use router::{probe_router, router};
+pub use router::{RequestBase, probe_router, router};
 pub use state::AppState;

@@ -47,6 +47,8 @@ pub struct AcceptQueue {
     pub listener: String,
     /// Waiting connections, or why they cannot be counted here.
     pub waiting: Result<u32, String>,
+    /// How many may wait, where the kernel says so.
+    pub backlog: Option<u32>,
 }
 
 /// The whole pool at one moment.

@@ -84,6 +84,15 @@ fn router_of(state: Arc<AppState>, routes: impl Iterator<Item = &'static Route>)
     reason = "both ways are taken in the hot path, once a request"
 )]
 fn normalise(state: &AppState, mut request: Request) -> Result<Request, Response<Body>> {
+    if has_empty_path(&request) {
+        state.count(UNKNOWN_ENDPOINT);
+        return Err(match routes::at("/") {
+            Some(route) if route.allows(request.method()) => {
+                reply::permanent_redirect(&location(&request, "/"))
+            }
+            _ => reply::not_found(),
+        });
+    }
     let path = match paths::see(request.uri().path()) {
         Seen::AsWritten => return Ok(request),
         Seen::Same(path) => path,
@@ -103,9 +112,27 @@ fn normalise(state: &AppState, mut request: Request) -> Result<Request, Response
     Ok(request)
 }
 
+fn has_empty_path(request: &Request) -> bool {
+    let base = request.extensions().get::<RequestBase>();
+    base.is_some_and(|base| base.has_empty_path)
+}
+
+/// The address under which a client reached the application, where a redirect may need it. It
+/// travels with the request, as an extension.
+#[derive(Debug, Clone)]
+pub struct RequestBase {
+    /// Scheme, host and the beginning of the path that is not the application's.
+    pub url: String,
+    /// The client's path ends where the application's begins, without a slash.
+    pub has_empty_path: bool,
+}
+
 /// Where a redirect goes: to the same host, as the client named it.
 fn location(request: &Request, path: &str) -> String {
     let target = paths::with_query(request.uri(), path);
+    if let Some(base) = request.extensions().get::<RequestBase>() {
+        return format!("{}{target}", base.url);
+    }
     match request.headers().get(header::HOST).map(HeaderValue::to_str) {
         Some(Ok(host)) => format!("http://{host}{target}"),
         _ => target,

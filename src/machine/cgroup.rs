@@ -144,16 +144,42 @@ fn read_file(path: &Path) -> Result<String, Unavailable> {
     proc_files::text(path)
 }
 
-/// How often the kernel has killed a process of this cgroup for want of memory.
+/// The file that counts how often the kernel has killed a process of this cgroup for want of
+/// memory, and its count; `None` where this process is in no cgroup but the whole machine's.
 ///
 /// # Errors
-/// When there is no memory cgroup, or its kernel does not count kills (before 4.13).
-pub fn oom_kills() -> Result<u64, Unavailable> {
-    let memory = memory()?;
-    let events = memory.events?;
-    events.get("oom_kill").copied().ok_or_else(|| {
-        Unavailable::missing(&memory.location.directory, "a count of out-of-memory kills")
-    })
+/// When the file cannot be read, or its kernel does not count kills (before 4.13).
+pub fn oom_kills() -> Result<Option<(PathBuf, u64)>, Unavailable> {
+    let groups = proc_files::text("/proc/self/cgroup")?;
+    let mounts = proc_files::text("/proc/self/mountinfo")?;
+    match locate(&groups, &mounts) {
+        Ok(location) => oom_kills_at(&location, &read_file),
+        Err(_) => Ok(None),
+    }
+}
+
+fn oom_kills_at(
+    location: &Location,
+    read: Read<'_>,
+) -> Result<Option<(PathBuf, u64)>, Unavailable> {
+    let names: &[&str] = match location.version {
+        Version::One => &["memory.oom_control"],
+        // Of this cgroup alone, and before 5.2 of those below it too.
+        Version::Two => &["memory.events.local", "memory.events"],
+    };
+    let mut files = names.iter().map(|name| location.directory.join(name));
+    let found = files.find_map(|path| Some((read(&path).ok()?, path)));
+    match found {
+        Some((text, path)) => match counts(&text).get("oom_kill") {
+            Some(kills) => Ok(Some((path, *kills))),
+            None => Err(Unavailable::missing(&path, "oom_kill")),
+        },
+        None if location.directory == location.mount_point => Ok(None),
+        None => Err(Unavailable::missing(
+            &location.directory,
+            "a count of out-of-memory kills",
+        )),
+    }
 }
 
 /// Find the memory cgroup from the texts of `/proc/PID/cgroup` and `/proc/PID/mountinfo`.
@@ -470,6 +496,35 @@ mod tests {
         assert!(missing.reason().contains("memory.stat"), "{missing}");
         assert_eq!(memory.events.unwrap()["max"], 12);
         assert_eq!(memory.pressure.unwrap().some.avg10, 1.5);
+    }
+
+    #[test]
+    fn kills_are_counted_in_the_own_cgroup_wherever_it_is_mounted() {
+        let mounts = "35 31 0:32 /docker/abc /cg/memory ro - cgroup cgroup rw,memory\n";
+        let location = locate("4:memory:/docker/abc\n", mounts).unwrap();
+        let files = sample(&[(
+            "/cg/memory/memory.oom_control",
+            "oom_kill_disable 0\noom_kill 3\n",
+        )]);
+        let path = PathBuf::from("/cg/memory/memory.oom_control");
+        assert_eq!(oom_kills_at(&location, &files), Ok(Some((path, 3))));
+
+        let location = locate("0::/a\n", MOUNTS_2).unwrap();
+        let files = sample(&[
+            ("/sys/fs/cgroup/a/memory.events", "oom_kill 9\n"),
+            (
+                "/sys/fs/cgroup/a/memory.events.local",
+                "low 0\noom_kill 1\n",
+            ),
+        ]);
+        let path = PathBuf::from("/sys/fs/cgroup/a/memory.events.local");
+        assert_eq!(oom_kills_at(&location, &files), Ok(Some((path, 1))));
+        assert!(
+            oom_kills_at(&location, &sample(&[])).is_err(),
+            "not the machine's"
+        );
+        let root = locate("0::/\n", MOUNTS_2).unwrap();
+        assert_eq!(oom_kills_at(&root, &sample(&[])), Ok(None));
     }
 
     #[test]

@@ -1,18 +1,15 @@
 //! How often the kernel's out-of-memory killer has struck, as far as this process can see.
 //!
-//! A killed process cannot say who killed it. The counters can: `oom_kill` of the process's own
-//! cgroup (memory.events in version 2, memory.oom_control in version 1), and of the whole machine
-//! (/proc/vmstat, since Linux 4.13).
+//! A killed process cannot say who killed it. A counter can: `oom_kill` of the process's own cgroup
+//! or, where it is in none, of the whole machine (/proc/vmstat, since Linux 4.13).
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
+use super::cgroup;
 use super::{Unavailable, proc_files};
 
-/// The counters that can be read here, by name.
+/// The counter that counts here: its file and its value; none where it cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutOfMemoryKills {
-    counters: BTreeMap<String, u64>,
+    counter: Option<(String, u64)>,
 }
 
 /// How often the kernel has killed a process of the whole machine for want of memory.
@@ -36,78 +33,39 @@ pub struct Moved {
 }
 
 impl OutOfMemoryKills {
-    /// Read every counter that exists here.
+    /// Read the counter. The machine's counts only where there is no cgroup: somebody else's kill
+    /// is not ours.
     pub fn now() -> Self {
-        let mut counters = BTreeMap::new();
-        let sources = cgroup_sources()
-            .into_iter()
-            .chain([PathBuf::from("/proc/vmstat")]);
-        for source in sources {
-            if let Ok(text) = std::fs::read_to_string(&source)
-                && let Some(kills) = oom_kill_line(&text)
-            {
-                counters.insert(source.display().to_string(), kills);
-            }
-        }
-        Self { counters }
+        let counter = match cgroup::oom_kills() {
+            Ok(Some((path, kills))) => Some((path.display().to_string(), kills)),
+            Ok(None) => of_machine()
+                .ok()
+                .map(|kills| ("/proc/vmstat".to_owned(), kills)),
+            Err(_) => None,
+        };
+        Self { counter }
     }
 
-    /// The counter that went up between `self` and `later`. The machine-wide counter counts only
-    /// where no cgroup's is there: somebody else's kill is not ours.
+    /// How the counter went up between `self` and `later`; `None` where it did not, or where it is
+    /// another counter by now.
     pub fn moved_to(&self, later: &Self) -> Option<Moved> {
-        let has_cgroup = later
-            .counters
-            .keys()
-            .any(|name| name.starts_with("/sys/fs/cgroup"));
-        later.counters.iter().find_map(|(counter, &after)| {
-            let before = *self.counters.get(counter)?;
-            let counts = !has_cgroup || counter.starts_with("/sys/fs/cgroup");
-            (counts && after > before).then(|| Moved {
-                counter: counter.clone(),
-                before,
-                after,
-            })
+        let (counter, before) = self.counter.as_ref()?;
+        let (same, after) = later.counter.as_ref()?;
+        (counter == same && after > before).then(|| Moved {
+            counter: counter.clone(),
+            before: *before,
+            after: *after,
         })
     }
-}
 
-impl OutOfMemoryKills {
-    /// Take over the later values, but count only one of the kills in `moved` as accounted for:
-    /// the kernel may strike twice before anybody looks.
+    /// Take over the later value, but count only one of the kills in `moved` as accounted for: the
+    /// kernel may strike twice before anybody looks.
     pub fn account_for(&mut self, moved: Option<&Moved>, later: Self) {
-        self.counters = later.counters;
-        if let Some(moved) = moved {
-            self.counters
-                .insert(moved.counter.clone(), moved.before + 1);
-        }
+        self.counter = match moved {
+            Some(moved) => Some((moved.counter.clone(), moved.before + 1)),
+            None => later.counter,
+        };
     }
-}
-
-/// The files of this process's memory cgroup that may hold the counter.
-fn cgroup_sources() -> Vec<PathBuf> {
-    let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    sources_of(&membership)
-}
-
-/// Pure part of [`cgroup_sources`]: the text of /proc/self/cgroup to paths, see cgroups(7).
-fn sources_of(membership: &str) -> Vec<PathBuf> {
-    membership
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.splitn(3, ':');
-            let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
-            let path = path.trim_start_matches('/');
-            if controllers.is_empty() {
-                let base = PathBuf::from("/sys/fs/cgroup").join(path);
-                Some(base.join("memory.events.local"))
-            } else if controllers.split(',').any(|name| name == "memory") {
-                let base = PathBuf::from("/sys/fs/cgroup/memory").join(path);
-                Some(base.join("memory.oom_control"))
-            } else {
-                None
-            }
-        })
-        .collect()
 }
 
 fn oom_kill_line(text: &str) -> Option<u64> {
@@ -119,45 +77,22 @@ fn oom_kill_line(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn kills(entries: &[(&str, u64)]) -> OutOfMemoryKills {
+    fn kills(counter: &str, count: u64) -> OutOfMemoryKills {
         OutOfMemoryKills {
-            counters: entries
-                .iter()
-                .map(|(name, count)| ((*name).to_owned(), *count))
-                .collect(),
+            counter: Some((counter.to_owned(), count)),
         }
     }
 
     #[test]
-    fn both_cgroup_versions_name_their_file() {
-        assert_eq!(
-            sources_of("0::/system.slice/app\n"),
-            [PathBuf::from(
-                "/sys/fs/cgroup/system.slice/app/memory.events.local"
-            )]
-        );
-        assert_eq!(
-            sources_of("5:memory:/box\n4:cpu,cpuacct:/\n"),
-            [PathBuf::from(
-                "/sys/fs/cgroup/memory/box/memory.oom_control"
-            )]
-        );
-    }
-
-    #[test]
-    fn the_counter_is_read_from_all_three_files() {
-        assert_eq!(oom_kill_line("low 0\noom 2\noom_kill 3\n"), Some(3));
-        assert_eq!(
-            oom_kill_line("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
-            Some(1)
-        );
-        assert_eq!(oom_kill_line("pgscan 4\n"), None);
+    fn the_machines_counter_is_read() {
+        assert_eq!(oom_kill_line("oom_kill 3\npgscan 4\n"), Some(3));
+        assert_eq!(oom_kill_line("oom_kill_disable 0\npgscan 4\n"), None);
     }
 
     #[test]
     fn two_kills_between_two_looks_are_accounted_for_one_by_one() {
-        let mut seen = kills(&[("/proc/vmstat", 1)]);
-        let later = kills(&[("/proc/vmstat", 3)]);
+        let mut seen = kills("/proc/vmstat", 1);
+        let later = kills("/proc/vmstat", 3);
         for before in [1, 2] {
             let moved = seen.moved_to(&later);
             assert_eq!(moved.as_ref().map(|moved| moved.before), Some(before));
@@ -167,28 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_counter_of_ours_that_moved_is_evidence() {
-        let before = kills(&[
-            ("/proc/vmstat", 1),
-            ("/sys/fs/cgroup/a/memory.events.local", 0),
-        ]);
-        let elsewhere = kills(&[
-            ("/proc/vmstat", 2),
-            ("/sys/fs/cgroup/a/memory.events.local", 0),
-        ]);
-        assert_eq!(before.moved_to(&elsewhere), None);
-        let here = kills(&[
-            ("/proc/vmstat", 2),
-            ("/sys/fs/cgroup/a/memory.events.local", 1),
-        ]);
-        assert_eq!(before.moved_to(&here).map(|moved| moved.after), Some(1));
-        assert_eq!(
-            kills(&[("/proc/vmstat", 1)]).moved_to(&kills(&[("/proc/vmstat", 2)])),
-            Some(Moved {
-                counter: "/proc/vmstat".into(),
-                before: 1,
-                after: 2
-            })
-        );
+    fn a_counter_of_another_cgroup_is_no_evidence() {
+        let before = kills("/sys/fs/cgroup/a/memory.events.local", 0);
+        assert_eq!(before.moved_to(&kills("/proc/vmstat", 7)), None);
+        assert_eq!(before.moved_to(&OutOfMemoryKills::default()), None);
+        let mut seen = before.clone();
+        seen.account_for(None, kills("/sys/fs/cgroup/b/memory.events.local", 4));
+        let after = kills("/sys/fs/cgroup/b/memory.events.local", 5);
+        assert_eq!(seen.moved_to(&after).map(|moved| moved.after), Some(5));
     }
 }

@@ -8,7 +8,7 @@
 use std::ffi::CString;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
@@ -135,6 +135,29 @@ pub fn set_local_port_range(socket: &impl AsRawFd, low: u16, high: u16) -> Resul
         )
     };
     Errno::result(result).map(drop)
+}
+
+/// What the kernel knows of a TCP socket (`TCP_INFO`, tcp(7)).
+///
+/// # Errors
+/// `EOPNOTSUPP` or `ENOPROTOOPT` for a socket that is not TCP, `ENOTSOCK`.
+pub fn tcp_info(socket: &impl AsFd) -> Result<libc::tcp_info, Errno> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = std::mem::size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the pointers are those of a local structure and its length, beyond which the kernel
+    // writes nothing.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(result)?;
+    // SAFETY: all fields are integers, zero is valid for each, and the kernel wrote over some.
+    Ok(unsafe { info.assume_init() })
 }
 
 /// The signals that mean something to a pool, and the two that mean a bad access.

@@ -1,17 +1,17 @@
 //! The access log, with Gunicorn's atoms.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Zoned;
-use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
-use super::console::append_to;
 use super::http::head::Head;
+use super::log_file::{LogFile, StandardStream};
 use super::settings::LogTarget;
+use super::statsd::Statsd;
 
 /// What one answered request contributes to its line.
 #[derive(Debug)]
@@ -36,53 +36,47 @@ pub struct Entry<'a> {
 #[derive(Debug)]
 pub struct AccessLog {
     format: String,
-    target: LogTarget,
-    file: Mutex<Option<File>>,
+    /// `None` where only the statistics are wanted.
+    file: Option<LogFile>,
+    statsd: Option<Arc<Statsd>>,
 }
 
 impl AccessLog {
-    /// Open the log.
+    /// Open the log, where lines go to `target` and figures to `statsd`.
     ///
     /// # Errors
     /// When the file cannot be opened for appending.
-    pub fn open(format: String, target: LogTarget) -> io::Result<Self> {
-        let file = open_target(&target)?;
+    pub fn open(
+        format: String,
+        target: Option<LogTarget>,
+        statsd: Option<Arc<Statsd>>,
+    ) -> io::Result<Self> {
+        let open = |target| LogFile::open(target, StandardStream::Output);
         Ok(Self {
             format,
-            target,
-            file: Mutex::new(file),
+            file: target.map(open).transpose()?,
+            statsd,
         })
     }
 
     /// Reopen the file after a rotation.
     pub fn reopen(&self) {
-        if let Ok(file) = open_target(&self.target) {
-            *self.file.lock() = file;
+        if let Some(file) = &self.file {
+            file.reopen();
         }
     }
 
     /// Write one line.
     pub fn write(&self, entry: &Entry<'_>) {
-        let line = format!("{}\n", render(&self.format, entry));
-        // A log that cannot be written must not cost the client its answer.
-        let _ = match self.file.lock().as_mut() {
-            Some(file) => file.write_all(line.as_bytes()),
-            None => write_standard_output(&line),
-        };
+        if let Some(file) = &self.file {
+            let line = format!("{}\n", render(&self.format, entry));
+            // A log that cannot be written must not cost the client its answer.
+            let _ = file.write(&line);
+        }
+        if let Some(statsd) = &self.statsd {
+            statsd.request(entry.status, entry.took);
+        }
     }
-}
-
-fn open_target(target: &LogTarget) -> io::Result<Option<File>> {
-    match target {
-        LogTarget::Stream => Ok(None),
-        LogTarget::File(path) => append_to(path).map(Some),
-    }
-}
-
-fn write_standard_output(line: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(line.as_bytes())?;
-    output.flush()
 }
 
 /// Fill the atoms of a format: `%(name)s`, where an unknown name gives `-`.
@@ -119,7 +113,6 @@ fn render(format: &str, entry: &Entry<'_>) -> String {
 fn atom(name: &str, entry: &Entry<'_>) -> String {
     let (method, target, (major, minor)) = entry.request;
     let protocol = format!("HTTP/{major}.{minor}");
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     match name {
         "h" => entry
             .peer
@@ -130,8 +123,18 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
         "m" => method.to_owned(),
         // Gunicorn takes the path from the parsed head, which a refused request does not have.
         "U" if entry.head.is_none() => "None".to_owned(),
-        "U" => decode(path),
-        "q" => query.to_owned(),
+        "U" => entry
+            .head
+            .map_or_else(String::new, |head| decode(&head.path())),
+        "q" => entry.head.map_or_else(
+            || {
+                target
+                    .split_once('?')
+                    .map_or("", |(_, query)| query)
+                    .to_owned()
+            },
+            |head| head.query().into_owned(),
+        ),
         "H" => protocol,
         "b" | "B" => entry.sent.to_string(),
         "f" => request_header(entry, "REFERER"),
@@ -215,6 +218,8 @@ mod tests {
             version: (1, 1),
             headers: vec![("USER-AGENT".into(), "say \"hi\"".into())],
             body: BodyFraming::Length(0),
+            is_encrypted: false,
+            must_close: false,
             expects_continue: false,
             consumed: 0,
         };

@@ -4,14 +4,14 @@
 //! [`LogEvent::ALL`] lists them, so that a test can show that each is really emitted.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
+use std::sync::Arc;
 
 use jiff::Zoned;
-use parking_lot::Mutex;
 
+use super::log_file::{LogFile, StandardStream};
 use super::settings::{LogLevel, LogTarget};
+use super::statsd::Statsd;
 use crate::machine::child::SignalNumber;
 
 /// Declares the events: name and values, level, words.
@@ -59,6 +59,8 @@ events! {
     ListeningAt { listeners: &'a str, pid: u32 } Info "Listening at: {listeners} ({pid})";
     /// The worker class.
     UsingWorker { class: &'a str } Info "Using worker: {class}";
+    /// A gthread worker with as many threads as connections.
+    NoKeepAlive {} Warning "No keepalived connections can be handled. Check the number of worker connections and threads.";
     /// The fault endpoints are open to everybody who reaches this address.
     FaultsUnlocked { listeners: &'a str } Warning "Fault endpoints are open to anybody who reaches {listeners}: set LAB_KEY to lock them";
     /// Where probes are answered beside the pool.
@@ -109,6 +111,8 @@ events! {
     InvalidRequest { peer: &'a str, error: &'a str } Warning "Invalid request from ip={peer}: {error}";
     /// A request was cut down while it ran.
     ErrorHandlingRequest { request: &'a str, traceback: &'a str } Error "Error handling request {request}\n{traceback}";
+    /// Connections cannot be accepted for want of descriptors or memory; those held are kept.
+    CannotAccept { error: &'a str } Error "Cannot accept connections: {error}";
     /// An unexpected error of a connection's socket.
     SocketError { error: &'a str } Error "Socket error processing request.\n{error}";
     /// The address is taken.
@@ -129,33 +133,46 @@ events! {
     ForkFailed { error: &'a str } Error "Cannot fork a worker: {error}";
 }
 
-/// The error log: standard error or a file, one line a write, so that the lines of several
-/// processes never mix.
+/// The error log.
 #[derive(Debug)]
 pub struct ErrorLog {
     level: LogLevel,
-    target: LogTarget,
-    file: Mutex<Option<File>>,
+    file: LogFile,
+    statsd: Option<Arc<Statsd>>,
 }
 
 impl ErrorLog {
-    /// Open the log.
+    /// Open the log; with `capture_output`, standard output and error go to its file as well.
     ///
     /// # Errors
     /// When the file cannot be opened for appending.
-    pub fn open(level: LogLevel, target: LogTarget) -> io::Result<Self> {
-        let file = open_target(&target)?;
+    pub fn open(level: LogLevel, target: LogTarget, capture_output: bool) -> io::Result<Self> {
+        let mut file = LogFile::open(target, StandardStream::Error)?;
+        if capture_output {
+            file = file.capture_output()?;
+        }
         Ok(Self {
             level,
-            target,
-            file: Mutex::new(file),
+            file,
+            statsd: None,
         })
+    }
+
+    /// Count warnings and errors there as well, whether they are written or not.
+    #[must_use]
+    pub fn counting(mut self, statsd: Option<Arc<Statsd>>) -> Self {
+        self.statsd = statsd;
+        self
     }
 
     /// Write an event, if its level is wanted.
     pub fn log(&self, event: &LogEvent<'_>) {
+        if let (Some(statsd), Some(counter)) = (&self.statsd, counter(event)) {
+            statsd.increment(counter);
+        }
         if event.level() >= self.level {
-            self.write_line(&format!(
+            // A log that cannot be written must not stop the pool.
+            let _ = self.file.write(&format!(
                 "[{}] [{}] [{}] {event}\n",
                 Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z"),
                 std::process::id(),
@@ -172,50 +189,34 @@ impl ErrorLog {
         });
     }
 
-    /// Reopen the file, so that a rotated log goes on under its old name.
+    /// Reopen the file after a rotation.
     pub fn reopen(&self) {
-        // A log that cannot be reopened goes on into the old file: losing it would be worse.
-        if let Ok(file) = open_target(&self.target) {
-            *self.file.lock() = file;
-        }
-    }
-
-    /// The file behind the log; `None` for standard error.
-    pub fn file(&self) -> Option<File> {
-        self.file
-            .lock()
-            .as_ref()
-            .and_then(|file| file.try_clone().ok())
-    }
-
-    fn write_line(&self, line: &str) {
-        // A log that cannot be written must not stop the pool.
-        let _ = match self.file.lock().as_mut() {
-            Some(file) => file.write_all(line.as_bytes()),
-            None => write_standard_error(line),
-        };
+        self.file.reopen();
     }
 }
 
 /// Write text to standard error in one piece, whatever the error log's target is: what Python's
 /// `print(..., file=sys.stderr)` does.
-pub fn write_standard_error(text: &str) -> io::Result<()> {
-    io::stderr().lock().write_all(text.as_bytes())
-}
-
-fn open_target(target: &LogTarget) -> io::Result<Option<File>> {
-    match target {
-        LogTarget::Stream => Ok(None),
-        LogTarget::File(path) => append_to(path).map(Some),
-    }
-}
-
-/// Open a log file for appending, making it when it is not there.
 ///
 /// # Errors
-/// Those of open(2).
-pub fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Those of write(2).
+pub fn write_standard_error(text: &str) -> io::Result<()> {
+    StandardStream::Error.write(text)
+}
+
+/// Gunicorn's counter of such lines.
+fn counter(event: &LogEvent<'_>) -> Option<&'static str> {
+    match event {
+        LogEvent::BootException { .. }
+        | LogEvent::ErrorHandlingRequest { .. }
+        | LogEvent::SocketError { .. } => Some("gunicorn.log.exception"),
+        event => match event.level() {
+            LogLevel::Debug | LogLevel::Info => None,
+            LogLevel::Warning => Some("gunicorn.log.warning"),
+            LogLevel::Error => Some("gunicorn.log.error"),
+            LogLevel::Critical => Some("gunicorn.log.critical"),
+        },
+    }
 }
 
 fn level_name(level: LogLevel) -> &'static str {
@@ -236,7 +237,7 @@ mod tests {
     fn a_line_has_gunicorns_format() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("error.log");
-        let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
+        let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone()), false).unwrap();
         log.log(&LogEvent::Booting { pid: 7 });
         log.debug("not wanted at level info");
         let text = std::fs::read_to_string(path).unwrap();
@@ -244,20 +245,5 @@ mod tests {
         let (stamp, rest) = text.split_once("] ").unwrap();
         assert_eq!(rest, format!("[{pid}] [INFO] Booting worker with pid: 7\n"));
         assert_eq!(stamp.len(), "[2026-11-21 05:09:05 +0000".len());
-    }
-
-    #[test]
-    fn a_rotated_log_goes_on_under_its_old_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("error.log");
-        let log = ErrorLog::open(LogLevel::Info, LogTarget::File(path.clone())).unwrap();
-        std::fs::rename(&path, directory.path().join("old")).unwrap();
-        log.reopen();
-        log.log(&LogEvent::HangUp {});
-        assert!(
-            std::fs::read_to_string(&path)
-                .unwrap()
-                .contains("Hang up: Master")
-        );
     }
 }

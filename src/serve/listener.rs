@@ -14,12 +14,17 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, umask};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::console::{ErrorLog, LogEvent};
 use super::settings::{BindAddress, Settings};
 use crate::machine::sys;
 
+/// How many descriptors a service manager hands over.
+pub const LISTEN_FDS: &str = "LISTEN_FDS";
+/// The process for which they are.
+pub const LISTEN_PID: &str = "LISTEN_PID";
 /// How often Gunicorn tries to bind, a second apart.
 const BIND_ATTEMPTS: u32 = 5;
 
@@ -44,7 +49,7 @@ pub enum Connection {
 /// Why no listener could be made: everything to be said has been logged.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen at {0}")]
-pub struct ListenError(String);
+pub struct ListenError(pub String);
 
 impl Listener {
     /// Accept one connection, or fail with `WouldBlock`. The second value is the peer's address
@@ -129,11 +134,6 @@ impl Listener {
     }
 }
 
-/// Whether accept(2) failed because the arbiter has shut the listener down.
-pub fn is_shut_down(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::InvalidInput
-}
-
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -153,6 +153,16 @@ impl AsFd for Connection {
 }
 
 impl Connection {
+    /// This end's address and port; empty for a local socket.
+    pub fn local_name(&self) -> String {
+        match self {
+            Self::Tcp(stream) => stream
+                .local_addr()
+                .map_or_else(|_| String::new(), |address| address.to_string()),
+            Self::Unix(_) => String::new(),
+        }
+    }
+
     /// Append what is there to `buffer`, at most so many bytes, waiting for the first one.
     ///
     /// # Errors
@@ -206,22 +216,79 @@ impl Connection {
     }
 }
 
-/// Make every listener of the settings, trying each address five times as Gunicorn does.
+/// The descriptors that a service manager handed over (`LISTEN_FDS` and `LISTEN_PID`,
+/// sd_listen_fds(3)): none where they are for another process.
+///
+/// # Errors
+/// Where one of the variables is no number: its value.
+pub fn inherited_descriptors(
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<std::ops::Range<i32>, String> {
+    const FIRST: i32 = 3;
+    let number = |name| match lookup(name) {
+        Some(text) => text.trim().parse::<i32>().map_err(|_| text),
+        None => Ok(0),
+    };
+    let (count, pid) = (number(LISTEN_FDS)?, number(LISTEN_PID)?);
+    let is_ours = u32::try_from(pid) == Ok(std::process::id());
+    let count = if is_ours { count.clamp(0, 1 << 16) } else { 0 };
+    Ok(FIRST..FIRST + count)
+}
+
+/// Make the listeners that all workers share. Inherited ones win over every address but `fd://`;
+/// with `--reuse-port` each worker makes the TCP ones for itself.
 ///
 /// # Errors
 /// When an address cannot be had; what Gunicorn logs for it has been logged.
-pub fn open_all(settings: &Settings, log: &ErrorLog) -> Result<Vec<Listener>, ListenError> {
-    settings
-        .bind
-        .iter()
-        .map(|address| open_with_retries(address, settings, log))
-        .collect()
+pub fn open_shared(
+    settings: &Settings,
+    inherited: std::ops::Range<i32>,
+    log: &ErrorLog,
+) -> Result<Vec<Listener>, ListenError> {
+    let is_descriptor = |address: &&BindAddress| matches!(address, BindAddress::Fd(_));
+    let mut addresses: Vec<BindAddress> = Vec::new();
+    if !inherited.is_empty() || settings.bind.iter().any(|address| is_descriptor(&address)) {
+        addresses.extend(settings.bind.iter().filter(is_descriptor).cloned());
+        addresses.extend(inherited.map(BindAddress::Fd));
+    } else {
+        let shared = |address: &&BindAddress| !settings.is_opened_by_workers(address);
+        addresses.extend(settings.bind.iter().filter(shared).cloned());
+    }
+    open_each(&addresses, settings, log)
+}
+
+/// Make the listeners that a worker has for itself.
+///
+/// # Errors
+/// As [`open_shared`].
+pub fn open_own(settings: &Settings, log: &ErrorLog) -> Result<Vec<Listener>, ListenError> {
+    let own = |address: &&BindAddress| settings.is_opened_by_workers(address);
+    let addresses: Vec<BindAddress> = settings.bind.iter().filter(own).cloned().collect();
+    open_each(&addresses, settings, log)
+}
+
+fn open_each(
+    addresses: &[BindAddress],
+    settings: &Settings,
+    log: &ErrorLog,
+) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    for address in addresses {
+        match open_with_retries(address, settings, log) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => {
+                listeners.iter().for_each(Listener::unlink);
+                return Err(error);
+            }
+        }
+    }
+    Ok(listeners)
 }
 
 /// Make one listener, trying five times.
 ///
 /// # Errors
-/// As [`open_all`].
+/// As [`open_shared`].
 pub fn open_with_retries(
     address: &BindAddress,
     settings: &Settings,
@@ -252,15 +319,11 @@ pub fn open_with_retries(
     Err(ListenError(name))
 }
 
-/// Open the listeners again for one worker (`--reuse-port`: each worker has its own sockets).
-///
-/// # Errors
-/// Those of socket(2), bind(2) and listen(2).
-pub fn open(address: &BindAddress, settings: &Settings) -> io::Result<Listener> {
+fn open(address: &BindAddress, settings: &Settings) -> io::Result<Listener> {
     match address {
         BindAddress::Tcp { host, port } => open_tcp(host, *port, settings),
-        BindAddress::Unix(path) => open_unix(path, settings.backlog),
-        BindAddress::Fd(number) => adopt(*number),
+        BindAddress::Unix(path) => open_unix(path, settings),
+        BindAddress::Fd(number) => adopt(*number, settings.backlog),
     }
 }
 
@@ -286,7 +349,7 @@ fn open_tcp(host: &str, port: u16, settings: &Settings) -> io::Result<Listener> 
     Ok(Listener::Tcp(socket.into()))
 }
 
-fn open_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
+fn open_unix(path: &Path, settings: &Settings) -> io::Result<Listener> {
     // A socket file that was left behind is replaced; anything else is not ours to remove.
     if let Ok(found) = std::fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
@@ -298,15 +361,23 @@ fn open_unix(path: &Path, backlog: i32) -> io::Result<Listener> {
         std::fs::remove_file(path)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    let address = socket2::SockAddr::unix(path)?;
+    // The file's permissions are 0777 less `--umask`, as with Gunicorn: whoever is to reach it, a
+    // proxy of another user for one, is not kept out by the mask of the shell.
+    let before = umask(Mode::from_bits_truncate(settings.umask));
+    let bound = socket.bind(&address);
+    umask(before);
+    bound?;
     socket.set_nonblocking(true)?;
-    socket.listen(backlog)?;
+    socket.listen(settings.backlog)?;
     Ok(Listener::Unix(OwnedFd::from(socket).into()))
 }
 
-fn adopt(number: i32) -> io::Result<Listener> {
+fn adopt(number: i32, backlog: i32) -> io::Result<Listener> {
     let socket = Socket::from(sys::adopt_descriptor(number)?);
     socket.set_nonblocking(true)?;
+    // It may only be bound so far, or listen with another backlog.
+    socket.listen(backlog)?;
     let is_local = socket.local_addr()?.is_unix();
     if is_local {
         Ok(Listener::Unix(OwnedFd::from(socket).into()))
@@ -376,7 +447,26 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, "precious").unwrap();
-        assert!(open_unix(&path, 8).is_err());
+        let settings = crate::serve::settings::resolve(&[], &[("HOME", "/")]).unwrap();
+        assert!(open_unix(&path, &settings.settings).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn descriptors_are_inherited_only_by_the_process_that_they_are_for() {
+        let own = std::process::id().to_string();
+        let found = |fds: &str, pid: &str| {
+            let (fds, pid) = (fds.to_owned(), pid.to_owned());
+            inherited_descriptors(&move |name| match name {
+                LISTEN_FDS => Some(fds.clone()),
+                LISTEN_PID => Some(pid.clone()),
+                _ => None,
+            })
+        };
+        assert_eq!(found("2", &own), Ok(3..5));
+        assert_eq!(found("2", "1"), Ok(3..3));
+        assert_eq!(found("-1", &own), Ok(3..3));
+        assert_eq!(found("two", &own), Err("two".to_owned()));
+        assert_eq!(inherited_descriptors(&|_| None), Ok(3..3));
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
 
+pub mod accept_errors;
 pub mod access_log;
 pub mod arbiter;
 pub mod clock;
@@ -16,11 +17,13 @@ pub mod console;
 pub mod control;
 pub mod http;
 pub mod listener;
+mod log_file;
 pub mod probe_server;
 mod python;
 pub mod scoreboard;
 pub mod settings;
 mod start;
+pub mod statsd;
 pub mod worker;
 
 pub use start::{StartError, run};

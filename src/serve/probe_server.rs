@@ -10,18 +10,21 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tower::ServiceExt as _;
 
+use super::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use super::console::{ErrorLog, LogEvent};
 use super::listener::Listener;
 use super::scoreboard::Scoreboard;
@@ -30,14 +33,12 @@ use crate::app::pool::{Pool, PoolSnapshot};
 use crate::app::{AppConfig, AppState, probe_router};
 use crate::machine::sys;
 
-/// Connections that are answered at the same time; more wait in its accept queue.
-const PLACES: usize = 64;
+/// Connections that are held at the same time.
+const MOST_CONNECTIONS: usize = 64;
 /// What one connection may take: longer than any probe waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the head of a request may take.
-const HEAD_PATIENCE: Duration = Duration::from_secs(5);
-/// Pause after a connection that could not be accepted.
-const PAUSE: Duration = Duration::from_millis(50);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// By how much a worker may be overdue before it counts as gone: the arbiter looks once a second,
 /// and kills a second after it has asked.
 const OVERDUE: Duration = Duration::from_secs(5);
@@ -60,14 +61,14 @@ pub struct ProbeServer {
 }
 
 /// Run the probe server; returns the exit code of the process.
-pub fn live(probe_server: ProbeServer) -> i32 {
+pub fn live(server: ProbeServer) -> i32 {
     // The arbiter's mask is inherited: no signal but SIGKILL reaches the probe server.
     let tied = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    if tied.is_err() || Pid::parent() != probe_server.arbiter {
+    if tied.is_err() || Pid::parent() != server.arbiter {
         return 1;
     }
-    let log = Arc::clone(&probe_server.log);
-    match serve(probe_server) {
+    let log = Arc::clone(&server.log);
+    match serve(server) {
         Ok(()) => 0,
         Err(error) => {
             log.log(&LogEvent::SocketError {
@@ -78,62 +79,111 @@ pub fn live(probe_server: ProbeServer) -> i32 {
     }
 }
 
-fn serve(probe_server: ProbeServer) -> io::Result<()> {
+fn serve(server: ProbeServer) -> io::Result<()> {
     // A configuration that cannot be read fails the workers, who say so; liveness still answers.
-    let config =
-        AppConfig::from_lookup(&|name| probe_server.environment.get(name)).unwrap_or_default();
+    let config = AppConfig::from_lookup(&|name| server.environment.get(name)).unwrap_or_default();
     let pool = Arc::new(ScoreboardPool {
-        scoreboard: probe_server.scoreboard,
-        timeout: probe_server.timeout,
+        scoreboard: server.scoreboard,
+        timeout: server.timeout,
     });
     let router = probe_router(AppState::for_probes(config, pool));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     sys::forget_start_up_code();
-    runtime.block_on(accept(probe_server.listener, router))
+    runtime.block_on(accept(server.listener, router, &server.log))
 }
 
-async fn accept(listener: Listener, router: Router) -> io::Result<()> {
-    let places = Arc::new(Semaphore::new(PLACES));
+async fn accept(listener: Listener, router: Router, log: &ErrorLog) -> io::Result<()> {
+    let mut connections = Connections {
+        router,
+        held: Vec::new(),
+    };
+    let errors = AcceptErrors::default();
     match listener {
         Listener::Tcp(listener) => {
             let listener = TcpListener::from_std(listener)?;
-            while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => spawn_connection(stream, router.clone(), place),
-                    Err(_) => tokio::time::sleep(PAUSE).await,
+                    Ok((stream, _)) => connections.admit(stream).await,
+                    Err(error) => pause_after(&error, &errors, log).await?,
                 }
             }
         }
         Listener::Unix(listener) => {
             let listener = UnixListener::from_std(listener)?;
-            while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => spawn_connection(stream, router.clone(), place),
-                    Err(_) => tokio::time::sleep(PAUSE).await,
+                    Ok((stream, _)) => connections.admit(stream).await,
+                    Err(error) => pause_after(&error, &errors, log).await?,
                 }
             }
         }
     }
+}
+
+async fn pause_after(error: &io::Error, errors: &AcceptErrors, log: &ErrorLog) -> io::Result<()> {
+    match errors.judge(error, log) {
+        AfterAccept::Wait | AfterAccept::Retry => {}
+        AfterAccept::Pause => tokio::time::sleep(SHORTAGE_PAUSE).await,
+        AfterAccept::Stop | AfterAccept::Fail => return Err(error.kind().into()),
+    }
     Ok(())
 }
 
-/// Answer one connection in a task of its own. What goes wrong with it concerns its client alone.
-fn spawn_connection<S>(stream: S, router: Router, place: OwnedSemaphorePermit)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    tokio::spawn(async move {
-        let talk = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_PATIENCE)
-            .title_case_headers(true)
-            .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-        let _ = tokio::time::timeout(PATIENCE, talk).await;
-        drop(place);
-    });
+/// The connections that are held, oldest first.
+struct Connections {
+    router: Router,
+    held: Vec<Held>,
+}
+
+struct Held {
+    task: AbortHandle,
+    /// A whole head was read on it.
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Connections {
+    /// Answer one connection in a task of its own. What goes wrong with it concerns its client
+    /// alone. Where too many are held, the oldest that has not asked yet makes room: clients that
+    /// only hold connections silence nobody's probe.
+    async fn admit<S>(&mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        loop {
+            self.held.retain(|held| !held.task.is_finished());
+            if self.held.len() < MOST_CONNECTIONS {
+                break;
+            }
+            let silent = |held: &Held| !held.has_asked.load(Ordering::Relaxed);
+            match self.held.iter().position(silent) {
+                Some(silent) => self.held.remove(silent).task.abort(),
+                None => tokio::time::sleep(SHORTAGE_PAUSE).await,
+            }
+        }
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_asked);
+        let router = self.router.clone();
+        let service = service_fn(move |request| {
+            asked.store(true, Ordering::Relaxed);
+            router.clone().oneshot(request)
+        });
+        let task = tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .title_case_headers(true)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // Its client alone learns of an error.
+            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+        });
+        self.held.push(Held {
+            task: task.abort_handle(),
+            has_asked,
+        });
+    }
 }
 
 /// The pool as the probe server sees it: its scoreboard.

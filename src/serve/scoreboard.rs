@@ -319,6 +319,11 @@ impl Slot {
         );
     }
 
+    /// Connections that the worker is serving.
+    pub fn in_flight(&self) -> u64 {
+        self.field(Field::InFlight).load(Ordering::Acquire)
+    }
+
     /// How many leaked blocks the worker holds.
     pub fn note_leak_blocks(&self, blocks: u64) {
         self.field(Field::LeakBlocks)

@@ -2,6 +2,9 @@
 //! order.
 
 use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +15,8 @@ use super::arbiter::pidfile::{Pidfile, PidfileError};
 use super::arbiter::run::{Arbiter, ArbiterConfig, block_signals};
 use super::console::{ErrorLog, LogEvent, write_standard_error};
 use super::listener::{self, ListenError, Listener};
-use super::settings::{LogTarget, Settings, WorkerClass};
+use super::settings::{BindAddress, LogTarget, Settings, WorkerClass};
+use super::statsd::Statsd;
 use super::worker::{BootFailure, Environment, check_application};
 use crate::app::knobs;
 use crate::machine::sys;
@@ -43,6 +47,9 @@ pub enum StartError {
     /// No listener; everything about it is in the log.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// What a service manager says of the sockets that it hands over is no number.
+    #[error("invalid literal for int() with base 10: '{0}'")]
+    Inherited(String),
     /// A system call that does not fail.
     #[error("{call}: {errno}")]
     System {
@@ -89,8 +96,9 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         std::env::set_current_dir(path)
             .map_err(|_| StartError::Directory { path: path.clone() })?;
     }
-    let log = open_error_log(&settings)?;
-    let access = open_access_log(&settings)?;
+    let statsd = Statsd::of(&settings).map(Arc::new);
+    let log = open_error_log(&settings, statsd.clone())?;
+    let access = open_access_log(&settings, statsd.clone())?;
     let environment = Environment::of(&settings);
     if settings.preload {
         check_application(&settings.app, &environment).map_err(StartError::Preload)?;
@@ -107,18 +115,17 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         call: "signalfd",
         errno,
     })?;
-    // With `--reuse-port` every worker listens for itself. A socket of the arbiter's own would
-    // be given connections that nobody accepts.
     let remove_pidfile = || {
         if let Some(pidfile) = &pidfile {
             pidfile.remove();
         }
     };
-    let listeners = if settings.reuse_port {
-        Vec::new()
-    } else {
-        listener::open_all(&settings, &log).inspect_err(|_| remove_pidfile())?
-    };
+    let inherited = listener::inherited_descriptors(&|name| std::env::var(name).ok())
+        .map_err(StartError::Inherited)
+        .inspect_err(|_| remove_pidfile())?;
+    let is_activated = !inherited.is_empty();
+    let listeners =
+        listener::open_shared(&settings, inherited, &log).inspect_err(|_| remove_pidfile())?;
     let probes = settings.probe_bind.as_ref();
     let probes = probes
         .map(|address| listener::open_with_retries(address, &settings, &log))
@@ -128,6 +135,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
             listeners.iter().for_each(Listener::unlink);
         })?;
     announce(&settings, &environment, &listeners, &log);
+    // Who starts services by `Type=notify` waits for this.
+    notify_service_manager("READY=1\nSTATUS=labrat arbiter booted");
     if let Some(probes) = &probes {
         log.log(&LogEvent::ProbesAt {
             listener: &probes.name(),
@@ -139,6 +148,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         log,
         access,
         listeners,
+        statsd,
+        is_activated,
         probes,
         signals,
         pidfile,
@@ -155,11 +166,20 @@ fn announce(
     listeners: &[Listener],
     log: &ErrorLog,
 ) {
-    let names: Vec<String> = if settings.reuse_port {
-        settings.bind.iter().map(listener::told_name).collect()
-    } else {
-        listeners.iter().map(Listener::name).collect()
-    };
+    let opened_later: Vec<&BindAddress> = settings
+        .bind
+        .iter()
+        .filter(|address| settings.is_opened_by_workers(address))
+        .collect();
+    let names: Vec<String> = listeners
+        .iter()
+        .map(Listener::name)
+        .chain(
+            opened_later
+                .iter()
+                .map(|address| listener::told_name(address)),
+        )
+        .collect();
     log.log(&LogEvent::ListeningAt {
         listeners: &names.join(","),
         pid: std::process::id(),
@@ -171,20 +191,24 @@ fn announce(
             WorkerClass::Async => "async",
         },
     });
-    let public: Vec<String> = if settings.reuse_port {
-        settings
-            .bind
-            .iter()
-            .filter(|address| listener::is_told_public(address))
-            .map(listener::told_name)
-            .collect()
-    } else {
-        listeners
-            .iter()
-            .filter(|listener| listener.is_public())
-            .map(Listener::name)
-            .collect()
-    };
+    let most_kept = settings.worker_connections.saturating_sub(settings.threads);
+    if settings.worker_class == WorkerClass::Gthread
+        && most_kept == 0
+        && !settings.keep_alive.is_zero()
+    {
+        log.log(&LogEvent::NoKeepAlive {});
+    }
+    let public: Vec<String> = listeners
+        .iter()
+        .filter(|listener| listener.is_public())
+        .map(Listener::name)
+        .chain(
+            opened_later
+                .iter()
+                .filter(|address| listener::is_told_public(address))
+                .map(|address| listener::told_name(address)),
+        )
+        .collect();
     let is_locked = environment
         .get(knobs::LAB_KEY)
         .is_some_and(|key| !key.is_empty());
@@ -195,29 +219,42 @@ fn announce(
     }
 }
 
-fn open_error_log(settings: &Settings) -> Result<Arc<ErrorLog>, StartError> {
-    let target = settings.error_log.clone();
-    let path = path_of(&target);
-    let log = ErrorLog::open(settings.log_level, target)
-        .map_err(|source| StartError::Log { path, source })?;
-    if settings.capture_output
-        && let Some(file) = log.file()
-    {
-        let redirected = nix::unistd::dup2_stdout(&file).and(nix::unistd::dup2_stderr(&file));
-        redirected.map_err(|errno| StartError::System {
-            call: "dup2",
-            errno,
-        })?;
+/// Tell a service manager how this process is doing (sd_notify(3)), where one wants to know.
+fn notify_service_manager(state: &str) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let address = match name.as_bytes() {
+        [b'@', rest @ ..] => SocketAddr::from_abstract_name(rest),
+        _ => SocketAddr::from_pathname(&name),
+    };
+    // Whoever does not listen does not hear it: no reason not to serve.
+    if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
+        let _ = socket.send_to_addr(state.as_bytes(), &address);
     }
-    Ok(Arc::new(log))
 }
 
-fn open_access_log(settings: &Settings) -> Result<Option<Arc<AccessLog>>, StartError> {
-    let Some(target) = settings.access_log.clone() else {
-        return Ok(None);
-    };
+fn open_error_log(
+    settings: &Settings,
+    statsd: Option<Arc<Statsd>>,
+) -> Result<Arc<ErrorLog>, StartError> {
+    let target = settings.error_log.clone();
     let path = path_of(&target);
-    AccessLog::open(settings.access_log_format.clone(), target)
+    ErrorLog::open(settings.log_level, target, settings.capture_output)
+        .map(|log| Arc::new(log.counting(statsd)))
+        .map_err(|source| StartError::Log { path, source })
+}
+
+fn open_access_log(
+    settings: &Settings,
+    statsd: Option<Arc<Statsd>>,
+) -> Result<Option<Arc<AccessLog>>, StartError> {
+    let target = settings.access_log.clone();
+    if target.is_none() && statsd.is_none() {
+        return Ok(None);
+    }
+    let path = path_of(target.as_ref().unwrap_or(&LogTarget::Stream));
+    AccessLog::open(settings.access_log_format.clone(), target, statsd)
         .map(|log| Some(Arc::new(log)))
         .map_err(|source| StartError::Log { path, source })
 }

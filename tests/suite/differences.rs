@@ -158,6 +158,51 @@ differences! {
                  out of logs",
         extra: &[],
     }
+    FAILED_STARTS {
+        subject: "Workers that end within a second and have served nobody",
+        gunicorn: "are forked anew at once, some twenty times a second",
+        labrat: "are forked anew after a pause that grows to a second",
+        reason: "a start that cannot succeed fills neither log nor process table; codes 3 and 4 end \
+                 the pool as they do there",
+        extra: &[],
+    }
+    ORPHANS {
+        subject: "As PID 1: orphans that end",
+        gunicorn: "logs them as workers; one that exits with 3 or 4 ends the server",
+        labrat: "reaps them in silence",
+        reason: "in a container every orphan is handed to PID 1, and is no worker",
+        extra: &[],
+    }
+    DESCRIPTORS {
+        subject: "No descriptor left for a new connection",
+        gunicorn: "the worker dies of `OSError: [Errno 24] Too many open files`, and what it held \
+                   with it",
+        labrat: "`Cannot accept connections: ...` once a second; what is held is kept, and accepting \
+                 goes on when there are descriptors again",
+        reason: "the shortage is the incident, not the loss of everybody's connections",
+        extra: &["Cannot accept connections"],
+    }
+    SOCKETS_OF_WORKERS {
+        subject: "`unix:` addresses with `--reuse-port`",
+        gunicorn: "every worker replaces the file of the one before, so that only the last is reached",
+        labrat: "the workers share one socket; TCP sockets each has its own",
+        reason: "a file has no SO_REUSEPORT",
+        extra: &[],
+    }
+    MOST_WORKERS {
+        subject: "More than 128 workers or 1024 threads",
+        gunicorn: "starts as many as the machine bears",
+        labrat: "refuses at start; `TTIN` and `ctl worker add` beyond it change nothing and say so",
+        reason: "the scoreboard has room for twice as many, for a reload",
+        extra: &["A pool has at most"],
+    }
+    UNHEARD_FIGURES {
+        subject: "A statsd server that nobody runs",
+        gunicorn: "a warning with a traceback for every packet that is refused",
+        labrat: "says nothing",
+        reason: "three tracebacks a request would bury the incident",
+        extra: &[],
+    }
     TRAILING_SLASH {
         subject: "A slash after a probe: `/health`, `/ready`, `/startup`, `/warmup`",
         gunicorn: "404",

@@ -8,6 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::failure::{Destination, Failure};
 use super::ports::{PortError, PortRange};
+use super::stream::Stream;
 
 /// How often a call that waits looks whether it is still wanted.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
@@ -23,30 +24,43 @@ pub(super) struct Attempt<'a> {
     pub(super) called_off: &'a dyn Fn() -> bool,
 }
 
-/// The read address of a service: `http://HOST[:PORT][/PATH]`.
+/// The read address of a service: `http://HOST[:PORT][/PATH][?QUERY]`, or with `https`.
 pub(super) fn destination(base_url: &str) -> Option<Destination> {
     let uri: http::Uri = base_url.parse().ok()?;
-    if uri.scheme_str() != Some("http") {
-        return None;
-    }
+    let (encrypted, default_port) = match uri.scheme_str()? {
+        "http" => (false, 80),
+        "https" => (true, 443),
+        _ => return None,
+    };
     Some(Destination {
+        encrypted,
         host: uri.host()?.to_owned(),
-        port: uri.port_u16().unwrap_or(80),
-        path: uri.path().to_owned(),
+        port: uri.port_u16().unwrap_or(default_port),
+        path: match uri.query() {
+            Some(query) => format!("{}?{query}", uri.path()),
+            None => uri.path().to_owned(),
+        },
     })
 }
 
 impl Attempt<'_> {
     /// A new connection.
-    pub(super) fn connect(&self) -> Result<TcpStream, Failure> {
+    pub(super) fn connect(&self) -> Result<Stream, Failure> {
         let Destination { host, port, .. } = self.to;
-        let address = (host.trim_matches(['[', ']']), *port)
+        let host = host.trim_matches(['[', ']']);
+        let address = (host, *port)
             .to_socket_addrs()
             .ok()
             .and_then(|mut addresses| addresses.next())
             .ok_or(Failure::UnknownHost)?;
         self.connect_to(address)
+            .and_then(|stream| match self.to.encrypted {
+                true => Stream::encrypt(stream, host, self.left()),
+                false => Ok(Stream::Plain(stream)),
+            })
             .map_err(|error| match error.kind() {
+                ErrorKind::InvalidData => Failure::Tls,
+                ErrorKind::WouldBlock => Failure::ConnectTimeout,
                 ErrorKind::ConnectionRefused => Failure::Refused,
                 ErrorKind::AddrNotAvailable => Failure::NoPort,
                 ErrorKind::TimedOut => Failure::ConnectTimeout,
@@ -80,8 +94,10 @@ impl Attempt<'_> {
     }
 
     /// Ask on this connection. The second part says whether it can be used again.
-    pub(super) fn ask(&self, stream: &mut TcpStream) -> Result<bool, Failure> {
-        let Destination { host, port, path } = self.to;
+    pub(super) fn ask(&self, stream: &mut Stream) -> Result<bool, Failure> {
+        let Destination {
+            host, port, path, ..
+        } = self.to;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: labrat\r\n\
              Accept: */*\r\nConnection: keep-alive\r\n\r\n"
@@ -105,7 +121,7 @@ impl Attempt<'_> {
     }
 
     /// Read on; `false` at the end.
-    fn more(&self, stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<bool, Failure> {
+    fn more(&self, stream: &mut Stream, answer: &mut Vec<u8>) -> Result<bool, Failure> {
         let mut chunk = [0_u8; 4096];
         loop {
             if (self.called_off)() {
@@ -116,7 +132,7 @@ impl Attempt<'_> {
             }
             let wait = self.left().min(SLICE);
             stream
-                .set_read_timeout(Some(wait))
+                .set_read_timeout(wait)
                 .map_err(|_| Failure::BrokenOff)?;
             match stream.read(&mut chunk) {
                 Ok(0) => return Ok(false),
@@ -165,12 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_addresses_are_understood() {
+    fn addresses_are_understood_with_their_scheme_and_query() {
         let to = destination("http://127.0.0.1:8090/v2").unwrap();
         assert_eq!((to.host.as_str(), to.port), ("127.0.0.1", 8090));
         assert_eq!(to.path, "/v2");
         assert_eq!(destination("http://api.example.net").unwrap().port, 80);
-        for bad in ["https://h/", "h:80", "", "http://"] {
+        let to = destination("https://api.example.net/v2?key=1").unwrap();
+        assert_eq!((to.encrypted, to.port), (true, 443));
+        assert_eq!(to.path, "/v2?key=1");
+        assert_eq!(destination("http://h?key=1").unwrap().path, "/?key=1");
+        for bad in ["ftp://h/", "h:80", "", "http://"] {
             assert_eq!(destination(bad), None, "{bad}");
         }
     }

@@ -1,7 +1,6 @@
 //! The client of one worker: its connections, its counters, its breaker.
 
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use super::call::{Attempt, SLICE, destination};
 use super::failure::{Destination, Failure};
 use super::policy::OutboundPolicy;
 use super::ports::PortRange;
+use super::stream::Stream;
 
 /// The most connections that a worker leaves open unused.
 const MOST_HELD: usize = 512;
@@ -25,9 +25,9 @@ pub(crate) struct Client {
     ports: Option<PortRange>,
     breaker: Mutex<Breaker>,
     /// Connections that wait for their next call.
-    idle: Mutex<Vec<TcpStream>>,
+    idle: Mutex<Vec<Stream>>,
     /// Connections that nobody will use again, and until when they stay open.
-    held: Mutex<VecDeque<(Instant, TcpStream)>>,
+    held: Mutex<VecDeque<(Instant, Stream)>>,
     calls: AtomicU64,
     failures: AtomicU64,
     connections: AtomicU64,
@@ -176,7 +176,7 @@ impl Client {
     }
 
     /// Keep the connection, for the next call or for nobody.
-    fn keep(&self, outcome: Result<bool, Failure>, stream: TcpStream) -> Result<(), Failure> {
+    fn keep(&self, outcome: Result<bool, Failure>, stream: Stream) -> Result<(), Failure> {
         let whole = matches!(outcome, Ok(true));
         if self.policy.reuse {
             if whole {

@@ -8,8 +8,10 @@ pub struct ConsoleText(pub String);
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Destination {
+    pub(super) encrypted: bool,
     pub(super) host: String,
     pub(super) port: u16,
+    /// Path and query.
     pub(super) path: String,
 }
 
@@ -28,6 +30,9 @@ pub(super) enum Failure {
     /// The name has no address.
     #[error("unknown-host")]
     UnknownHost,
+    /// The other side speaks no TLS, or its certificate is not trusted.
+    #[error("tls")]
+    Tls,
     /// There is no local port left for this destination.
     #[error("no-port")]
     NoPort,
@@ -48,8 +53,17 @@ pub(super) enum Failure {
 impl Failure {
     /// The last line of the traceback that an application with `requests` leaves.
     pub(super) fn in_python(&self, to: &Destination, budget: f64) -> String {
-        let Destination { host, port, path } = to;
-        let pool = format!("HTTPConnectionPool(host='{host}', port={port})");
+        let Destination {
+            encrypted,
+            host,
+            port,
+            path,
+        } = to;
+        let (scheme, pool) = match encrypted {
+            true => ("https", "HTTPSConnectionPool"),
+            false => ("http", "HTTPConnectionPool"),
+        };
+        let pool = format!("{pool}(host='{host}', port={port})");
         let refused = |reason: &str| {
             format!(
                 "requests.exceptions.ConnectionError: {pool}: Max retries exceeded with url: \
@@ -63,6 +77,10 @@ impl Failure {
             Self::Refused => refused("[Errno 111] Connection refused"),
             Self::UnknownHost => refused("[Errno -2] Name or service not known"),
             Self::NoPort => refused("[Errno 99] Cannot assign requested address"),
+            Self::Tls => format!(
+                "requests.exceptions.SSLError: {pool}: Max retries exceeded with url: {path} \
+                 (Caused by SSLError(SSLError(1, '[SSL] certificate verify failed (_ssl.c:1006)')))"
+            ),
             Self::ConnectTimeout => format!(
                 "requests.exceptions.ConnectTimeout: {pool}: Max retries exceeded with url: \
                  {path} (connect timeout={budget})"
@@ -75,7 +93,7 @@ impl Failure {
                 .to_owned(),
             Self::Status(status) => format!(
                 "requests.exceptions.HTTPError: {status} Server Error for url: \
-                 http://{host}:{port}{path}"
+                 {scheme}://{host}:{port}{path}"
             ),
         }
     }

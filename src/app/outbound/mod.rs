@@ -11,6 +11,7 @@ mod failure;
 mod policy;
 mod ports;
 mod routes;
+mod stream;
 
 pub(super) use client::Client;
 pub use failure::ConsoleText;

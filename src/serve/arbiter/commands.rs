@@ -127,19 +127,20 @@ impl Arbiter {
             .unwrap_or_default();
         let mut queues = worker::accept_queues(listeners);
         if self.settings.reuse_port {
-            queues.extend(self.settings.bind.iter().map(queue_of_port));
+            let own = |address: &&BindAddress| self.settings.is_opened_by_workers(address);
+            queues.extend(self.settings.bind.iter().filter(own).map(queue_of_port));
         }
         let rows: Vec<Value> = queues
             .into_iter()
             .map(|queue| match queue.waiting {
                 Ok(waiting) => json!({
                     "listener": queue.listener,
-                    "backlog": self.settings.backlog,
+                    "backlog": queue.backlog,
                     "waiting": waiting,
                 }),
                 Err(reason) => json!({
                     "listener": queue.listener,
-                    "backlog": self.settings.backlog,
+                    "backlog": queue.backlog,
                     "waiting": null,
                     "why": reason,
                 }),
@@ -153,6 +154,7 @@ impl Arbiter {
 fn queue_of_port(address: &BindAddress) -> AcceptQueue {
     AcceptQueue {
         listener: listener::told_name(address),
+        backlog: None,
         waiting: match address {
             BindAddress::Tcp { port, .. } => {
                 accept_queue::of_port(*port).map_err(|error| error.to_string())

@@ -1,7 +1,12 @@
 //! The pid file: the arbiter's pid while it runs, and nothing afterwards.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 /// Why the pid file was not written.
 #[derive(Debug, thiserror::Error)]
@@ -47,22 +52,24 @@ impl Pidfile {
         let pid = std::process::id();
         if let Some(other) = read(path)
             && u32::try_from(other) != Ok(pid)
-            && nix::sys::signal::kill(nix::unistd::Pid::from_raw(other), None).is_ok()
+            && is_alive(other)
         {
             return Err(PidfileError::Running {
                 pid: other,
                 path: path.to_owned(),
             });
         }
-        if let Some(folder) = path.parent()
-            && !folder.as_os_str().is_empty()
-            && !folder.is_dir()
-        {
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => Path::new("/"),
+        };
+        if !folder.is_dir() {
             return Err(PidfileError::NoFolder {
                 folder: folder.to_owned(),
             });
         }
-        std::fs::write(path, format!("{pid}\n")).map_err(|source| PidfileError::Write {
+        replace(path, folder, pid).map_err(|source| PidfileError::Write {
             path: path.to_owned(),
             source,
         })?;
@@ -90,6 +97,21 @@ impl Pidfile {
     }
 }
 
+/// Whether a process has this pid, whoever owns it.
+fn is_alive(pid: i32) -> bool {
+    let sent = kill(Pid::from_raw(pid), None);
+    pid > 0 && matches!(sent, Ok(()) | Err(Errno::EPERM))
+}
+
+/// Put a whole file in the place of the old one, and follow no link there.
+fn replace(path: &Path, folder: &Path, pid: u32) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{pid}")?;
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
+}
+
 fn read(path: &Path) -> Option<i32> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
@@ -107,6 +129,10 @@ mod tests {
         assert_eq!(read(&path), i32::try_from(std::process::id()).ok());
         pidfile.remove();
         assert!(!path.exists());
+        for nobody in ["0", "-1", "", "x"] {
+            std::fs::write(&path, nobody).unwrap();
+            Pidfile::write(&path).unwrap().remove();
+        }
         std::fs::write(&path, "1\n").unwrap();
         assert!(matches!(
             Pidfile::write(&path),

@@ -1,5 +1,5 @@
 //! The arbiter at work: waits for signals, children and the control socket, and carries out what
-//! the workers actions.
+//! the worker table answers.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use super::children::{Children, Reaped, Role};
 use super::pidfile::Pidfile;
 use super::spawn::ProbeServerEntry;
 use super::worker_table::WorkerTable;
+use crate::machine::Unavailable;
+use crate::machine::accept_queue;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::machine::sys;
 use crate::serve::access_log::AccessLog;
@@ -24,6 +26,7 @@ use crate::serve::control::ControlServer;
 use crate::serve::listener::Listener;
 use crate::serve::scoreboard::Scoreboard;
 use crate::serve::settings::Settings;
+use crate::serve::statsd::Statsd;
 use crate::serve::worker::Environment;
 
 /// Exit code after an unexpected error.
@@ -38,6 +41,11 @@ pub struct Arbiter {
     pub(super) access: Option<Arc<AccessLog>>,
     /// Gone once the pool stops.
     pub(super) listeners: Option<Arc<Vec<Listener>>>,
+    /// The listeners are a service manager's, which goes on with them.
+    is_activated: bool,
+    statsd: Option<Arc<Statsd>>,
+    /// Number of workers that was sent last.
+    told_workers: Option<usize>,
     pub(super) scoreboard: Scoreboard,
     pub(super) workers: WorkerTable,
     pub(super) children: Children,
@@ -65,6 +73,10 @@ pub struct ArbiterConfig {
     pub access: Option<Arc<AccessLog>>,
     /// The open listeners.
     pub listeners: Vec<Listener>,
+    /// They are a service manager's, which goes on with them.
+    pub is_activated: bool,
+    /// Where figures are sent.
+    pub statsd: Option<Arc<Statsd>>,
     /// The listener of the probe server, when there is one.
     pub probes: Option<Listener>,
     /// The signals' descriptor, see [`block_signals`].
@@ -122,6 +134,9 @@ impl Arbiter {
             log: config.log,
             access: config.access,
             listeners: Some(Arc::new(config.listeners)),
+            is_activated: config.is_activated,
+            statsd: config.statsd,
+            told_workers: None,
             children: Children::default(),
             probe_server: config.probes.map(|listener| ProbeServerEntry {
                 listener,
@@ -186,7 +201,7 @@ impl Arbiter {
         }
     }
 
-    /// Wait until something happens, or for the workers's next pass.
+    /// Wait until something happens, or for the worker table's next pass.
     fn wait(&self) -> Result<(), Errno> {
         let mut polled: Vec<PollFd<'_>> = Vec::new();
         if let Some(signals) = &self.signals {
@@ -243,11 +258,10 @@ impl Arbiter {
     }
 
     fn answer_control(&mut self) {
-        let requests = self
-            .control
-            .as_mut()
-            .map(ControlServer::receive)
-            .unwrap_or_default();
+        let requests = match &mut self.control {
+            Some(control) => control.receive(&self.log),
+            None => return,
+        };
         for request in requests {
             // The socket stays in its place meanwhile: a command may fork, and the child must
             // find it there to close it.
@@ -272,9 +286,31 @@ impl Arbiter {
         while let Some(signal) = self.workers.next_waiting_signal() {
             self.act_on(signal);
         }
+        self.send_figures();
     }
 
-    /// Do what the workers actions, in its order.
+    /// Send the number of workers when it has changed, and with `--enable-backlog-metric` the
+    /// connections that wait.
+    fn send_figures(&mut self) {
+        let (Some(statsd), Some(listeners)) = (&self.statsd, &self.listeners) else {
+            return;
+        };
+        let workers = self.workers.alive().min(self.workers.target());
+        if self.told_workers.replace(workers) != Some(workers) {
+            statsd.gauge("gunicorn.workers", workers);
+        }
+        if self.settings.enable_backlog_metric {
+            let queues = listeners.iter().map(accept_queue::of_socket);
+            let waiting: Result<u32, Unavailable> =
+                queues.map(|queue| queue.map(|queue| queue.waiting)).sum();
+            // Gunicorn takes none for no figure.
+            if let Some(waiting) = waiting.ok().filter(|waiting| *waiting > 0) {
+                statsd.histogram("gunicorn.backlog", waiting);
+            }
+        }
+    }
+
+    /// Do what the worker table answers, in its order.
     pub(super) fn apply(&mut self, actions: Vec<Action>) {
         for order in actions {
             match order {
@@ -313,7 +349,9 @@ impl Arbiter {
                 if !self.settings.drain_pause.is_zero() {
                     listener.shut_down();
                 }
-                listener.unlink();
+                if !self.is_activated {
+                    listener.unlink();
+                }
             }
         }
     }

@@ -197,7 +197,7 @@ fn a_failed_boot_ends_in_its_reason_and_code_however_many_workers_fail() {
             world.exit(pid, Ending::Exited(code));
         }
         world.pass(SECOND);
-        assert_eq!(world.left, u8::try_from(code).ok());
+        assert_eq!(world.left, Some(code));
         assert_eq!(world.said.last().unwrap(), &format!("Reason: {reason}"));
         assert_eq!(
             world.said.len(),

@@ -12,8 +12,10 @@ use nix::sys::stat::{Mode, umask};
 use serde_json::Value;
 
 use super::protocol::{self, Frame, Request};
+use crate::serve::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
+use crate::serve::console::ErrorLog;
 
-/// Clients that are served at the same time; more wait in the accept queue.
+/// Clients that are served at the same time.
 const MOST_CLIENTS: usize = 16;
 /// A client that says nothing for so long is let go.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +52,8 @@ struct Client {
     received: Vec<u8>,
     unsent: Vec<u8>,
     last_heard: Instant,
+    /// It will send nothing more, and may still read.
+    has_finished: bool,
 }
 
 /// The open control socket.
@@ -59,6 +63,9 @@ pub struct ControlServer {
     listener: UnixListener,
     clients: Vec<Client>,
     next_number: usize,
+    errors: AcceptErrors,
+    /// When connections can be accepted again.
+    not_before: Option<Instant>,
 }
 
 impl ControlServer {
@@ -94,6 +101,8 @@ impl ControlServer {
             listener,
             clients: Vec::new(),
             next_number: 0,
+            errors: AcceptErrors::default(),
+            not_before: None,
         })
     }
 
@@ -105,37 +114,65 @@ impl ControlServer {
 
     /// Add everything that the arbiter's loop should wait for.
     pub fn add_to_poll<'a>(&'a self, polled: &mut Vec<PollFd<'a>>) {
-        if self.clients.len() < MOST_CLIENTS {
+        if self.may_accept() {
             polled.push(PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
         }
         for client in &self.clients {
-            let mut wanted = PollFlags::POLLIN;
-            if !client.unsent.is_empty() {
-                wanted |= PollFlags::POLLOUT;
-            }
+            let mut wanted = PollFlags::empty();
+            wanted.set(PollFlags::POLLIN, !client.has_finished);
+            wanted.set(PollFlags::POLLOUT, !client.unsent.is_empty());
             polled.push(PollFd::new(client.stream.as_fd(), wanted));
         }
     }
 
+    fn may_accept(&self) -> bool {
+        self.not_before
+            .is_none_or(|moment| Instant::now() >= moment)
+    }
+
     /// Take new clients, read what they sent, and give back whole commands.
-    pub fn receive(&mut self) -> Vec<Request> {
-        while self.clients.len() < MOST_CLIENTS
-            && let Ok((stream, _)) = self.listener.accept()
-        {
-            if stream.set_nonblocking(true).is_ok() {
-                self.clients.push(Client {
-                    number: self.next_number,
-                    stream,
-                    received: Vec::new(),
-                    unsent: Vec::new(),
-                    last_heard: Instant::now(),
-                });
-                self.next_number += 1;
-            }
-        }
+    pub fn receive(&mut self, log: &ErrorLog) -> Vec<Request> {
         let mut requests = Vec::new();
         self.clients.retain_mut(|client| client.read(&mut requests));
+        while self.may_accept() {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream, &mut requests),
+                Err(error) => match self.errors.judge(&error, log) {
+                    AfterAccept::Retry => {}
+                    AfterAccept::Wait | AfterAccept::Stop => break,
+                    AfterAccept::Pause | AfterAccept::Fail => {
+                        self.not_before = Some(Instant::now() + SHORTAGE_PAUSE);
+                    }
+                },
+            }
+        }
         requests
+    }
+
+    /// Take a client and read what it sent already. Where there are too many, the one that has
+    /// been silent for longest makes room: who only holds a connection keeps nobody out.
+    fn admit(&mut self, stream: UnixStream, requests: &mut Vec<Request>) {
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        if self.clients.len() >= MOST_CLIENTS {
+            let silent = (0..self.clients.len())
+                .filter(|&at| self.clients[at].unsent.is_empty())
+                .min_by_key(|&at| self.clients[at].last_heard);
+            self.clients.remove(silent.unwrap_or(0));
+        }
+        let mut client = Client {
+            number: self.next_number,
+            stream,
+            received: Vec::new(),
+            unsent: Vec::new(),
+            last_heard: Instant::now(),
+            has_finished: false,
+        };
+        self.next_number += 1;
+        if client.read(requests) {
+            self.clients.push(client);
+        }
     }
 
     /// Queue the answer to a command.
@@ -152,7 +189,9 @@ impl ControlServer {
 
     /// Send what can be sent.
     pub fn flush(&mut self) {
-        self.clients.retain_mut(Client::write);
+        self.clients.retain_mut(|client| {
+            client.write() && !(client.has_finished && client.unsent.is_empty())
+        });
     }
 }
 
@@ -160,9 +199,9 @@ impl Client {
     /// Read what is there; false when the client is to be let go.
     fn read(&mut self, requests: &mut Vec<Request>) -> bool {
         let mut chunk = [0u8; 4096];
-        loop {
+        while !self.has_finished {
             match self.stream.read(&mut chunk) {
-                Ok(0) => return false,
+                Ok(0) => self.has_finished = true,
                 Ok(count) => {
                     self.last_heard = Instant::now();
                     self.received.extend_from_slice(&chunk[..count]);

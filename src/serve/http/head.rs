@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::rejection::Rejection;
+use super::target;
 use crate::serve::python::latin1;
 use crate::serve::settings::HeadLimits;
 
@@ -16,6 +17,11 @@ const LARGEST_LINE: usize = 8190;
 const LARGEST_FIELDS: usize = 32_768;
 /// Gunicorn's header size where the setting says 0.
 const DEFAULT_FIELD_SIZE: usize = 8190;
+
+/// Most digits of a number that Python reads (`sys.int_info.default_max_str_digits`).
+const MOST_DIGITS: usize = 4300;
+/// The header by which a proxy says which part of the path is not the application's.
+pub const SCRIPT_NAME: &str = "SCRIPT_NAME";
 
 /// How the body of a request is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +46,10 @@ pub struct Head {
     pub headers: Vec<(String, String)>,
     /// How the body is framed.
     pub body: BodyFraming,
+    /// A trusted proxy says that its client used TLS.
+    pub is_encrypted: bool,
+    /// Nothing can follow the body on this connection, whatever the client says.
+    pub must_close: bool,
     /// The client wants `100 Continue` before it sends the body.
     pub expects_continue: bool,
     /// Bytes of the input that the head took; the body begins there.
@@ -56,11 +66,14 @@ impl Head {
     }
 
     /// Whether the client lets the connection stay open (RFC 9112 section 9.3, as Gunicorn reads
-    /// it: the `Connection` header decides, else the version).
+    /// it: the first `Connection` header decides, else the version).
     pub fn keeps_alive(&self) -> bool {
+        if self.must_close {
+            return false;
+        }
         match self
             .header("CONNECTION")
-            .map(|value| value.trim().to_ascii_lowercase())
+            .map(|value| value.trim_matches([' ', '\t']).to_ascii_lowercase())
         {
             Some(value) if value == "close" => false,
             Some(value) if value == "keep-alive" => true,
@@ -68,27 +81,45 @@ impl Head {
         }
     }
 
-    /// Path and query of the target, always beginning with a slash: what the application routes.
-    pub fn path_and_query(&self) -> Cow<'_, str> {
-        let target = self.target.split('#').next().unwrap_or("");
-        if target.starts_with('/') {
-            return Cow::Borrowed(target);
+    /// Path of the target, still percent-encoded; it may be empty or begin without a slash.
+    pub fn path(&self) -> Cow<'_, str> {
+        target::split(&self.target).map_or(Cow::Borrowed(""), |target| target.path)
+    }
+
+    /// Query of the target, without its question mark.
+    pub fn query(&self) -> Cow<'_, str> {
+        target::split(&self.target).map_or(Cow::Borrowed(""), |target| target.query)
+    }
+
+    /// Path and query of the target behind `script_name`: what the application routes. The path
+    /// begins with a slash or is empty.
+    ///
+    /// # Errors
+    /// When the path does not begin with `script_name`.
+    pub fn path_and_query(&self, script_name: &str) -> Result<Cow<'_, str>, Rejection> {
+        let is_plain =
+            self.target.starts_with('/') && !self.target.contains(['#', '\t', '\r', '\n']);
+        if is_plain && script_name.is_empty() {
+            return Ok(Cow::Borrowed(&self.target));
         }
-        let relative = match target.split_once("://") {
-            Some((_, authority)) => authority
-                .find(['/', '?'])
-                .map_or("", |slash| &authority[slash..]),
-            None => target,
+        let path = self.path();
+        let Some(below) = path.strip_prefix(script_name) else {
+            return Err(Rejection::ScriptName {
+                path: path.into_owned(),
+                script_name: script_name.to_owned(),
+            });
         };
-        if relative.starts_with('/') {
-            Cow::Borrowed(relative)
-        } else {
-            Cow::Owned(format!("/{relative}"))
-        }
+        let slash = match below.is_empty() || below.starts_with('/') {
+            true => "",
+            false => "/",
+        };
+        let query = self.query();
+        let mark = if query.is_empty() { "" } else { "?" };
+        Ok(Cow::Owned(format!("{slash}{below}{mark}{query}")))
     }
 }
 
-/// What [`parse`] makes of the bytes so far.
+/// What [`HeadParser::parse`] makes of the bytes so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// More bytes are needed.
@@ -116,54 +147,122 @@ impl From<Rejection> for Refused {
     }
 }
 
-/// Judge the bytes that a connection has sent so far.
+/// Judges the bytes that a connection sends, as they come: what was searched once is not searched
+/// again, and the request line is parsed once.
+#[derive(Debug, Default)]
+pub struct HeadParser {
+    line: Option<RequestLine>,
+    /// Bytes that hold no end of the line, or behind the line no end of the head.
+    searched: usize,
+}
+
+#[derive(Debug)]
+struct RequestLine {
+    method: String,
+    target: String,
+    version: (u8, u8),
+    /// Bytes of the line, its end included.
+    length: usize,
+}
+
+impl HeadParser {
+    /// Judge the bytes so far: the same as before and what has come since. `is_trusted` says that
+    /// the client may speak for others (`--forwarded-allow-ips`).
+    ///
+    /// # Errors
+    /// With the refusal that Gunicorn would answer.
+    pub fn parse(
+        &mut self,
+        input: &[u8],
+        limits: HeadLimits,
+        is_trusted: bool,
+    ) -> Result<Progress, Refused> {
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => match self.read_line(input, limits)? {
+                Some(line) => line,
+                None => return Ok(Progress::Partial),
+            },
+        };
+        let rest = &input[line.length..];
+        let (headers_length, separator) = if rest.starts_with(b"\r\n") {
+            (0, 2)
+        } else {
+            match head_end(rest, self.searched) {
+                Some(end) => (end, 4),
+                None => {
+                    if rest.len() > header_buffer_limit(limits) {
+                        return Err(Rejection::HeadersTooLarge("max buffer headers").into());
+                    }
+                    self.searched = rest.len().saturating_sub(3);
+                    self.line = Some(line);
+                    return Ok(Progress::Partial);
+                }
+            }
+        };
+        let parsed = if headers_length == 0 {
+            ParsedHeaders::default()
+        } else {
+            parse_headers(&rest[..headers_length], line.version, limits, is_trusted)?
+        };
+        let framing = body_framing(&parsed.headers, line.version);
+        let consumed = line.length + headers_length + separator;
+        let (body, must_close) = framing.map_err(|rejection| Refused {
+            rejection,
+            request: Some((line.method.clone(), line.target.clone(), line.version)),
+        })?;
+        Ok(Progress::Complete(Head {
+            method: line.method,
+            target: line.target,
+            version: line.version,
+            headers: parsed.headers,
+            body,
+            is_encrypted: parsed.is_encrypted,
+            must_close,
+            expects_continue: parsed.expects_continue,
+            consumed,
+        }))
+    }
+
+    /// The request line, once it is whole.
+    fn read_line(
+        &mut self,
+        input: &[u8],
+        limits: HeadLimits,
+    ) -> Result<Option<RequestLine>, Rejection> {
+        let limit = limits.line.min(LARGEST_LINE);
+        let Some(end) = line_end(input, self.searched) else {
+            if limit > 0 && input.len().saturating_sub(2) > limit {
+                return Err(Rejection::LineTooLong(input.len(), limit));
+            }
+            self.searched = input.len().saturating_sub(1);
+            return Ok(None);
+        };
+        if limit > 0 && end > limit {
+            return Err(Rejection::LineTooLong(end, limit));
+        }
+        let (method, target, version) = parse_request_line(&input[..end])?;
+        self.searched = 0;
+        Ok(Some(RequestLine {
+            method,
+            target,
+            version,
+            length: end + 2,
+        }))
+    }
+}
+
+/// Judge the trailers of a chunked body, of which nothing is kept.
 ///
 /// # Errors
 /// With the refusal that Gunicorn would answer.
-pub fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
-    let line_limit = limits.line.min(LARGEST_LINE);
-    let Some(line_end) = line_end(input) else {
-        if line_limit > 0 && input.len().saturating_sub(2) > line_limit {
-            return Err(Rejection::LineTooLong(input.len(), line_limit).into());
-        }
-        return Ok(Progress::Partial);
+pub fn parse_trailers(block: &[u8], limits: HeadLimits) -> Result<(), Rejection> {
+    let mut parsed = HeaderBlock {
+        limits,
+        version: (1, 1),
+        kind: BlockKind::Trailers,
     };
-    if line_limit > 0 && line_end > line_limit {
-        return Err(Rejection::LineTooLong(line_end, line_limit).into());
-    }
-    let (method, target, version) = parse_request_line(&input[..line_end])?;
-    let rest = &input[line_end + 2..];
-    let (headers_length, separator) = if rest.starts_with(b"\r\n") {
-        (0, 2)
-    } else {
-        match head_end(rest) {
-            Some(end) => (end, 4),
-            None => {
-                if rest.len() > header_buffer_limit(limits) {
-                    return Err(Rejection::HeadersTooLarge("max buffer headers").into());
-                }
-                return Ok(Progress::Partial);
-            }
-        }
-    };
-    let parsed = if headers_length == 0 {
-        ParsedHeaders::default()
-    } else {
-        parse_headers(&rest[..headers_length], version, limits)?
-    };
-    let body = body_framing(&parsed.headers, version).map_err(|rejection| Refused {
-        rejection,
-        request: Some((method.clone(), target.clone(), version)),
-    })?;
-    Ok(Progress::Complete(Head {
-        method,
-        target,
-        version,
-        headers: parsed.headers,
-        body,
-        expects_continue: parsed.expects_continue,
-        consumed: line_end + 2 + headers_length + separator,
-    }))
+    parsed.parse(block).map(drop)
 }
 
 /// Bytes of unfinished headers that are held at most: fields x (size + 2) + 4.
@@ -185,11 +284,11 @@ fn field_size_limit(limits: HeadLimits) -> usize {
     }
 }
 
-/// Where the first line ends.
-fn line_end(input: &[u8]) -> Option<usize> {
-    let mut from = 0;
+/// Where the first line ends, of which so many bytes are known to hold no end.
+fn line_end(input: &[u8], searched: usize) -> Option<usize> {
+    let mut from = searched;
     loop {
-        let at = from + input[from..].iter().position(|byte| *byte == b'\r')?;
+        let at = from + input.get(from..)?.iter().position(|byte| *byte == b'\r')?;
         if input.get(at + 1) == Some(&b'\n') {
             return Some(at);
         }
@@ -198,10 +297,10 @@ fn line_end(input: &[u8]) -> Option<usize> {
 }
 
 /// Where an empty line follows the end of a line for the first time.
-fn head_end(input: &[u8]) -> Option<usize> {
-    let mut from = 0;
+fn head_end(input: &[u8], searched: usize) -> Option<usize> {
+    let mut from = searched;
     loop {
-        let at = from + line_end(&input[from..])?;
+        let at = line_end(input, from)?;
         if input[at + 2..].starts_with(b"\r\n") {
             return Some(at);
         }
@@ -233,12 +332,13 @@ fn parse_request_line(line: &[u8]) -> Result<(String, String, (u8, u8)), Rejecti
     if target.is_empty() {
         return Err(malformed());
     }
+    let target = latin1(target);
+    // Only what does not begin with a slash may have an authority that is refused.
+    if !target.starts_with('/') && target::split(&target).is_none() {
+        return Err(malformed());
+    }
     let version = parse_version(version)?;
-    Ok((
-        latin1(method).into_owned(),
-        latin1(target).into_owned(),
-        version,
-    ))
+    Ok((latin1(method).into_owned(), target.into_owned(), version))
 }
 
 fn parse_version(text: &[u8]) -> Result<(u8, u8), Rejection> {
@@ -258,29 +358,89 @@ fn parse_version(text: &[u8]) -> Result<(u8, u8), Rejection> {
 struct ParsedHeaders {
     headers: Vec<(String, String)>,
     expects_continue: bool,
+    is_encrypted: bool,
 }
 
 fn parse_headers(
     block: &[u8],
     version: (u8, u8),
     limits: HeadLimits,
+    is_trusted: bool,
 ) -> Result<ParsedHeaders, Rejection> {
-    let mut parsed = ParsedHeaders::default();
-    let mut rest = Some(block);
-    while let Some(current) = rest {
-        let line = match line_end(current) {
-            Some(end) => {
-                rest = Some(&current[end + 2..]);
-                &current[..end]
+    let kind = BlockKind::Head { is_trusted };
+    let mut parser = HeaderBlock {
+        limits,
+        version,
+        kind,
+    };
+    parser.parse(block)
+}
+
+/// Where header lines stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BlockKind {
+    Head { is_trusted: bool },
+    Trailers,
+}
+
+struct HeaderBlock {
+    limits: HeadLimits,
+    version: (u8, u8),
+    kind: BlockKind,
+}
+
+impl HeaderBlock {
+    fn parse(&mut self, block: &[u8]) -> Result<ParsedHeaders, Rejection> {
+        let is_trusted = self.kind == BlockKind::Head { is_trusted: true };
+        let mut parsed = ParsedHeaders::default();
+        let mut is_encrypted = None;
+        // Lines that are dropped do not count, as with Gunicorn.
+        let mut rest = Some(block);
+        while let Some(current) = rest {
+            let line = match line_end(current, 0) {
+                Some(end) => {
+                    rest = Some(&current[end + 2..]);
+                    &current[..end]
+                }
+                None => {
+                    rest = None;
+                    current
+                }
+            };
+            if parsed.headers.len() >= field_limit(self.limits) {
+                return Err(Rejection::HeadersTooLarge("limit request headers fields"));
             }
-            None => {
-                rest = None;
-                current
+            let (name, value) = self.parse_line(line, rest)?;
+            if name == "EXPECT" && self.kind != BlockKind::Trailers {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Rejection::Expectation(latin1(value).into_owned()));
+                }
+                parsed.expects_continue |= self.version >= (1, 1);
             }
-        };
-        if parsed.headers.len() >= field_limit(limits) {
-            return Err(Rejection::HeadersTooLarge("limit request headers fields"));
+            if is_trusted
+                && let Some(says) = says_encrypted(&name, value)
+                && *is_encrypted.get_or_insert(says) != says
+            {
+                return Err(Rejection::SchemeHeaders);
+            }
+            // A name with an underscore cannot be told from one with a dash in WSGI: dropped, but
+            // for the two that a proxy may set.
+            let is_kept = !name.contains('_')
+                || is_trusted && matches!(name.as_str(), SCRIPT_NAME | "PATH_INFO");
+            if is_kept {
+                parsed.headers.push((name, latin1(value).into_owned()));
+            }
         }
+        parsed.is_encrypted = is_encrypted == Some(true);
+        Ok(parsed)
+    }
+
+    /// Name, in upper case, and value of a line; `rest` is what follows it.
+    fn parse_line<'a>(
+        &self,
+        line: &'a [u8],
+        rest: Option<&[u8]>,
+    ) -> Result<(String, &'a [u8]), Rejection> {
         let colon = line.iter().position(|byte| *byte == b':');
         let Some(colon) = colon.filter(|colon| *colon > 0) else {
             return Err(Rejection::Header {
@@ -302,23 +462,25 @@ fn parse_headers(
                 framing: false,
             });
         }
-        if line.len() + 2 > field_size_limit(limits) {
+        if line.len() + 2 > field_size_limit(self.limits) {
             return Err(Rejection::HeadersTooLarge(
                 "limit request headers fields size",
             ));
         }
-        if name == "EXPECT" {
-            if !value.eq_ignore_ascii_case(b"100-continue") {
-                return Err(Rejection::Expectation(latin1(value).into_owned()));
-            }
-            parsed.expects_continue |= version >= (1, 1);
-        }
-        // A name with an underscore cannot be told from one with a dash in WSGI: dropped.
-        if !name.contains('_') {
-            parsed.headers.push((name, latin1(value).into_owned()));
-        }
+        Ok((name, value))
     }
-    Ok(parsed)
+}
+
+/// What a proxy says of the client's scheme in this header (Gunicorn's `secure_scheme_headers`);
+/// `None` where it says nothing.
+fn says_encrypted(name: &str, value: &[u8]) -> Option<bool> {
+    let encrypted: &[u8] = match name {
+        "X-FORWARDED-PROTOCOL" => b"ssl",
+        "X-FORWARDED-PROTO" => b"https",
+        "X-FORWARDED-SSL" => b"on",
+        _ => return None,
+    };
+    Some(value == encrypted)
 }
 
 /// Without the spaces and tabs around it.
@@ -329,12 +491,17 @@ fn trim_blanks(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyFraming, Rejection> {
+/// How the body is framed, and whether the connection cannot go on after it.
+fn body_framing(
+    headers: &[(String, String)],
+    version: (u8, u8),
+) -> Result<(BodyFraming, bool), Rejection> {
     let malformed = |name: &str| Rejection::Header {
         quoted: name.to_owned(),
         framing: true,
     };
     let mut chunked = false;
+    let mut must_close = false;
     let mut length: Option<&str> = None;
     for (name, value) in headers {
         if name == "CONTENT-LENGTH" {
@@ -344,7 +511,7 @@ fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyF
         } else if name == "TRANSFER-ENCODING" {
             for coding in value
                 .split(',')
-                .map(|coding| coding.trim().to_ascii_lowercase())
+                .map(|coding| coding.trim_matches(is_python_blank).to_ascii_lowercase())
             {
                 match coding.as_str() {
                     // Codings stack, and chunked must be the last one and appear once.
@@ -352,7 +519,9 @@ fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyF
                         return Err(malformed("TRANSFER-ENCODING"));
                     }
                     "chunked" => chunked = true,
-                    "identity" | "compress" | "deflate" | "gzip" => {}
+                    "identity" => {}
+                    // Where such a body ends is not known here.
+                    "compress" | "deflate" | "gzip" => must_close = true,
                     _ => return Err(Rejection::TransferCoding(value.clone())),
                 }
             }
@@ -365,16 +534,26 @@ fn body_framing(headers: &[(String, String)], version: (u8, u8)) -> Result<BodyF
         if length.is_some() {
             return Err(malformed("CONTENT-LENGTH"));
         }
-        return Ok(BodyFraming::Chunked);
+        return Ok((BodyFraming::Chunked, must_close));
     }
     match length {
-        None => Ok(BodyFraming::Length(0)),
-        Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            // More digits than a u64 holds is a body that never ends; Python would wait for it.
-            Ok(BodyFraming::Length(text.parse().unwrap_or(u64::MAX)))
+        None => Ok((BodyFraming::Length(0), must_close)),
+        Some(text) if (1..=MOST_DIGITS).contains(&text.len()) && is_decimal(text) => {
+            // More than a u64 holds is a body that never ends; Python would wait for it.
+            let length = text.parse().unwrap_or(u64::MAX);
+            Ok((BodyFraming::Length(length), must_close))
         }
         Some(_) => Err(malformed("CONTENT-LENGTH")),
     }
+}
+
+/// What Python's `str.strip` strips, of Latin-1.
+fn is_python_blank(character: char) -> bool {
+    matches!(character, '\t'..='\r' | '\u{1c}'..=' ' | '\u{85}' | '\u{a0}')
+}
+
+fn is_decimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

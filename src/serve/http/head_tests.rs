@@ -8,6 +8,10 @@ const LIMITS: HeadLimits = HeadLimits {
     field_size: 8190,
 };
 
+fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
+    HeadParser::default().parse(input, limits, false)
+}
+
 fn refusal(input: &[u8]) -> Rejection {
     parse(input, LIMITS).expect_err("must be refused").rejection
 }
@@ -23,7 +27,7 @@ fn head(input: &[u8]) -> Head {
 fn a_plain_request_is_read_whole() {
     let head = head(b"GET /health?x=1 HTTP/1.1\r\nHost: a\r\nX-Test:  v \r\n\r\nrest");
     assert_eq!(head.method, "GET");
-    assert_eq!(head.path_and_query(), "/health?x=1");
+    assert_eq!(head.path_and_query("").unwrap(), "/health?x=1");
     assert_eq!(head.header("X-TEST"), Some("v"));
     assert_eq!(head.body, BodyFraming::Length(0));
     assert_eq!(head.consumed, 50);
@@ -178,11 +182,14 @@ fn names_with_an_underscore_are_dropped() {
 fn targets_of_every_form_become_a_path() {
     let path = |target: &str| {
         head(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes())
-            .path_and_query()
+            .path_and_query("")
+            .unwrap()
             .into_owned()
     };
     assert_eq!(path("http://host/health?a"), "/health?a");
-    assert_eq!(path("http://host"), "/");
+    assert_eq!(path("http://host"), "");
+    assert_eq!(path("http://host?a"), "?a");
+    assert_eq!(path("x:health"), "/health");
     assert_eq!(path("*"), "/*");
     assert_eq!(path("/health#x"), "/health");
     assert_eq!(path("//health"), "//health");
@@ -208,5 +215,60 @@ proptest::proptest! {
         let whole = b"GET /health?x=1 HTTP/1.1\r\nHost: a\r\nX-Test:  v \r\n\r\n";
         let progress = parse(&whole[..cut.min(whole.len() - 1)], LIMITS);
         proptest::prop_assert!(!matches!(progress, Ok(Progress::Complete(_))));
+    }
+}
+
+#[test]
+fn a_head_that_dribbles_in_is_read_in_linear_time() {
+    let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+    for number in 0..100 {
+        let filler = "x".repeat(8000);
+        head.extend_from_slice(format!("X-{number}: {filler}\r\n").as_bytes());
+    }
+    head.truncate(head.len() - 20_000);
+    let began = std::time::Instant::now();
+    let mut parser = HeadParser::default();
+    for end in 1..=head.len() {
+        let progress = parser.parse(&head[..end], LIMITS, false);
+        assert_eq!(progress, Ok(Progress::Partial));
+    }
+    // From byte 0 each time it would be half an hour.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_coding_whose_end_is_not_known_ends_the_connection() {
+    let head = head(b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n");
+    assert!(head.must_close && !head.keeps_alive());
+}
+
+#[test]
+fn schemes_are_compared_only_where_the_client_is_trusted() {
+    let input = b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n";
+    let parse = |is_trusted| HeadParser::default().parse(input, LIMITS, is_trusted);
+    assert_eq!(parse(true).unwrap_err().rejection, Rejection::SchemeHeaders);
+    assert!(parse(false).is_ok());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(crate::serve::http::fuzz_cases()))]
+
+    /// However a head is split, it means the same.
+    #[test]
+    fn pieces_of_a_head_mean_what_the_whole_means(
+        input in proptest::collection::vec(proptest::sample::select(
+            &b"GET /x HTTP/1.1\r\n\r\nHost: a\r\n: _\x00\xff"[..]), 0..80),
+        at_a_time in 1_usize..9,
+        is_trusted in proptest::bool::ANY,
+    ) {
+        let whole = HeadParser::default().parse(&input, LIMITS, is_trusted);
+        let mut parser = HeadParser::default();
+        let mut last = Ok(Progress::Partial);
+        let mut end = 0;
+        while end < input.len() && last == Ok(Progress::Partial) {
+            end = (end + at_a_time).min(input.len());
+            last = parser.parse(&input[..end], LIMITS, is_trusted);
+        }
+        proptest::prop_assert_eq!(last, whole);
     }
 }

@@ -30,6 +30,15 @@ pub enum Rejection {
     HeadersTooLarge(&'static str),
     /// A transfer coding that is not known.
     TransferCoding(String),
+    /// Two headers of a trusted proxy contradict each other about the client's scheme.
+    SchemeHeaders,
+    /// The path does not begin with what a proxy, or the environment, says is not the application's.
+    ScriptName {
+        /// The path.
+        path: String,
+        /// What it should begin with.
+        script_name: String,
+    },
     /// An `Expect` other than `100-continue`.
     Expectation(String),
 }
@@ -40,6 +49,8 @@ impl Rejection {
         match self {
             Self::HeadersTooLarge(_) => (431, "Request Header Fields Too Large"),
             Self::TransferCoding(_) => (501, "Bad Request"),
+            // The reason is Gunicorn's slip here too.
+            Self::ScriptName { .. } => (500, "Bad Request"),
             Self::Expectation(_) => (417, "Expectation Failed"),
             _ => (400, "Bad Request"),
         }
@@ -66,6 +77,12 @@ impl Rejection {
             Self::TransferCoding(coding) => {
                 format!("Unsupported transfer coding: {}", repr(coding))
             }
+            Self::SchemeHeaders => "Contradictory scheme headers".to_owned(),
+            Self::ScriptName { path, script_name } => format!(
+                "Configuration problem: Request path {} does not start with SCRIPT_NAME {}",
+                repr(path),
+                repr(script_name)
+            ),
             Self::Expectation(value) => {
                 format!("Unable to comply with expectation: {}", repr(value))
             }

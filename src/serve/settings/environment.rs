@@ -61,6 +61,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "GUNICORN_CMD_ARGS",
         "flags, split as a shell does; a flag on the command line wins",
     ),
+    (
+        "FORWARDED_ALLOW_IPS",
+        "changes the default of `--forwarded-allow-ips`",
+    ),
     ("PORT", "changes the default bind to `0.0.0.0:$PORT`"),
     ("WEB_CONCURRENCY", "changes the default number of workers"),
     (

@@ -75,6 +75,12 @@ pub enum SettingsError {
     /// `fd://` without a number.
     #[error("{} is not a valid file descriptor.", repr(.0))]
     Descriptor(String),
+    /// `--forwarded-allow-ips` names what is no network.
+    #[error("{0}")]
+    AllowList(String),
+    /// `--statsd-host` is no address.
+    #[error("Value must be one of ('host:port', 'unix://PATH')")]
+    StatsdAddress,
     /// A number below zero where Gunicorn takes none.
     #[error("Value must be positive: {0}")]
     Negative(i128),

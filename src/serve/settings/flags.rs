@@ -137,14 +137,13 @@ macro_rules! flags {
 const NO_PYTHON: &str = "labrat loads no Python code";
 const NO_TLS: &str = "labrat speaks plain HTTP; on App Service the front end ends TLS";
 const NO_SYSLOG: &str = "labrat logs to standard error or to a file";
-const NO_STATSD: &str = "labrat sends no statsd metrics; ask /diag/workers or labrat ctl";
 const ONE_PROTOCOL: &str = "labrat speaks HTTP/1 only";
 const FIXED_PARSER: &str = "requests are always parsed with Gunicorn's default strictness";
-const NO_PROXY_HEADERS: &str = "the lab application never looks at who forwarded a request";
+const NO_PROXY_HEADERS: &str = "a trusted proxy may set SCRIPT_NAME and PATH_INFO, as by default";
 const NO_DIRTY: &str = "labrat has no dirty workers";
 const NO_ASGI: &str = "there is no ASGI application to configure";
 const NO_RELOAD: &str = "the application is part of the binary, so there is no code to watch";
-const SAME_USER: &str = "labrat keeps the user, group and mask that it was started with";
+const SAME_USER: &str = "labrat keeps the user and group that it was started with";
 
 /// Every flag, in the order in which Gunicorn registers them (errors list them in that order).
 #[rustfmt::skip]
@@ -174,7 +173,7 @@ pub const FLAGS: &[Flag] = flags! {
     "print_config" ["--print-config"] Switch "" "" Acts "Print the settings as resolved, check them, and exit";
     "preload_app" ["--preload"] Switch "" "" Acts "Load the application before the workers are forked";
     "sendfile" ["--no-sendfile"] Switch "" "" Ignored "no answer of the lab application is a file";
-    "reuse_port" ["--reuse-port"] Switch "" "" Acts "Set SO_REUSEPORT on the listening sockets";
+    "reuse_port" ["--reuse-port"] Switch "" "" Acts "Give every worker TCP sockets of its own, with SO_REUSEPORT; those of unix: stay shared";
     "chdir" ["--chdir"] Text "CHDIR" "" Acts "Change to this directory first";
     "daemon" ["-D" "--daemon"] Switch "" "" Ignored "labrat stays in the foreground, where a platform or a terminal can see it";
     "raw_env" ["-e" "--env"] Text "ENV" "" Acts "Set NAME=value for the application; may be repeated";
@@ -182,9 +181,9 @@ pub const FLAGS: &[Flag] = flags! {
     "worker_tmp_dir" ["--worker-tmp-dir"] Text "DIR" "" Ignored "heartbeats live in shared memory, not in files";
     "user" ["-u" "--user"] Text "USER" "" Ignored SAME_USER;
     "group" ["-g" "--group"] Text "GROUP" "" Ignored SAME_USER;
-    "umask" ["-m" "--umask"] AutomaticInteger "INT" "" Ignored SAME_USER;
+    "umask" ["-m" "--umask"] AutomaticInteger "INT" "0" Acts "Permission bits that the sockets of unix: addresses do not get";
     "initgroups" ["--initgroups"] Switch "" "" Ignored SAME_USER;
-    "forwarded_allow_ips" ["--forwarded-allow-ips"] Text "STRING" "" Ignored NO_PROXY_HEADERS;
+    "forwarded_allow_ips" ["--forwarded-allow-ips"] Text "STRING" "127.0.0.1,::1, or $FORWARDED_ALLOW_IPS" Acts "Addresses and networks whose X-Forwarded-Proto and SCRIPT_NAME are believed; * is everybody";
     "accesslog" ["--access-logfile"] Text "FILE" "" Acts "Write the access log to this file; - is standard output";
     "disable_redirect_access_to_syslog" ["--disable-redirect-access-to-syslog"] Switch "" "" Ignored NO_SYSLOG;
     "access_log_format" ["--access-logformat"] Text "STRING" "" Acts "Format of the access log, with Gunicorn's atoms";
@@ -199,10 +198,10 @@ pub const FLAGS: &[Flag] = flags! {
     "syslog_prefix" ["--log-syslog-prefix"] Text "SYSLOG_PREFIX" "" Ignored NO_SYSLOG;
     "syslog_facility" ["--log-syslog-facility"] Text "SYSLOG_FACILITY" "" Ignored NO_SYSLOG;
     "enable_stdio_inheritance" ["-R" "--enable-stdio-inheritance"] Switch "" "" Ignored "only a daemon closes its streams, and labrat is none";
-    "statsd_host" ["--statsd-host"] Text "STATSD_ADDR" "" Ignored NO_STATSD;
-    "dogstatsd_tags" ["--dogstatsd-tags"] Text "DOGSTATSD_TAGS" "" Ignored NO_STATSD;
-    "statsd_prefix" ["--statsd-prefix"] Text "STATSD_PREFIX" "" Ignored NO_STATSD;
-    "enable_backlog_metric" ["--enable-backlog-metric"] Switch "" "" Ignored NO_STATSD;
+    "statsd_host" ["--statsd-host"] Text "STATSD_ADDR" "" Acts "Send figures to this statsd server: HOST:PORT or unix://PATH";
+    "dogstatsd_tags" ["--dogstatsd-tags"] Text "DOGSTATSD_TAGS" "" Acts "Tags of every figure: name:value, joined with commas";
+    "statsd_prefix" ["--statsd-prefix"] Text "STATSD_PREFIX" "" Acts "What the names of the figures begin with";
+    "enable_backlog_metric" ["--enable-backlog-metric"] Switch "" "" Acts "Send how many connections wait, with every look at the workers";
     "proc_name" ["-n" "--name"] Text "STRING" "" Ignored "processes keep the name labrat, as Gunicorn's do without setproctitle";
     "pythonpath" ["--pythonpath"] Text "STRING" "" Ignored NO_PYTHON;
     "paste" ["--paste" "--paster"] Text "STRING" "" Ignored NO_PYTHON;

@@ -18,6 +18,7 @@
 //! # Ok::<(), labrat::serve::settings::SettingsError>(())
 //! ```
 
+mod allow_list;
 pub mod arguments;
 pub mod environment;
 mod error;
@@ -29,12 +30,13 @@ mod values;
 mod warning;
 pub mod words;
 
+pub use allow_list::AllowList;
 pub use environment::{Environment, KNOBS, ProcessEnvironment, VARIABLES, default_control_socket};
 pub use error::{SettingsError, UsageError};
 pub use print::config_lines;
 pub use resolve::{DEFAULT_ACCESS_LOG_FORMAT, Resolved, resolve};
 pub use resolved::{
     AppName, BindAddress, HeadLimits, LogLevel, LogTarget, MOST_THREADS, MOST_WORKERS, Settings,
-    WorkerClass,
+    StatsdAddress, WorkerClass,
 };
 pub use warning::Warning;

@@ -86,6 +86,7 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
         ("print_config", truth(resolved.print_config)),
         ("raw_env", list(env.into_iter())),
         ("reuse_port", truth(settings.reuse_port)),
+        ("umask", settings.umask.to_string()),
         ("threads", settings.threads.to_string()),
         ("timeout", settings.timeout.as_secs().to_string()),
         ("worker_class", class(settings.worker_class).to_owned()),

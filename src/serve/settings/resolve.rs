@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::allow_list::AllowList;
 use super::arguments::{self, Given};
 use super::environment::{Environment, LAB_BIND_OVERRIDE, default_control_socket};
 use super::error::SettingsError;
@@ -15,6 +16,7 @@ use super::resolved::{
 };
 use super::values::{
     app_name, automatic_integer, bind_address, log_level, log_target, python_integer,
+    statsd_address,
 };
 use super::warning::Warning;
 use super::words;
@@ -105,8 +107,14 @@ pub fn resolve(
         chdir,
         env: layers.env()?,
         reuse_port: layers.has("reuse_port"),
+        umask: layers.mode("umask", 0)?,
         control_socket: layers.control_socket(environment),
-        control_socket_mode: layers.control_socket_mode()?,
+        control_socket_mode: layers.mode("control_socket_mode", 0o600)?,
+        forwarded_allow_ips: layers.forwarded_allow_ips(environment)?,
+        statsd_host: layers.text("statsd_host").map(statsd_address).transpose()?,
+        statsd_prefix: layers.text("statsd_prefix").unwrap_or_default().to_owned(),
+        dogstatsd_tags: layers.text("dogstatsd_tags").unwrap_or_default().to_owned(),
+        enable_backlog_metric: layers.has("enable_backlog_metric"),
         probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
         drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
@@ -366,10 +374,20 @@ impl<'a> Layers<'a> {
         }
     }
 
-    fn control_socket_mode(&self) -> Result<u32, SettingsError> {
-        match self.text("control_socket_mode").and_then(automatic_integer) {
+    fn forwarded_allow_ips(
+        &self,
+        environment: &dyn Environment,
+    ) -> Result<AllowList, SettingsError> {
+        let variable = environment.get("FORWARDED_ALLOW_IPS");
+        let text = self.text("forwarded_allow_ips").or(variable.as_deref());
+        AllowList::parse(text.unwrap_or("127.0.0.1,::1")).map_err(SettingsError::AllowList)
+    }
+
+    /// Permission bits.
+    fn mode(&self, key: &str, default: u32) -> Result<u32, SettingsError> {
+        match self.text(key).and_then(automatic_integer) {
             Some(number) => within(number),
-            None => Ok(0o600),
+            None => Ok(default),
         }
     }
 }

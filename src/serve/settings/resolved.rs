@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::allow_list::AllowList;
+
 /// Most workers that a pool can have: the scoreboard has room for twice as many, for a reload.
 pub const MOST_WORKERS: usize = 128;
 /// Most threads of a worker.
@@ -24,6 +26,20 @@ pub enum BindAddress {
     Unix(PathBuf),
     /// `fd://N`: a listening socket inherited from whoever started us.
     Fd(i32),
+}
+
+/// Where a statsd server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatsdAddress {
+    /// `HOST:PORT`, over UDP.
+    Udp {
+        /// Host name or address.
+        host: String,
+        /// UDP port.
+        port: u16,
+    },
+    /// `unix://PATH`, a datagram socket.
+    Unix(PathBuf),
 }
 
 /// How a worker handles connections (Gunicorn's `worker_class`).
@@ -126,12 +142,24 @@ pub struct Settings {
     pub chdir: Option<PathBuf>,
     /// Environment variables for the application, `NAME=value`.
     pub env: Vec<(String, String)>,
-    /// Set `SO_REUSEPORT` on the listening sockets.
+    /// Set `SO_REUSEPORT` on the TCP sockets, of which every worker then has its own.
     pub reuse_port: bool,
+    /// Permission bits that the sockets of `unix:` addresses do not get, default 0.
+    pub umask: u32,
     /// Path of the control socket; `None` when it is switched off.
     pub control_socket: Option<PathBuf>,
     /// Permission bits of the control socket, default `0o600`.
     pub control_socket_mode: u32,
+    /// Who may speak for others in `X-Forwarded-*` and `SCRIPT_NAME`, default loopback.
+    pub forwarded_allow_ips: AllowList,
+    /// Where figures are sent; nowhere by default.
+    pub statsd_host: Option<StatsdAddress>,
+    /// What the names of the figures begin with.
+    pub statsd_prefix: String,
+    /// Tags of every figure, `name:value` joined with commas.
+    pub dogstatsd_tags: String,
+    /// Send the number of waiting connections as well.
+    pub enable_backlog_metric: bool,
     /// Where probes are answered beside the pool; nowhere by default.
     pub probe_bind: Option<BindAddress>,
     /// Time between `TERM`, at which readiness goes, and the closing of the listeners. Default 0.
@@ -141,6 +169,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether every worker opens this address for itself.
+    #[must_use]
+    pub fn is_opened_by_workers(&self, address: &BindAddress) -> bool {
+        self.reuse_port && matches!(address, BindAddress::Tcp { .. })
+    }
+
     /// Requests that one worker serves at the same time: one of a sync worker, one on each thread
     /// of gthread, one on each connection of async.
     #[must_use]

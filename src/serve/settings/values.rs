@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::SettingsError;
-use super::resolved::{AppName, BindAddress, LogLevel, LogTarget};
+use super::resolved::{AppName, BindAddress, LogLevel, LogTarget, StatsdAddress};
 
 /// The port of an address that names none.
 const DEFAULT_PORT: &str = "8000";
@@ -67,7 +67,7 @@ pub(super) fn bind_address(text: &str) -> Result<BindAddress, SettingsError> {
             .ok_or_else(|| SettingsError::Descriptor(number.to_owned()));
     }
     let text = text.strip_prefix("tcp://").unwrap_or(text);
-    let (host, port) = host_and_port(text);
+    let (host, port) = host_and_port(text, DEFAULT_PORT);
     let number = python_integer(port).ok_or_else(|| SettingsError::Port(port.to_owned()))?;
     let port = u16::try_from(number).map_err(|_| SettingsError::PortRange(number))?;
     let host = if host.is_empty() { "0.0.0.0" } else { host };
@@ -77,13 +77,30 @@ pub(super) fn bind_address(text: &str) -> Result<BindAddress, SettingsError> {
     })
 }
 
-fn host_and_port(text: &str) -> (&str, &str) {
+fn host_and_port<'a>(text: &'a str, default_port: &'a str) -> (&'a str, &'a str) {
     if let Some((inside, after)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        return (inside, after.strip_prefix(':').unwrap_or(DEFAULT_PORT));
+        return (inside, after.strip_prefix(':').unwrap_or(default_port));
     }
     let mut parts = text.split(':');
     let host = parts.next().unwrap_or_default();
-    (host, parts.next().unwrap_or(DEFAULT_PORT))
+    (host, parts.next().unwrap_or(default_port))
+}
+
+/// Gunicorn's `validate_statsd_address`.
+pub(super) fn statsd_address(text: &str) -> Result<StatsdAddress, SettingsError> {
+    // `unix:PORT` was a host named unix before it was a path, and stays one.
+    let path = text.strip_prefix("unix:");
+    if let Some(path) = path.filter(|rest| rest.is_empty() || rest.parse::<u16>().is_err()) {
+        return Ok(StatsdAddress::Unix(
+            path.strip_prefix("//").unwrap_or(path).into(),
+        ));
+    }
+    let (host, port) = host_and_port(text.strip_prefix("tcp://").unwrap_or(text), "8125");
+    let port = python_integer(port).and_then(|port| u16::try_from(port).ok());
+    Ok(StatsdAddress::Udp {
+        host: if host.is_empty() { "0.0.0.0" } else { host }.to_lowercase(),
+        port: port.ok_or(SettingsError::StatsdAddress)?,
+    })
 }
 
 /// `-` is the stream, anything else a file.

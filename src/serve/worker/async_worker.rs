@@ -7,8 +7,10 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -17,7 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Builder;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,12 +30,13 @@ use super::exchange;
 use super::state::WorkerState;
 use super::sync::request_limit;
 use super::{WorkerContext, arbiter_is_alive};
+use crate::serve::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use crate::serve::access_log::Entry;
 use crate::serve::clock;
 use crate::serve::console::LogEvent;
 use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
-use crate::serve::listener::{self, Listener};
+use crate::serve::listener::Listener;
 use crate::serve::scoreboard::Slot;
 
 /// Longest pause between two heartbeats.
@@ -51,7 +54,8 @@ pub(super) fn serve(
         context: context.clone(),
         worker: Arc::clone(worker),
         application: application.clone(),
-        places: Arc::new(Semaphore::new(context.settings.worker_connections.max(1))),
+        permits: Arc::new(Semaphore::new(context.settings.worker_connections.max(1))),
+        errors: AcceptErrors::default(),
         served: AtomicU64::new(0),
         limit: request_limit(context),
         stopping,
@@ -67,7 +71,8 @@ struct AsyncWorker {
     worker: Arc<WorkerState>,
     application: Application,
     /// One permit a connection.
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
+    errors: AcceptErrors,
     served: AtomicU64,
     limit: u64,
     /// Turns true when connections should finish.
@@ -95,7 +100,7 @@ impl AsyncWorker {
             acceptor.abort();
         }
         let all = u32::try_from(self.context.settings.worker_connections.max(1));
-        let finished = self.places.acquire_many(all.unwrap_or(u32::MAX));
+        let finished = self.permits.acquire_many(all.unwrap_or(u32::MAX));
         // Whoever is not done by then is cut off.
         let _ = tokio::time::timeout(self.context.settings.graceful_timeout, finished).await;
         Ok(())
@@ -123,50 +128,60 @@ impl AsyncWorker {
     }
 
     async fn accept_tcp(self: Arc<Self>, listener: TcpListener) {
-        while let Some(place) = self.free_permit().await {
+        while let Some(permit) = self.free_permit().await {
             match listener.accept().await {
-                Ok((stream, peer)) => self.spawn_connection(stream, Some(peer), place),
-                Err(error) if listener::is_shut_down(&error) => return self.worker.stop(),
-                Err(error) => return self.give_up(&error),
+                Ok((stream, peer)) => self.spawn_connection(stream, Some(peer), permit),
+                Err(error) if self.goes_on_after(&error).await => {}
+                Err(_) => return,
             }
         }
     }
 
     async fn accept_unix(self: Arc<Self>, listener: UnixListener) {
-        while let Some(place) = self.free_permit().await {
+        while let Some(permit) = self.free_permit().await {
             match listener.accept().await {
-                Ok((stream, _)) => self.spawn_connection(stream, None, place),
-                Err(error) if listener::is_shut_down(&error) => return self.worker.stop(),
-                Err(error) => return self.give_up(&error),
+                Ok((stream, _)) => self.spawn_connection(stream, None, permit),
+                Err(error) if self.goes_on_after(&error).await => {}
+                Err(_) => return,
             }
         }
     }
 
     /// Wait until one more connection may be held; `None` when no more are taken.
     async fn free_permit(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        (!*self.stopping.borrow()).then_some(place)
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        (!*self.stopping.borrow()).then_some(permit)
     }
 
-    fn give_up(&self, error: &io::Error) {
-        self.context.log.log(&LogEvent::SocketError {
-            error: &error.to_string(),
-        });
+    /// Whether to accept again after this error.
+    async fn goes_on_after(&self, error: &io::Error) -> bool {
+        match self.errors.judge(error, &self.context.log) {
+            AfterAccept::Wait | AfterAccept::Retry => return true,
+            AfterAccept::Pause => {
+                tokio::time::sleep(SHORTAGE_PAUSE).await;
+                return true;
+            }
+            AfterAccept::Stop => {}
+            AfterAccept::Fail => self.context.log.log(&LogEvent::SocketError {
+                error: &error.to_string(),
+            }),
+        }
         self.worker.stop();
+        false
     }
 
     fn spawn_connection<S>(
         self: &Arc<Self>,
         stream: S,
         peer: Option<SocketAddr>,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let worker = Arc::clone(self);
         tokio::spawn(async move {
             worker.serve_connection(stream, peer).await;
-            drop(place);
+            drop(permit);
         });
     }
 
@@ -187,6 +202,10 @@ impl AsyncWorker {
             // Answers are small: one buffer is cheaper for the kernel than a list of two.
             .writev(false)
             .keep_alive(!keep_alive.is_zero());
+        let stream = Watched {
+            stream,
+            use_of: Arc::clone(&use_of),
+        };
         let mut talk = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopping = self.stopping.subscribe();
         let mut idle = std::pin::pin!(use_of.until_idle(keep_alive));
@@ -252,7 +271,9 @@ impl AsyncWorker {
 /// every request.
 struct Use {
     in_flight: AtomicU32,
-    /// Monotonic nanoseconds at which the last request ended, or the connection began.
+    /// The client has not taken all of the last answer yet.
+    is_writing: AtomicBool,
+    /// Monotonic nanoseconds at which the last request or answer ended, or the connection began.
     last: AtomicU64,
 }
 
@@ -260,6 +281,7 @@ impl Use {
     fn begin() -> Self {
         Self {
             in_flight: AtomicU32::new(0),
+            is_writing: AtomicBool::new(false),
             last: AtomicU64::new(clock::now_nanoseconds()),
         }
     }
@@ -270,15 +292,66 @@ impl Use {
             return std::future::pending().await;
         }
         loop {
-            let idle_for = match self.in_flight.load(Ordering::Acquire) {
-                0 => clock::since(self.last.load(Ordering::Acquire)),
-                _ => Duration::ZERO,
+            let is_busy = self.in_flight.load(Ordering::Acquire) > 0
+                || self.is_writing.load(Ordering::Acquire);
+            let idle_for = match is_busy {
+                false => clock::since(self.last.load(Ordering::Acquire)),
+                true => Duration::ZERO,
             };
             match at_most.checked_sub(idle_for).filter(|left| !left.is_zero()) {
                 Some(left) => tokio::time::sleep(left).await,
                 None => return,
             }
         }
+    }
+}
+
+/// A connection's stream, which notes whether the client keeps an answer waiting.
+struct Watched<S> {
+    stream: S,
+    use_of: Arc<Use>,
+}
+
+impl<S> Watched<S> {
+    fn note<T>(&self, written: Poll<T>) -> Poll<T> {
+        let was_writing = self.use_of.is_writing.load(Ordering::Relaxed);
+        if written.is_pending() != was_writing {
+            let now = clock::now_nanoseconds();
+            self.use_of.last.store(now, Ordering::Release);
+            self.use_of
+                .is_writing
+                .store(!was_writing, Ordering::Release);
+        }
+        written
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -333,6 +406,8 @@ fn head_of(request: &http::Request<Incoming>) -> Head {
             })
             .collect(),
         body: BodyFraming::Length(0),
+        is_encrypted: false,
+        must_close: false,
         expects_continue: false,
         consumed: 0,
     }

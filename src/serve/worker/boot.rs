@@ -6,15 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::WorkerContext;
+use super::application_name;
 use super::pool::WorkerPool;
 use crate::app::{self, AppConfig, AppState, startup};
 use crate::serve::arbiter::actions::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
 use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
+use crate::serve::http::head::SCRIPT_NAME;
+use crate::serve::listener::{LISTEN_FDS, LISTEN_PID};
 use crate::serve::settings::{AppName, Settings};
-
-/// The only module, and the only attribute in it, that exist here.
-const MODULE: &str = "app";
-const ATTRIBUTE: &str = "app";
 
 /// The environment that the application sees: the process's own and, over it, `--env`.
 #[derive(Debug, Clone)]
@@ -26,6 +25,11 @@ impl Environment {
         let mut variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        // Once its sockets are taken they are nobody else's.
+        if variables.get(LISTEN_PID) == Some(&std::process::id().to_string()) {
+            variables.remove(LISTEN_PID);
+            variables.remove(LISTEN_FDS);
+        }
         variables.extend(settings.env.iter().cloned());
         Self(Arc::new(variables))
     }
@@ -41,6 +45,8 @@ impl Environment {
 pub(super) struct Application {
     pub router: Router,
     pub state: Arc<AppState>,
+    /// Beginning of every path that is not the application's (`SCRIPT_NAME`).
+    pub script_name: String,
 }
 
 /// Why a worker could not boot.
@@ -116,6 +122,7 @@ pub(super) fn load(context: &WorkerContext) -> Result<Application, BootFailure> 
     Ok(Application {
         router: app::router(Arc::clone(&state)),
         state,
+        script_name: environment.get(SCRIPT_NAME).unwrap_or_default(),
     })
 }
 
@@ -128,7 +135,7 @@ pub fn check_application(
     name: &AppName,
     environment: &Environment,
 ) -> Result<AppConfig, BootFailure> {
-    find_application(name)?;
+    application_name::find(name)?;
     let lookup = |name: &str| environment.get(name);
     let config = AppConfig::from_lookup(&lookup).map_err(|error| BootFailure::Exception {
         exception: "ValueError".to_owned(),
@@ -139,81 +146,4 @@ pub fn check_application(
         message: failure.message(),
     })?;
     Ok(config)
-}
-
-fn find_application(name: &AppName) -> Result<(), BootFailure> {
-    if name.module != MODULE {
-        let first = name.module.split('.').next().unwrap_or_default();
-        let message = if first == MODULE {
-            format!(
-                "No module named '{}'; '{MODULE}' is not a package",
-                name.module
-            )
-        } else {
-            format!("No module named '{first}'")
-        };
-        return Err(BootFailure::Exception {
-            exception: "ModuleNotFoundError".to_owned(),
-            message,
-        });
-    }
-    let attribute = name.attribute.split('(').next().unwrap_or_default();
-    let is_name = !attribute.is_empty()
-        && !attribute.starts_with(|first: char| first.is_ascii_digit())
-        && attribute.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if !is_name {
-        return Err(BootFailure::NoApplication(format!(
-            "Failed to parse '{}' as an attribute name or function call.",
-            name.attribute
-        )));
-    }
-    if name.attribute != ATTRIBUTE {
-        return Err(BootFailure::NoApplication(format!(
-            "Failed to find attribute '{attribute}' in '{MODULE}'."
-        )));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn find(module: &str, attribute: &str) -> Result<(), BootFailure> {
-        find_application(&AppName {
-            module: module.into(),
-            attribute: attribute.into(),
-        })
-    }
-
-    #[test]
-    fn only_app_app_exists_and_the_rest_fails_as_an_import_does() {
-        assert_eq!(find("app", "app"), Ok(()));
-        let wrong = find("wrong_module", "app").unwrap_err();
-        assert_eq!(wrong.exit_code(), 3);
-        assert!(
-            wrong
-                .traceback()
-                .ends_with("ModuleNotFoundError: No module named 'wrong_module'")
-        );
-        assert!(
-            find("pkg.mod", "app")
-                .unwrap_err()
-                .traceback()
-                .ends_with("'pkg'")
-        );
-        let wrong = find("app", "wrong_attr").unwrap_err();
-        assert_eq!(wrong.exit_code(), 4);
-        let traceback = wrong.traceback();
-        assert_eq!(
-            traceback.lines().last(),
-            Some("gunicorn.errors.AppImportError: Failed to find attribute 'wrong_attr' in 'app'.")
-        );
-        assert!(
-            find("app", "1+1")
-                .unwrap_err()
-                .traceback()
-                .contains("Failed to parse")
-        );
-    }
 }

@@ -21,10 +21,10 @@ use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tower::Service;
 
-use crate::app::ConsoleText;
+use crate::app::{ConsoleText, RequestBase};
 use crate::serve::access_log::{AccessLog, Entry};
 use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
-use crate::serve::http::head::{self, Head, Progress, Refused};
+use crate::serve::http::head::{Head, HeadParser, Progress, Refused, SCRIPT_NAME};
 use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
 use crate::serve::python::latin1_bytes;
@@ -32,7 +32,7 @@ use crate::serve::settings::HeadLimits;
 
 /// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
 /// to here.
-const CHUNK: usize = 8192;
+pub(super) const CHUNK: usize = 8192;
 
 /// Why no request was read.
 #[derive(Debug)]
@@ -51,10 +51,12 @@ pub(super) fn read_head(
     connection: &Connection,
     buffer: &mut Vec<u8>,
     limits: HeadLimits,
+    is_trusted: bool,
 ) -> Result<Head, NoRequest> {
+    let mut parser = HeadParser::default();
     loop {
         if !buffer.is_empty() {
-            match head::parse(buffer, limits) {
+            match parser.parse(buffer, limits, is_trusted) {
                 Ok(Progress::Complete(head)) => {
                     buffer.drain(..head.consumed.min(buffer.len()));
                     return Ok(head);
@@ -167,13 +169,82 @@ pub(super) fn print_of(extensions: &http::Extensions) {
     }
 }
 
+/// What the application is asked for.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    /// Path and query; the path begins with a slash or is empty.
+    target: Cow<'a, str>,
+    /// The beginning of the path that is not the application's.
+    script_name: &'a str,
+}
+
+/// What of the target the application routes: behind `SCRIPT_NAME`, of a trusted proxy's header or
+/// else of the environment.
+pub(super) fn route<'a>(head: &'a Head, script_name: &'a str) -> Result<Route<'a>, NoRequest> {
+    let told = head
+        .headers
+        .iter()
+        .rev()
+        .find(|(name, _)| name == SCRIPT_NAME);
+    let script_name = told.map_or(script_name, |(_, value)| value);
+    let target = head.path_and_query(script_name);
+    target
+        .map(|target| Route {
+            target,
+            script_name,
+        })
+        .map_err(|rejection| {
+            NoRequest::Refused(Refused {
+                rejection,
+                request: Some((head.method.clone(), head.target.clone(), head.version)),
+            })
+        })
+}
+
+impl Route<'_> {
+    fn has_empty_path(&self) -> bool {
+        !self.target.starts_with('/')
+    }
+
+    /// The address of the application, where its answer may be a redirect.
+    fn base(&self, head: &Head, connection: &Connection) -> Option<RequestBase> {
+        if !self.has_empty_path() && !self.target.contains("//") && !self.target.contains("%2") {
+            return None;
+        }
+        let scheme = if head.is_encrypted { "https" } else { "http" };
+        let default_port = if head.is_encrypted { ":443" } else { ":80" };
+        let mut hosts = head.headers.iter().filter(|(name, _)| name == "HOST");
+        let host = match (hosts.next(), hosts.next()) {
+            (Some((_, host)), None) => host.trim_end_matches(default_port).to_owned(),
+            // Joined with a comma, as WSGI has them, they are no host.
+            (Some(_), Some(_)) => String::new(),
+            (None, _) => connection.local_name(),
+        };
+        let script_name = self.script_name;
+        let script_name = script_name.strip_suffix('/').unwrap_or(script_name);
+        Some(RequestBase {
+            url: format!("{scheme}://{host}{script_name}"),
+            has_empty_path: self.has_empty_path(),
+        })
+    }
+}
+
 /// Call the application and wait for its whole answer, in this thread.
 ///
 /// `Err` is a panic in the application: its message.
-pub(super) fn call(router: &Router, runtime: &Runtime, head: &Head) -> Result<Answer, String> {
+pub(super) fn call(
+    router: &Router,
+    runtime: &Runtime,
+    head: &Head,
+    route: &Route<'_>,
+    connection: &Connection,
+) -> Result<Answer, String> {
     let mut router = router.clone();
     let work = async move {
-        let request = request_of(head).map_err(|error| error.to_string())?;
+        let mut request = request_of(head, route).map_err(|error| error.to_string())?;
+        if let Some(base) = route.base(head, connection) {
+            request.extensions_mut().insert(base);
+        }
         let Ok(response) = router.call(request).await;
         let (parts, body) = response.into_parts();
         match body.collect().await {
@@ -208,10 +279,14 @@ fn drive<T>(runtime: &Runtime, work: impl Future<Output = T>) -> T {
 }
 
 /// The request as the application gets it: without a body, which no route reads.
-fn request_of(head: &Head) -> Result<http::Request<Body>, http::Error> {
+fn request_of(head: &Head, route: &Route<'_>) -> Result<http::Request<Body>, http::Error> {
     let mut request = http::Request::new(Body::empty());
     *request.method_mut() = head.method.parse()?;
-    *request.uri_mut() = Uri::try_from(&*encode_target(&head.path_and_query()))?;
+    *request.uri_mut() = match route.has_empty_path() {
+        // Two slashes are no route's own spelling, so the router looks at the base.
+        true => Uri::try_from(format!("//{}", encode_target(&route.target)))?,
+        false => Uri::try_from(&*encode_target(&route.target))?,
+    };
     let headers = request.headers_mut();
     headers.try_reserve(head.headers.len())?;
     for (name, value) in &head.headers {

@@ -16,8 +16,9 @@ use super::gthread_pool::{ClientConnection, Exchange, Returned};
 use super::state::{WorkerState, is_ready, to_read};
 use super::sync::request_limit;
 use super::{WorkerContext, arbiter_is_alive};
+use crate::serve::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use crate::serve::console::LogEvent;
-use crate::serve::listener::{self, Connection};
+use crate::serve::listener::Connection;
 
 /// Longest pause between two heartbeats.
 const PASS: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ pub(super) fn serve(
         exchange,
         idle: Vec::new(),
         connections: 0,
+        errors: AcceptErrors::default(),
+        not_before: None,
     };
     worker.serve()?;
     worker.finish()
@@ -53,14 +56,19 @@ struct ThreadWorker<'a> {
     idle: Vec<IdleConnection>,
     /// Connections held: in the threads, waiting for one, or idle.
     connections: usize,
+    errors: AcceptErrors,
+    /// When connections can be accepted again.
+    not_before: Option<Instant>,
 }
 
 impl ThreadWorker<'_> {
     fn serve(&mut self) -> io::Result<()> {
         while self.worker.is_alive() {
             self.context.slot.beat();
-            let may_accept = self.connections < self.context.settings.worker_connections;
-            let ready = self.wait(may_accept, PASS)?;
+            let now = Instant::now();
+            let may_accept = self.connections < self.context.settings.worker_connections
+                && self.not_before.is_none_or(|moment| now >= moment);
+            let ready = self.wait(may_accept, self.pause(now))?;
             for number in ready {
                 self.accept(number)?;
             }
@@ -75,18 +83,27 @@ impl ThreadWorker<'_> {
         Ok(())
     }
 
-    /// Take no more, and give what is in flight the graceful timeout.
+    /// How long nothing has to happen: until a connection has been idle for long enough, or
+    /// descriptors may be there again.
+    fn pause(&self, now: Instant) -> Duration {
+        let expiries = self.idle.iter().map(|idle| idle.until);
+        let next = expiries
+            .chain(self.not_before)
+            .filter(|moment| *moment > now)
+            .min();
+        next.map_or(PASS, |moment| (moment - now).min(PASS))
+    }
+
+    /// Take no more, and give what is held the graceful timeout. As with Gunicorn that is every
+    /// connection: one that waits for its next request is answered once more, holds the worker open
+    /// as long as it is silent, and is looked at only when something happens. There is no heartbeat
+    /// meanwhile: outside of a stop or a reload the arbiter may time the worker out.
     fn finish(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + self.context.settings.graceful_timeout;
-        // Idle connections have nothing in flight.
-        self.connections -= self.idle.len();
-        self.idle.clear();
         while self.connections > 0 && Instant::now() < deadline {
-            self.context.slot.beat();
             let left = deadline.saturating_duration_since(Instant::now());
-            self.wait(false, left.min(PASS))?;
-            self.connections -= self.idle.len();
-            self.idle.clear();
+            self.wait(false, left)?;
+            self.close_expired();
         }
         Ok(())
     }
@@ -99,12 +116,6 @@ impl ThreadWorker<'_> {
         } else {
             &[]
         };
-        let next_expiry = self
-            .idle
-            .iter()
-            .map(|idle| idle.until.saturating_duration_since(Instant::now()))
-            .min()
-            .unwrap_or(at_most);
         let idle = self.idle.iter().map(|idle| &idle.client.connection);
         let mut places: Vec<PollFd<'_>> = listeners
             .iter()
@@ -112,7 +123,7 @@ impl ThreadWorker<'_> {
             .chain(idle.map(to_read))
             .collect();
         places.push(to_read(self.worker.wake_descriptor()));
-        self.worker.wait(&mut places, at_most.min(next_expiry))?;
+        self.worker.wait(&mut places, at_most)?;
         let ready: Vec<bool> = places.iter().map(is_ready).collect();
         drop(places);
         let count = listeners.len();
@@ -124,6 +135,8 @@ impl ThreadWorker<'_> {
             }
         }
         self.take_back();
+        let kept = self.idle.iter().filter(|idle| idle.client.was_answered);
+        self.exchange.note_kept(kept.count());
         Ok((0..count).filter(|&number| ready[number]).collect())
     }
 
@@ -147,16 +160,15 @@ impl ThreadWorker<'_> {
                 self.admit(connection, peer);
                 Ok(())
             }
-            Err(error) if listener::is_shut_down(&error) => {
-                self.worker.stop();
+            Err(error) => {
+                match self.errors.judge(&error, &self.context.log) {
+                    AfterAccept::Wait | AfterAccept::Retry => {}
+                    AfterAccept::Stop => self.worker.stop(),
+                    AfterAccept::Pause => self.not_before = Some(Instant::now() + SHORTAGE_PAUSE),
+                    AfterAccept::Fail => return Err(error),
+                }
                 Ok(())
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::Interrupted => Ok(()),
-                _ => Err(error),
-            },
         }
     }
 
@@ -167,6 +179,7 @@ impl ThreadWorker<'_> {
             peer,
             buffer: Vec::new(),
             is_new: true,
+            was_answered: false,
         });
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,16 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Runtime};
 
 use super::WorkerContext;
+use super::body;
 use super::boot::Application;
 use super::exchange::{self, RequestLog};
 use super::state::{WorkerState, poll_timeout, to_read};
 use crate::serve::console::LogEvent;
-use crate::serve::http::head::BodyFraming;
 use crate::serve::http::reply;
 use crate::serve::listener::Connection;
 
 /// How long a thread waits for the first byte of a new connection before it gives it back.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
-/// Most that is read of a body that the application did not read, to keep the connection.
-const LARGEST_DISCARD: u64 = 1 << 20;
 
 /// A connection on its way through the worker.
 #[derive(Debug)]
@@ -35,6 +33,8 @@ pub(super) struct ClientConnection {
     pub buffer: Vec<u8>,
     /// Nothing was read from it so far, and it has not been waited for.
     pub is_new: bool,
+    /// It has had an answer, and waits for its next request.
+    pub was_answered: bool,
 }
 
 /// What became of a connection in a thread.
@@ -54,6 +54,8 @@ pub(super) struct Exchange {
     returned: Mutex<Vec<Returned>>,
     served: AtomicU64,
     limit: u64,
+    /// Connections that wait for their next request.
+    kept: AtomicUsize,
 }
 
 impl Exchange {
@@ -70,6 +72,7 @@ impl Exchange {
             returned: Mutex::default(),
             served: AtomicU64::new(0),
             limit,
+            kept: AtomicUsize::new(0),
         });
         for number in 0..context.settings.threads.max(1) {
             let server = Server {
@@ -90,6 +93,11 @@ impl Exchange {
     pub fn submit(&self, client: ClientConnection) {
         self.waiting.lock().push_back(client);
         self.arrived.notify_one();
+    }
+
+    /// So many connections wait for their next request.
+    pub fn note_kept(&self, connections: usize) {
+        self.kept.store(connections, Ordering::Relaxed);
     }
 
     /// Connections that came back since the last call.
@@ -149,7 +157,9 @@ impl Server {
             peer: client.peer,
         };
         let limits = self.context.settings.limits;
-        let head = match exchange::read_head(&client.connection, &mut client.buffer, limits) {
+        let is_trusted = self.context.settings.forwarded_allow_ips.holds(client.peer);
+        let read = exchange::read_head(&client.connection, &mut client.buffer, limits, is_trusted);
+        let head = match read {
             Ok(head) => head,
             Err(reason) => {
                 request_log.reject(&client.connection, reason);
@@ -163,22 +173,36 @@ impl Server {
             request_log.report_socket_error(&error);
             return Returned::Close;
         }
+        let route = match exchange::route(&head, &self.application.script_name) {
+            Ok(route) => route,
+            Err(reason) => {
+                request_log.reject(&client.connection, reason);
+                return Returned::Close;
+            }
+        };
         let served = self.exchange.served.fetch_add(1, Ordering::Relaxed) + 1;
         if served >= self.exchange.limit && self.worker.is_alive() {
             request_log.log.log(&LogEvent::Autorestarting {});
             self.worker.stop();
         }
+        // Decided before the application is called, as with Gunicorn: a worker that is told to stop
+        // meanwhile promises to keep the connection, and closes it.
+        let keep_alive = head.keeps_alive() && self.may_keep();
         let began = Instant::now();
-        let answer = match exchange::call(&self.application.router, &self.runtime, &head) {
+        let answer = exchange::call(
+            &self.application.router,
+            &self.runtime,
+            &head,
+            &route,
+            &client.connection,
+        );
+        let answer = match answer {
             Ok(answer) => answer,
             Err(message) => {
                 exchange::fail(&request_log, &client.connection, &head, &message);
                 return Returned::Close;
             }
         };
-        let keep_alive = head.keeps_alive()
-            && self.worker.is_alive()
-            && !self.context.settings.keep_alive.is_zero();
         let mut out = Vec::with_capacity(1024);
         exchange::serialise(&head, &answer, keep_alive, &mut out);
         let sent = client.connection.send(&out);
@@ -187,13 +211,30 @@ impl Server {
             request_log.report_socket_error(&error);
             return Returned::Close;
         }
-        if keep_alive && discard_body(&mut client, head.body) {
-            // There may be a thousand that wait for their next request.
-            client.buffer.shrink_to_fit();
-            Returned::Keep(client)
-        } else {
-            Returned::Close
+        if !keep_alive {
+            return Returned::Close;
         }
+        match body::discard(&client.connection, &mut client.buffer, head.body, limits) {
+            Ok(()) => {
+                // There may be a thousand that wait for their next request.
+                client.buffer.shrink_to_fit();
+                client.was_answered = true;
+                Returned::Keep(client)
+            }
+            Err(reason) => {
+                request_log.reject(&client.connection, reason);
+                Returned::Close
+            }
+        }
+    }
+
+    /// Whether one more connection may wait for its next request.
+    fn may_keep(&self) -> bool {
+        let settings = &self.context.settings;
+        let most = settings.worker_connections.saturating_sub(settings.threads);
+        self.worker.is_alive()
+            && !settings.keep_alive.is_zero()
+            && self.exchange.kept.load(Ordering::Relaxed) < most
     }
 }
 
@@ -201,30 +242,4 @@ impl Server {
 fn has_data(connection: &Connection, at_most: Duration) -> bool {
     let polled = poll(&mut [to_read(connection)], poll_timeout(at_most));
     matches!(polled, Ok(count) if count > 0)
-}
-
-/// Read away a body that nobody wanted; false when the connection is better closed.
-fn discard_body(client: &mut ClientConnection, body: BodyFraming) -> bool {
-    let BodyFraming::Length(length) = body else {
-        return false;
-    };
-    if length > LARGEST_DISCARD {
-        return false;
-    }
-    let mut left = usize::try_from(length).unwrap_or(usize::MAX);
-    let buffered = left.min(client.buffer.len());
-    client.buffer.drain(..buffered);
-    left -= buffered;
-    // What is left is on the socket: the buffer is empty.
-    while left > 0 {
-        match client
-            .connection
-            .receive(&mut client.buffer, left.min(8192))
-        {
-            Ok(0) | Err(_) => return false,
-            Ok(count) => left -= count,
-        }
-        client.buffer.clear();
-    }
-    true
 }

@@ -4,7 +4,9 @@
 //! further thread, the [`signal_thread`], waits for signals, so that a worker can cut down its own request
 //! without running code inside a signal handler.
 
+mod application_name;
 mod async_worker;
+mod body;
 mod boot;
 mod exchange;
 mod gthread;
@@ -21,7 +23,7 @@ use nix::unistd::Pid;
 
 use super::access_log::AccessLog;
 use super::console::{ErrorLog, LogEvent};
-use super::listener::{self, Listener};
+use super::listener::{self, ListenError, Listener};
 use super::scoreboard::{Scoreboard, Slot};
 use super::settings::{Settings, WorkerClass};
 use state::WorkerState;
@@ -71,11 +73,10 @@ pub fn live(mut context: WorkerContext) -> i32 {
             return UNEXPECTED;
         }
     };
-    if context.settings.reuse_port {
-        match reopen_listeners(&context.settings) {
-            Ok(listeners) => context.listeners = Arc::new(listeners),
-            Err(error) => return leave_for(&context, &worker, &error),
-        }
+    match with_own_listeners(&context) {
+        Ok(listeners) => context.listeners = listeners,
+        Err(WithoutListener::Told(ListenError(_))) => return worker.leave(1),
+        Err(WithoutListener::System(error)) => return leave_for(&context, &worker, &error),
     }
     let application = match boot::load(&context) {
         Ok(application) => application,
@@ -115,13 +116,26 @@ fn leave_for(context: &WorkerContext, worker: &WorkerState, error: &std::io::Err
     worker.leave(UNEXPECTED)
 }
 
-/// With `--reuse-port` every worker binds for itself and the kernel spreads the connections.
-fn reopen_listeners(settings: &Settings) -> std::io::Result<Vec<Listener>> {
-    settings
-        .bind
-        .iter()
-        .map(|address| listener::open(address, settings))
-        .collect()
+/// Why a worker has no listeners.
+enum WithoutListener {
+    /// Everything to be said has been logged, and Gunicorn leaves with 1.
+    Told(ListenError),
+    System(std::io::Error),
+}
+
+/// The shared listeners and, with `--reuse-port`, TCP ones of the worker's own, among which the
+/// kernel spreads the connections.
+fn with_own_listeners(context: &WorkerContext) -> Result<Arc<Vec<Listener>>, WithoutListener> {
+    if !context.settings.reuse_port {
+        return Ok(Arc::clone(&context.listeners));
+    }
+    let own = listener::open_own(&context.settings, &context.log).map_err(WithoutListener::Told)?;
+    let shared = context.listeners.iter().map(Listener::try_clone);
+    shared
+        .chain(own.into_iter().map(Ok))
+        .collect::<std::io::Result<_>>()
+        .map(Arc::new)
+        .map_err(WithoutListener::System)
 }
 
 /// Whether the arbiter that forked this worker is still its parent.

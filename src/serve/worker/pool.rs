@@ -59,19 +59,23 @@ impl Pool for WorkerPool {
     }
 }
 
-/// Length of every listener's accept queue, as the kernel reports it.
+/// Every listener's accept queue, as the kernel reports it.
 pub(in crate::serve) fn accept_queues(listeners: &[Listener]) -> Vec<AcceptQueue> {
-    listeners
-        .iter()
-        .map(|listener| AcceptQueue {
+    let queue = |listener: &Listener| {
+        if listener.is_local() {
+            return Err("the kernel does not report it for local sockets".to_owned());
+        }
+        accept_queue::of_socket(&listener.as_fd()).map_err(|error| error.to_string())
+    };
+    let row = |listener: &Listener| {
+        let queue = queue(listener);
+        AcceptQueue {
             listener: listener.name(),
-            waiting: if listener.is_local() {
-                Err("the kernel does not report it for local sockets".to_owned())
-            } else {
-                accept_queue::of_socket(&listener.as_fd()).map_err(|error| error.to_string())
-            },
-        })
-        .collect()
+            backlog: queue.as_ref().ok().map(|queue| queue.backlog),
+            waiting: queue.map(|queue| queue.waiting),
+        }
+    };
+    listeners.iter().map(row).collect()
 }
 
 /// Ask every worker but `except` to warm up, and those that come later.

@@ -17,9 +17,11 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::state::{InFlight, WorkerState, poll_timeout, to_read};
 use super::{WorkerContext, arbiter_is_alive};
+use crate::machine::sys;
 use crate::serve::access_log::Entry;
 use crate::serve::console::LogEvent;
 use crate::serve::http::reply;
+use crate::serve::settings::WorkerClass;
 
 /// Asks a worker to look around: was a reset asked for, is the arbiter gone? Ignored by default,
 /// so that a process that is no worker any more does not mind.
@@ -27,6 +29,8 @@ pub(in crate::serve) const POLL_FLAGS: Signal = Signal::SIGURG;
 
 /// The pause that Gunicorn makes between `INT` or `QUIT` and the end.
 const QUIT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two looks whether the threads of a worker that quits are done.
+const LOOK_AT_THREADS: Duration = Duration::from_millis(10);
 /// The signal thread reads, logs and writes one page: it needs little stack.
 const STACK: usize = 128 * 1024;
 
@@ -134,7 +138,21 @@ impl SignalThread {
                 self.answer_for(&in_flight, exception, handler);
                 self.worker.leave_now(0)
             }
-            None => self.worker.leave_now(idle_code),
+            None => {
+                let code = self.worker.leave(idle_code);
+                self.wait_for_threads();
+                sys::exit_now(code)
+            }
+        }
+    }
+
+    /// The threads of a gthread worker end what they have begun, as Python's do when it exits; the
+    /// arbiter kills whoever takes longer than it waits.
+    fn wait_for_threads(&self) {
+        if self.context.settings.worker_class == WorkerClass::Gthread {
+            while self.context.slot.in_flight() > 0 {
+                thread::sleep(LOOK_AT_THREADS);
+            }
         }
     }
 

@@ -132,6 +132,11 @@ impl WorkerState {
         self.wait(&mut [to_read(listener), to_read(&self.wake)], at_most)
     }
 
+    /// Wait until the worker is woken or the time is up, whoever connects meanwhile.
+    pub fn wait_to_be_woken(&self, at_most: Duration) -> io::Result<()> {
+        self.wait(&mut [to_read(&self.wake)], at_most)
+    }
+
     /// The same for any of several listeners; the numbers of those that have a connection.
     pub fn wait_for_connections(
         &self,

@@ -15,10 +15,11 @@ use super::boot::Application;
 use super::exchange::{self, RequestLog};
 use super::state::{InFlight, WorkerState};
 use super::{WorkerContext, arbiter_is_alive};
+use crate::serve::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use crate::serve::console::LogEvent;
 use crate::serve::http::head::Head;
 use crate::serve::http::reply;
-use crate::serve::listener::{self, Connection, Listener};
+use crate::serve::listener::{Connection, Listener};
 
 /// How long a worker without a timeout waits before it looks around.
 const WAIT_WITHOUT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -34,6 +35,7 @@ pub(super) fn serve(
         worker,
         application,
         runtime: Builder::new_current_thread().enable_all().build()?,
+        errors: AcceptErrors::default(),
         served: 0,
         limit: request_limit(context),
         buffer: Vec::with_capacity(8192),
@@ -64,6 +66,7 @@ struct SyncWorker<'a> {
     worker: &'a WorkerState,
     application: &'a Application,
     runtime: Runtime,
+    errors: AcceptErrors,
     served: u64,
     limit: u64,
     /// Bytes read from the current connection.
@@ -122,14 +125,15 @@ impl SyncWorker<'_> {
                 self.handle(Arc::new(connection), peer);
                 Ok(true)
             }
-            Err(error) if listener::is_shut_down(&error) => {
-                self.worker.stop();
-                Ok(false)
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted => Ok(false),
-                io::ErrorKind::Interrupted => Ok(true),
-                _ => Err(error),
+            Err(error) => match self.errors.judge(&error, &self.context.log) {
+                AfterAccept::Wait => Ok(false),
+                AfterAccept::Retry => Ok(true),
+                AfterAccept::Stop => {
+                    self.worker.stop();
+                    Ok(false)
+                }
+                AfterAccept::Pause => self.worker.wait_to_be_woken(SHORTAGE_PAUSE).map(|()| true),
+                AfterAccept::Fail => Err(error),
             },
         }
     }
@@ -151,7 +155,8 @@ impl SyncWorker<'_> {
         };
         self.buffer.clear();
         let limits = context.settings.limits;
-        match exchange::read_head(&connection, &mut self.buffer, limits) {
+        let is_trusted = context.settings.forwarded_allow_ips.holds(peer);
+        match exchange::read_head(&connection, &mut self.buffer, limits, is_trusted) {
             Ok(head) => self.answer(&request_log, &connection, head),
             Err(reason) => {
                 self.take_connection();
@@ -172,13 +177,26 @@ impl SyncWorker<'_> {
             self.take_connection();
             return request_log.report_socket_error(&error);
         }
+        let route = match exchange::route(&head, &self.application.script_name) {
+            Ok(route) => route,
+            Err(reason) => {
+                self.take_connection();
+                return request_log.reject(connection, reason);
+            }
+        };
         self.served += 1;
         if self.served >= self.limit {
             request_log.log.log(&LogEvent::Autorestarting {});
             self.worker.stop();
         }
         let began = Instant::now();
-        let answer = exchange::call(&self.application.router, &self.runtime, &head);
+        let answer = exchange::call(
+            &self.application.router,
+            &self.runtime,
+            &head,
+            &route,
+            connection,
+        );
         self.take_connection();
         match answer {
             Ok(answer) => {

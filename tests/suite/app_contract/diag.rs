@@ -287,6 +287,7 @@ fn workers_shows_the_pool_whichever_worker_is_asked() {
         in_flight: 1,
     };
     let queue = |listener: &str, waiting| AcceptQueue {
+        backlog: None,
         listener: listener.to_owned(),
         waiting,
     };

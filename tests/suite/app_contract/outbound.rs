@@ -142,3 +142,21 @@ async fn nobody_there_and_nothing_set_have_words_of_their_own() {
     let answer = app.wait_for("/outbound?calls=101").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn an_address_keeps_its_query_and_an_encrypted_one_is_not_taken_for_none() {
+    let (seen, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = move |uri: http::Uri| async move { seen.send(uri.to_string()).unwrap() };
+    let routes = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let url = format!("http://{address}/v2?key=planted");
+    let app = App::new(&[("API_BASE_URL", &url)]);
+    assert_eq!(app.wait_for("/dependency").await.status, StatusCode::OK);
+    assert_eq!(asked.recv().await.as_deref(), Some("/v2?key=planted"));
+    let url = format!("https://{address}/v2");
+    let app = App::new(&[("API_BASE_URL", &url)]);
+    let answer = app.wait_for("/dependency").await;
+    assert_eq!(answer.json()["error"], "tls", "{}", answer.body);
+}

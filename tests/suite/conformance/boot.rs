@@ -45,6 +45,21 @@ const CASES: &[Case] = &[
     case("wrong module", "--workers 1", Some("wrong_module:app")),
     case("wrong package", "--workers 1", Some("wrong.module:app")),
     case("wrong attribute", "--workers 1", Some("app:wrong_attr")),
+    case("called", "--workers 1", Some("app:app()")),
+    case(
+        "called with words",
+        "--workers 1",
+        Some("app:app('x', y=1)"),
+    ),
+    case("called with a name", "--workers 1", Some("app:app(x)")),
+    case(
+        "a factory that is not there",
+        "--workers 1",
+        Some("app:create_app()"),
+    ),
+    case("a dotted name", "--workers 1", Some("app:app.wsgi_app")),
+    case("no Python", "--workers 1", Some("app:app(")),
+    case("a keyword", "--workers 1", Some("app:None")),
     case("unknown flag", "--no-such-flag", Some("app:app")),
     case("unknown short flag", "-Z", Some("app:app")),
     case("workers abc", "--workers abc", Some("app:app")),
@@ -443,4 +458,40 @@ fn settings_come_from_the_same_places_in_the_same_order() {
     }
     differences::RESOLVED_SETTINGS.holds(differently_written);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn more_workers_or_threads_than_a_pool_can_have_are_refused_at_start() {
+    for (arguments, environment) in [
+        ("--workers 129", None),
+        ("--workers 99999999999999999999", None),
+        ("--threads 1025", None),
+        ("", Some("129")),
+    ] {
+        let mut launch = Launch::new(Kind::Labrat, arguments);
+        if let Some(count) = environment {
+            launch = launch.env("WEB_CONCURRENCY", count);
+        }
+        let ended = launch.run();
+        let text = ended.text(Stream::Error);
+        let is_refused = ended.code == Some(1) && text.contains("Error: Value must be at most");
+        differences::MOST_WORKERS.holds(is_refused);
+        assert_eq!(text.lines().count(), 3, "one error: {text}");
+    }
+    // One that is not used is not looked at.
+    let server = Launch::new(Kind::Labrat, "--workers 1").env("WEB_CONCURRENCY", "129");
+    assert_eq!(server.start().get("/health").status(), Some(200));
+}
+
+#[test]
+fn times_without_end_are_no_reason_to_fail() {
+    let longest = "9223372036854775807";
+    for class in ["sync", "gthread", "async"] {
+        let arguments = format!(
+            "-k {class} --keep-alive {longest} --graceful-timeout {longest} --timeout {longest}"
+        );
+        let mut server = Launch::new(Kind::Labrat, &arguments).start().ready();
+        server.signal(nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(server.wait_for_end(), Some(0), "{class}");
+    }
 }

@@ -19,6 +19,10 @@ const UNPROVOKED: &[(&str, &str)] = &[
         "needs a cgroup with a limit, hence root; the box's tests have it",
     ),
     (
+        "CannotAccept",
+        "needs a limit on descriptors; the tests of that have it",
+    ),
+    (
         "TooManyWorkers",
         "needs as many workers as a pool can have; the worker table's own tests have it",
     ),
@@ -162,6 +166,10 @@ const RUNS: &[Run] = &[
             .with_control_socket()
             .start();
         server.wait_for("Control socket listening");
+        server.lines()
+    },
+    || {
+        let server = Launch::new(Kind::Labrat, "--threads 2 --worker-connections 2").start();
         server.lines()
     },
     || {

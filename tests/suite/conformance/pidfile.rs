@@ -107,3 +107,44 @@ fn a_preloaded_application_is_served_by_workers_with_counters_of_their_own() {
         "a fresh worker holds no block of the one before"
     );
 }
+
+#[test]
+fn a_pid_file_of_somebody_elses_process_is_left_alone() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let lacking = "this needs to become another user (setpriv as root)".to_owned();
+    let nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let can = std::process::Command::new(nobody[0])
+        .args(&nobody[1..])
+        .arg("true")
+        .status();
+    let can = can.is_ok_and(|status| status.success());
+    if skip_unless(can.then_some(()).ok_or(lacking)) {
+        return;
+    }
+    let (gunicorn, labrat) = both(|kind| {
+        let folder = tempfile::tempdir().unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), open).unwrap();
+        let path = folder.path().join("pool.pid");
+        std::fs::write(&path, "1\n").unwrap();
+        let ended = Launch::new(kind, &format!("--pid {}", path.display()))
+            .started_by(nobody.map(Into::into).to_vec())
+            .run();
+        let text = ended.text(crate::harness::Stream::Error);
+        let is_refused = text.contains("Already running on PID 1 (or pid file");
+        (
+            ended.code,
+            is_refused,
+            std::fs::read_to_string(&path).unwrap(),
+        )
+    });
+    assert_eq!(gunicorn, labrat);
+    assert_eq!(labrat, (Some(1), true, "1\n".to_owned()));
+}

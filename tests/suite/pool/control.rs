@@ -203,3 +203,57 @@ fn a_socket_that_cannot_be_made_is_a_warning_and_no_failed_start() {
     server.wait_for("Control socket not available");
     assert_eq!(server.get("/health").status(), Some(200));
 }
+
+#[test]
+fn a_client_that_says_at_once_that_it_will_say_no_more_gets_its_answer() {
+    let pool = Pool::start("--workers=1");
+    for _ in 0..20 {
+        let mut client = UnixStream::connect(&pool.socket).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let command = br#"{"id":7,"command":"show stats"}"#;
+        let length = u32::try_from(command.len()).unwrap();
+        client.write_all(&length.to_be_bytes()).unwrap();
+        client.write_all(command).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        let answer: Value = serde_json::from_slice(&answer[4..]).unwrap();
+        assert_eq!(answer["status"], "ok");
+    }
+}
+
+#[test]
+fn silent_clients_keep_nobody_waiting() {
+    let pool = Pool::start("--workers=1");
+    let _silent: Vec<UnixStream> = (0..100)
+        .map(|_| UnixStream::connect(&pool.socket).unwrap())
+        .collect();
+    let began = std::time::Instant::now();
+    assert_eq!(pool.workers().len(), 1);
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn no_number_of_workers_to_add_wraps_around() {
+    let pool = Pool::start("--workers=1");
+    for count in ["18446744073709551615", "4294967295", "128", "0", "-1"] {
+        let refused = pool.ctl(&format!("worker add {count}"));
+        assert!(!refused.status.success(), "{count}");
+    }
+    assert_eq!(pool.data("worker remove 65535")["total"], 1);
+    assert_eq!(pool.data("show stats")["workers_wanted"], 1);
+}
+
+#[test]
+fn the_listeners_are_shown_with_the_backlog_that_the_kernel_gave_them() {
+    let pool = Pool::start("--workers=1 --backlog 7");
+    assert_eq!(pool.data("show listeners")["listeners"][0]["backlog"], 7);
+    let clamped = Pool::start("--workers=1 --backlog 2147483647");
+    let shown = clamped.data("show listeners")["listeners"][0]["backlog"].clone();
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert_eq!(shown.to_string(), most.trim());
+}

@@ -269,12 +269,36 @@ fn captured_output_goes_to_the_error_log() {
 }
 
 #[test]
+fn captured_output_follows_the_error_log_when_it_is_rotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("error.log");
+    let launch = Launch::new(
+        Kind::Labrat,
+        "--workers=1 --capture-output --access-logfile=-",
+    )
+    .argument(format!("--error-logfile={}", log.display()));
+    let server = launch.start_logging_to(&log);
+    assert_eq!(server.get("/health").status(), Some(200));
+    fs::rename(&log, folder.path().join("old.log")).unwrap();
+    server.signal(Signal::SIGUSR1);
+    let followed = poll(PATIENCE, || {
+        server.get("/fast");
+        let text = fs::read_to_string(&log).ok()?;
+        text.contains("\"GET /fast HTTP/1.1\" 200").then_some(())
+    });
+    assert!(
+        followed.is_some(),
+        "what a worker prints is in the new file"
+    );
+}
+
+#[test]
 fn a_client_that_leaves_does_not_stop_its_request() {
     let server = Launch::new(Kind::Labrat, "--workers=1").start();
     let mut client = Connection::open(server.address());
     client.send(&request("GET", "/slow?seconds=1"));
     poll(PATIENCE, || {
-        // The only worker is busy, so the connection waits for it; what counts is that it ran.
+        // The only worker is so the connection waits for it; what counts is that it ran.
         (server.lines().len() > 2).then_some(())
     });
     client.abort();
