@@ -10,6 +10,7 @@ use super::names::{Content, classify, stamp};
 use super::responses::{split_probes, split_responses};
 use super::samples;
 use super::source::{Inputs, Item};
+use crate::encoding::line;
 use crate::evidence::bundle::{
     Bundle, CommandCapture, DigestState, FileNote, FileState, SampleSet, ScriptCapture,
     SettingsCapture,
@@ -445,10 +446,10 @@ impl<'r> Reader<'r> {
         }
         let named = bundle.files.iter().take(FILES_NAMED);
         let files = named
-            .map(|file| format!("\n  {}: {}", file.path, file.words()))
+            .map(|file| format!("\n  {}: {}", line(&file.path), line(&file.words())))
             .collect();
         Err(ReadError::NoEvidence {
-            name: bundle.name,
+            name: line(&bundle.name).into_owned(),
             files,
         })
     }
