@@ -22,7 +22,7 @@
 //! | [`verdict`] | pure rules from evidence to an outcome | evidence, tables |
 //! | [`report`] | terminal, JSON, Markdown and HTML of a verdict | verdict, evidence, tables |
 //!
-//! `redaction` is a leaf that every room may use. Nothing else is allowed: a test reads the source
+//! `redaction` and `encoding` are leaves that every room may use. Nothing else is allowed: a test reads the source
 //! and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
 //! as a process, by its command line, as the platform does.
 //!
@@ -49,6 +49,7 @@
 pub mod app;
 pub mod cli;
 pub mod downstream;
+pub mod encoding;
 pub mod evidence;
 pub mod host;
 pub mod load;

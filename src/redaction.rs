@@ -8,51 +8,25 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+mod decoded;
+mod names;
 mod scan;
+mod shapes;
+
+pub use names::is_secret_name;
+
+use decoded::decoded;
+
+/// How often a text may have been encoded, one encoding around the other.
+const ENCODINGS: usize = 3;
 
 /// What stands where a credential was.
 pub const MASK: &str = "***";
 
-/// Ends of key names whose values are credentials, in lower case, without separators.
-const SECRET_ENDINGS: &[&str] = &[
-    "password",
-    "passwords",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "secret",
-    "secrets",
-    "token",
-    "credential",
-    "credentials",
-    "authorization",
-    "apikey",
-    "accesskey",
-    "accesskeyid",
-    "accountkey",
-    "sharedkey",
-    "secretkey",
-    "privatekey",
-    "signingkey",
-    "encryptionkey",
-    "functionkey",
-    "hostkey",
-    "masterkey",
-    "storagekey",
-    "subscriptionkey",
-    "instrumentationkey",
-    "labkey",
-    "accesssignature",
-    "sastoken",
-];
-
-/// Key names that are credentials only when they stand alone.
-const SECRET_NAMES: &[&str] = &["pass", "sig", "signature", "cookie", "setcookie"];
-
 /// `text` with every credential in it replaced by [`MASK`]. Quotes, keys and separators stay.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
-    let secrets = scan::secrets(text);
+    let secrets = secrets(text, ENCODINGS);
     if secrets.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -69,23 +43,39 @@ pub fn redact_setting<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     redact(value)
 }
 
-/// Whether a key of this name holds a credential: `Password`, `DB_PASSWORD`, `AccountKey`,
-/// `x-api-key`, but not `SharedAccessKeyName`.
+/// The query of an address without its question mark, with every credential replaced.
 #[must_use]
-pub fn is_secret_name(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|character| character.to_ascii_lowercase())
-        .collect();
-    let last_word = name
-        .rsplit(|character: char| !character.is_ascii_alphanumeric())
-        .find(|word| !word.is_empty())
-        .unwrap_or_default();
-    SECRET_ENDINGS.iter().any(|ending| plain.ends_with(ending))
-        || SECRET_NAMES
-            .iter()
-            .any(|secret| plain == *secret || last_word.eq_ignore_ascii_case(secret))
+pub fn redact_query(query: &str) -> String {
+    // The mark tells that these are parameters: `code` and `key` are credentials only there.
+    let marked = format!("?{query}");
+    let shown = redact(&marked);
+    shown.strip_prefix('?').unwrap_or(&shown).to_owned()
+}
+
+/// Where the credentials are, in the text as it is and as it reads without its escapes.
+fn secrets(text: &str, depth: usize) -> Vec<Range<usize>> {
+    let mut found = scan::secrets(text);
+    found.extend(shapes::secrets(text));
+    if depth > 0
+        && let Some(decoded) = decoded(text)
+    {
+        let inner = secrets(&decoded.text, depth - 1);
+        found.extend(inner.iter().map(|secret| decoded.original(secret)));
+    }
+    merged(found)
+}
+
+/// Sorted, without overlaps.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 fn masked(text: &str, secrets: &[Range<usize>]) -> String {

@@ -1,5 +1,7 @@
 //! `/config`: the settings that a swap may or may not move.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use http::Response;
 use serde_json::{Value, json};
@@ -43,15 +45,32 @@ impl Settings {
 
     /// The labs' fingerprint: SHA-256 of the settings as compact JSON with sorted keys, credentials
     /// included, so that it changes when only a password does. The process start is one of them,
-    /// so each worker has its own.
+    /// so each worker has its own. Where there is a credential the digest is keyed, since the rest
+    /// is known and a password could be found by trying.
     pub(super) fn config_hash(&self) -> String {
-        fingerprint(&self.object(true, |_, value| value.to_owned()))
+        self.fingerprint(true)
     }
 
     /// The same without the process start: equal in all workers, and across restarts, for as long
-    /// as the settings are.
+    /// as the settings are and the machine is not started anew.
     pub(super) fn settings_hash(&self) -> String {
-        fingerprint(&self.object(false, |_, value| value.to_owned()))
+        self.fingerprint(false)
+    }
+
+    fn fingerprint(&self, with_start: bool) -> String {
+        let whole = self.object(with_start, |_, value| value.to_owned());
+        let holds_secret =
+            |(name, value): &(&str, String)| redact_setting(name, value) != value.as_str();
+        let mut hasher = Sha256::new();
+        if self.values.iter().any(holds_secret) {
+            hasher.update(&*KEY);
+        }
+        hasher.update(dumps(&whole));
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn object(&self, with_start: bool, show: impl Fn(&str, &str) -> String) -> Value {
@@ -67,10 +86,12 @@ impl Settings {
     }
 }
 
-fn fingerprint(value: &Value) -> String {
-    let digest = Sha256::digest(dumps(value));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+/// What no client can know, and every worker and every restart on this machine has in common: the
+/// kernel's random name of the time since it started.
+static KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    std::fs::read("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_else(|_| fastrand::u128(..).to_le_bytes().to_vec())
+});
 
 /// `GET /config`.
 pub(super) fn config_dump(state: &AppState, _: &Query) -> Response<Body> {

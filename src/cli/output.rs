@@ -1,16 +1,29 @@
 //! Printing: data to standard output, everything else to standard error.
 
+use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::exit::Exit;
+use anyhow::{Context as _, bail};
 
-/// Write data to standard output.
+use super::exit::Exit;
+use crate::encoding;
+
+/// Write data to standard output: lines, in which whatever else a terminal would obey is visible.
 ///
 /// # Errors
 /// When it cannot be written; a reader that has gone (`labrat ... | head`) is an error of kind
 /// `BrokenPipe`, which [`report`] turns into a quiet success.
 pub(super) fn data(text: &str) -> io::Result<()> {
+    painted(&encoding::terminal(text))
+}
+
+/// Write data that this program itself has coloured, and in which the text of others is encoded.
+///
+/// # Errors
+/// As [`data`].
+pub(super) fn painted(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
@@ -18,7 +31,32 @@ pub(super) fn data(text: &str) -> io::Result<()> {
 
 /// Write a message to standard error. Where that is closed there is nobody left to tell.
 pub(super) fn message(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let shown = encoding::terminal(text);
+    let _ = io::stderr().lock().write_all(shown.as_bytes());
+}
+
+/// Write a file whole or not at all: beside its place, then renamed into it. What stood there, a link
+/// or a pipe as well, is replaced and never written through.
+///
+/// # Errors
+/// If the folder is a link or cannot be written to.
+pub(super) fn file(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    let writing = || format!("writing `{}`", path.display());
+    let kind = fs::symlink_metadata(folder).with_context(writing)?;
+    if !kind.is_dir() {
+        bail!(
+            "`{}` is not a folder\n\nhint: a link is not followed; name the folder itself",
+            folder.display()
+        );
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix(".partial-")
+        .tempfile_in(folder)
+        .with_context(writing)?;
+    file.write_all(text.as_bytes()).with_context(writing)?;
+    file.persist(&path).with_context(writing)?;
+    Ok(())
 }
 
 /// How many columns a table may use: those of the terminal where the shell tells, 100 otherwise.

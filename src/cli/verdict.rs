@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output;
+use crate::encoding::{self, line};
 use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
 use crate::report::{self, Style};
@@ -140,7 +141,8 @@ fn name_files(bundle: &Bundle) {
             && file.notes.is_empty()
     };
     for file in bundle.files.iter().filter(|file| !is_own(file)) {
-        output::message(&format!("labrat: {}: {}\n", file.path, file.words()));
+        let (path, words) = (line(&file.path), file.words());
+        output::message(&format!("labrat: {path}: {}\n", line(&words)));
         if let Some(help) = &file.help {
             output::message(&format!("  hint: {help}\n"));
         }
@@ -194,7 +196,7 @@ fn print_single(run: &Judged, json: bool) -> anyhow::Result<Exit> {
         true => report::json(&run.verdict)?,
         false => report::text(&run.verdict, style()),
     };
-    output::data(&text)?;
+    output::painted(&text)?;
     Ok(exit_of(run.verdict.outcome))
 }
 
@@ -220,40 +222,25 @@ fn print_repeated(repeated: &Repeated, json: bool) -> anyhow::Result<Exit> {
         true => json_of(repeated)?,
         false => report::repeated_text(repeated, style()),
     };
-    output::data(&text)?;
+    output::painted(&text)?;
     Ok(exit_of(repeated.outcome))
 }
 
 fn json_of(repeated: &Repeated) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(repeated)? + "\n")
+    Ok(encoding::json(serde_json::to_string_pretty(repeated)?) + "\n")
 }
 
 fn write_repeated(folder: &Path, repeated: &Repeated) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
-    write(
-        &folder.join("report.html"),
-        &report::repeated_page(repeated),
-    )?;
-    write(
-        &folder.join("report.md"),
-        &report::repeated_markdown(repeated),
-    )?;
-    write(&folder.join("verdict.json"), &json_of(repeated)?)
+    output::file(folder, "report.html", &report::repeated_page(repeated))?;
+    output::file(folder, "report.md", &report::repeated_markdown(repeated))?;
+    output::file(folder, "verdict.json", &json_of(repeated)?)
 }
 
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
-    write(
-        &folder.join("report.html"),
-        &report::page(&run.verdict, &run.bundle),
-    )?;
-    write(
-        &folder.join("report.md"),
-        &report::markdown(&run.verdict, &run.bundle),
-    )?;
-    write(&folder.join("verdict.json"), &report::json(&run.verdict)?)
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("writing `{}`", path.display()))
+    let (verdict, bundle) = (&run.verdict, &run.bundle);
+    output::file(folder, "report.html", &report::page(verdict, bundle))?;
+    output::file(folder, "report.md", &report::markdown(verdict, bundle))?;
+    output::file(folder, "verdict.json", &report::json(verdict)?)
 }

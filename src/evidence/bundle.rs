@@ -26,7 +26,11 @@ pub struct Bundle {
     /// Application settings of a slot, as captured.
     pub settings: Vec<SettingsCapture>,
     /// Scripts that start the application, as captured.
-    pub scripts: Vec<ScriptCapture>,
+    pub scripts: Vec<TextCapture>,
+    /// Texts without times, such as the log of a build.
+    pub texts: Vec<TextCapture>,
+    /// Figures over time of the plan or the site, as exported.
+    pub metrics: Vec<MetricCapture>,
     /// AppServiceHTTPLogs, oldest row first.
     pub http: Table<HttpEvent>,
     /// AppServiceConsoleLogs, oldest row first.
@@ -48,6 +52,8 @@ impl Bundle {
             samples: Vec::new(),
             settings: Vec::new(),
             scripts: Vec::new(),
+            texts: Vec::new(),
+            metrics: Vec::new(),
             http: Table::default(),
             console: Table::default(),
             platform: Table::default(),
@@ -214,9 +220,20 @@ pub struct SettingsCapture {
     pub file: String,
 }
 
-/// A script, as captured.
+/// One figure over time, as exported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricCapture {
+    /// What the export calls it, for instance `MemoryPercentage`.
+    pub name: String,
+    /// Its values, in the order of the export.
+    pub values: Vec<(LogTime, f64)>,
+    /// The file that says so.
+    pub file: String,
+}
+
+/// A script or another text, as captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptCapture {
+pub struct TextCapture {
     /// Its own name, without folders.
     pub name: String,
     /// What is in it.

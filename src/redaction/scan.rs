@@ -1,8 +1,12 @@
 //! Finds the credentials in a text: one pass from left to right over its bytes.
+//!
+//! What lies ahead is looked at once: where a URL, a line or a run of blanks ends is remembered, so
+//! that a text of nothing but beginnings takes no longer than any other.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-use super::is_secret_name;
+use super::names::{is_secret_name, is_secret_parameter};
 
 /// How far a key may reach to the left of its `=` or `:`; longer runs are prose.
 const LONGEST_KEY: usize = 80;
@@ -16,6 +20,9 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
         inside_quotes: false,
         after_secret_name: false,
         found: Vec::new(),
+        urls: [Cell::new(None), Cell::new(None)],
+        stop: Cell::new(None),
+        follows: Cell::new(None),
     };
     scanner.run();
     scanner.found
@@ -51,6 +58,21 @@ struct Scanner<'a> {
     /// Whether the last `name` said that the next `value` is a credential.
     after_secret_name: bool,
     found: Vec<Range<usize>>,
+    /// The URL's text that was looked at last, where a single quote is part of it and where it ends
+    /// it.
+    urls: [Cell<Option<UrlText>>; 2],
+    /// From where the next semicolon or end of the line was looked for, and where it is.
+    stop: Cell<Option<(usize, usize)>>,
+    /// A run of blanks, from where it was looked at to its end, and whether a key follows it.
+    follows: Cell<Option<(usize, usize, bool)>>,
+}
+
+/// The text of a URL behind its `://`.
+#[derive(Clone, Copy)]
+struct UrlText {
+    start: usize,
+    end: usize,
+    last_at: Option<usize>,
 }
 
 impl<'a> Scanner<'a> {
@@ -110,10 +132,10 @@ impl<'a> Scanner<'a> {
     /// `scheme://userinfo@host`.
     fn url(&mut self) {
         let start = self.position + 3;
-        let token = self.url_end(start);
+        let token = self.url_text(start);
         let authority = self
             .end_of_run(start, |byte| !b"/?#".contains(&byte))
-            .min(token);
+            .min(token.end);
         let last_at = |range: Range<usize>| {
             let position = self.bytes[range.clone()]
                 .iter()
@@ -127,7 +149,8 @@ impl<'a> Scanner<'a> {
                 .position(|byte| *byte == b':')?;
             let port = &self.bytes[start + colon + 1..authority];
             let is_port = port.iter().all(u8::is_ascii_digit);
-            if is_port { None } else { last_at(start..token) }
+            let of_token = token.last_at.filter(|at| *at >= start);
+            if is_port { None } else { of_token }
         });
         match at {
             Some(at) => self.blot(start..at),
@@ -135,26 +158,40 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The end of a URL's text. A single quote and a semicolon may stand in a password: the quote
-    /// ends the URL only where one stands before it, the semicolon only before a key.
-    fn url_end(&self, start: usize) -> usize {
+    /// A URL's text. A single quote and a semicolon may stand in a password: the quote ends the URL
+    /// only where one stands before it, the semicolon only before a key.
+    fn url_text(&self, start: usize) -> UrlText {
         let scheme = self.bytes[..self.position]
             .iter()
             .rposition(|byte| !byte.is_ascii_alphanumeric() && !b"+-.".contains(byte));
         let quoted = scheme.is_some_and(|before| self.bytes[before] == b'\'');
-        let mut end = start;
-        while let Some(byte) = self.at(end) {
+        let known = &self.urls[usize::from(quoted)];
+        if let Some(text) = known.get()
+            && (text.start..=text.end).contains(&start)
+        {
+            return text;
+        }
+        let mut text = UrlText {
+            start,
+            end: start,
+            last_at: None,
+        };
+        while let Some(byte) = self.at(text.end) {
             let ends = match byte {
                 b'\'' => quoted,
-                b';' => self.at(end + 1).is_none() || self.key_follows(end + 1),
+                b';' => self.at(text.end + 1).is_none() || self.key_follows(text.end + 1),
                 _ => byte.is_ascii_whitespace() || b"\"<>`\\".contains(&byte),
             };
             if ends {
                 break;
             }
-            end += 1;
+            if byte == b'@' {
+                text.last_at = Some(text.end);
+            }
+            text.end += 1;
         }
-        end
+        known.set(Some(text));
+        text
     }
 
     fn end_of_run(&self, start: usize, belongs: impl Fn(u8) -> bool) -> usize {
@@ -169,7 +206,11 @@ impl<'a> Scanner<'a> {
         let key = self.key_before(self.position);
         let value_start = self.skip_blanks(self.position + 1);
         let lower = key.name.to_ascii_lowercase();
-        if is_secret_name(key.name) || (self.after_secret_name && lower.ends_with("value")) {
+        let is_secret = match key.before {
+            Some(b'?' | b'&') => is_secret_parameter(key.name),
+            _ => is_secret_name(key.name),
+        };
+        if is_secret || (self.after_secret_name && lower.ends_with("value")) {
             self.after_secret_name = false;
             let secret = self.value(value_start, &key);
             return self.blot(secret);
@@ -269,14 +310,25 @@ impl<'a> Scanner<'a> {
             Some(b'?' | b'&') => Style::UrlQuery,
             Some(b';') => Style::Semicolons,
             _ => {
-                let line_end = self.end_of_run(start, |byte| !matches!(byte, b'\n' | b'\r'));
-                if self.bytes[start..line_end].contains(&b';') {
-                    Style::Semicolons
-                } else {
-                    Style::Loose
+                let stop = self.stop_after(start);
+                match self.at(stop) {
+                    Some(b';') => Style::Semicolons,
+                    _ => Style::Loose,
                 }
             }
         }
+    }
+
+    /// The next semicolon or end of the line.
+    fn stop_after(&self, start: usize) -> usize {
+        if let Some((from, stop)) = self.stop.get()
+            && (from..=stop).contains(&start)
+        {
+            return stop;
+        }
+        let stop = self.end_of_run(start, |byte| !matches!(byte, b';' | b'\n' | b'\r'));
+        self.stop.set(Some((start, stop)));
+        stop
     }
 
     /// Whether the double quote at `index` ends the string that the text is in.
@@ -309,12 +361,15 @@ impl<'a> Scanner<'a> {
         let quote = self.bytes[open - 1];
         let mut index = open;
         while let Some(byte) = self.at(index) {
+            if byte != quote {
+                index += 1;
+                continue;
+            }
             let escapes = self.backslashes_before(index, open);
-            let closes = byte == quote
-                && match slashes {
-                    0 => escapes.is_multiple_of(2),
-                    _ => escapes <= slashes,
-                };
+            let closes = match slashes {
+                0 => escapes.is_multiple_of(2),
+                _ => escapes <= slashes,
+            };
             if !closes {
                 index += 1;
             } else if slashes == 0 && self.at(index + 1) == Some(quote) {
@@ -425,7 +480,18 @@ impl<'a> Scanner<'a> {
 
     /// Whether a key and its separator begin at `index`, or a command-line flag.
     fn key_follows(&self, index: usize) -> bool {
+        if let Some((from, end, follows)) = self.follows.get()
+            && (from..=end).contains(&index)
+        {
+            return follows;
+        }
         let start = self.end_of_run(index, |byte| b" \t\"'".contains(&byte));
+        let follows = self.key_begins(start);
+        self.follows.set(Some((index, start, follows)));
+        follows
+    }
+
+    fn key_begins(&self, start: usize) -> bool {
         if self.bytes[start..].starts_with(b"--") {
             return true;
         }
@@ -436,5 +502,5 @@ impl<'a> Scanner<'a> {
 }
 
 fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"_-. %".contains(&byte)
 }

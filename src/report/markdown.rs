@@ -1,23 +1,21 @@
 //! The verdict as Markdown, for a ticket or a runbook.
 
+use crate::encoding::{markdown as cell, markdown_block, markdown_code};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Kind;
 use crate::redaction::redact;
 use crate::verdict::{Quote, Repeated, Verdict};
 
-/// A text inside a table cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
-        .replace('<', "&lt;")
-        .replace(['\n', '\r'], " ")
-}
-
 fn quotes(quotes: &[Quote]) -> String {
     let list: Vec<String> = quotes
         .iter()
         .map(|quote| match quote.row {
-            Some(row) => format!("`{}` row {row}: {}", quote.file, cell(&quote.text)),
-            None => format!("`{}`: {}", quote.file, cell(&quote.text)),
+            Some(row) => format!(
+                "{} row {row}: {}",
+                markdown_code(&quote.file),
+                cell(&quote.text)
+            ),
+            None => format!("{}: {}", markdown_code(&quote.file), cell(&quote.text)),
         })
         .collect();
     list.join("<br>")
@@ -26,12 +24,12 @@ fn quotes(quotes: &[Quote]) -> String {
 /// The verdict over one run.
 pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
     let mut text = format!(
-        "# {}: {}\n\n{}\n\nHypothesis: {}.\n\nEvidence: `{}`, one run, observed.\n",
+        "# {}: {}\n\n{}\n\nHypothesis: {}.\n\nEvidence: {}, one run, observed.\n",
         verdict.scenario,
         verdict.outcome.words(),
-        verdict.headline,
+        cell(&verdict.headline),
         verdict.hypothesis,
-        verdict.bundle
+        markdown_code(&verdict.bundle)
     );
     if let Some(sentence) = verdict.expectation() {
         text.push_str(&format!("\n{}\n", cell(&sentence)));
@@ -107,10 +105,14 @@ fn lists(text: &mut String, verdict: &Verdict) {
         text.push_str("\n## Missing evidence\n\n");
         for missing in &verdict.missing {
             text.push_str(&format!(
-                "- {}, for {}:\n\n  ```\n  {}\n  ```\n",
+                "- {}, for {}:\n\n{}\n",
                 missing.what,
                 missing.for_criteria.join(", "),
-                missing.command
+                markdown_block(&missing.command)
+                    .lines()
+                    .map(|line| format!("  {line}"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
             ));
         }
     }
@@ -123,7 +125,11 @@ fn lists(text: &mut String, verdict: &Verdict) {
     if !verdict.unreadable.is_empty() {
         text.push_str("\n## Files that could not be read\n\n");
         for file in &verdict.unreadable {
-            text.push_str(&format!("- `{}`: {}\n", file.path, cell(&file.reason)));
+            text.push_str(&format!(
+                "- {}: {}\n",
+                markdown_code(&file.path),
+                cell(&file.reason)
+            ));
         }
     }
 }
@@ -135,15 +141,22 @@ fn again(text: &mut String, bundle: &Bundle) {
         .and_then(|manifest| manifest.command.as_deref());
     if let Some(command) = command {
         let command = redact(command);
-        text.push_str(&format!("\n## Run it again\n\n```\n{command}\n```\n"));
+        text.push_str(&format!(
+            "\n## Run it again\n\n{}\n",
+            markdown_block(&command)
+        ));
     }
 }
 
 /// Several runs, taken together.
 pub fn repeated_markdown(repeated: &Repeated) -> String {
-    let mut text = format!("# {}: {}\n\n", repeated.scenario, repeated.headline);
+    let mut text = format!("# {}: {}\n\n", repeated.scenario, cell(&repeated.headline));
     for run in &repeated.runs {
-        text.push_str(&format!("- `{}`: {}\n", run.bundle, cell(&run.headline)));
+        text.push_str(&format!(
+            "- {}: {}\n",
+            markdown_code(&run.bundle),
+            cell(&run.headline)
+        ));
     }
     text.push_str("\n| criterion | met | with evidence | least | median | most |\n|---|---|---|---|---|---|\n");
     for criterion in &repeated.spread {

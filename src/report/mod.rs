@@ -12,6 +12,7 @@ pub use html::{page, repeated_page};
 pub use markdown::{markdown, repeated_markdown};
 pub use terminal::{Style, repeated_text, text};
 
+use crate::encoding;
 use crate::verdict::Verdict;
 
 /// The verdict as JSON, with a trailing newline.
@@ -19,7 +20,7 @@ use crate::verdict::Verdict;
 /// # Errors
 /// If a number cannot be written as JSON, which no finite number does.
 pub fn json(verdict: &Verdict) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(verdict)?;
+    let mut text = encoding::json(serde_json::to_string_pretty(verdict)?);
     text.push('\n');
     Ok(text)
 }

@@ -1,20 +1,28 @@
-//! Secrets that the evidence of others may hold do not pass into a verdict.
+//! Secrets that the evidence of others may hold do not pass into a verdict, and neither do signs that
+//! are not seen: a text of a verdict is one visible line.
 //!
 //! Bundles of this project are redacted when they are written; exported runs need not be. Criteria
 //! compare the values as they are, and only then their words are blotted out.
 
+use std::borrow::Cow;
+
 use super::outcome::Verdict;
 use super::quote::Quote;
+use crate::encoding::line;
 use crate::redaction::redact;
 
 fn blot(text: &mut String) {
-    if let std::borrow::Cow::Owned(shown) = redact(text) {
+    if let Cow::Owned(shown) = redact(text) {
+        *text = shown;
+    }
+    if let Cow::Owned(shown) = line(text) {
         *text = shown;
     }
 }
 
 fn blot_quotes(quotes: &mut [Quote]) {
     for quote in quotes {
+        blot(&mut quote.file);
         blot(&mut quote.text);
     }
 }
@@ -23,6 +31,7 @@ fn blot_quotes(quotes: &mut [Quote]) {
 /// a credential.
 pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
     blot(&mut verdict.headline);
+    blot(&mut verdict.bundle);
     for result in &mut verdict.criteria {
         blot(&mut result.observed);
         blot_quotes(&mut result.quotes);
@@ -48,6 +57,7 @@ pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
         blot(&mut doubt.text);
     }
     for file in &mut verdict.unreadable {
+        blot(&mut file.path);
         blot(&mut file.reason);
     }
     verdict

@@ -22,6 +22,11 @@ fn planted() -> impl Strategy<Value = (String, String)> {
         "DB_PASSWORD",
         "access_token",
         "Secret",
+        "PASSWORD_2",
+        "SECRET_KEY_BASE",
+        "API_KEY_PROD",
+        "JWT",
+        "pass%77ord",
     ]);
     let write = |template: &'static str| {
         move |(key, secret): (&'static str, String)| {
@@ -46,6 +51,82 @@ fn planted() -> impl Strategy<Value = (String, String)> {
         (key, "[A-Za-z0-9!$&'()*+,=._~%:@-]{10,20}[a-z]")
             .prop_map(write("postgres://app:VALUE@host:5432/db")),
     ]
+}
+
+/// Texts of nothing but beginnings, each of which once made the work grow with the square.
+const HOSTILE: [&str; 14] = [
+    "password=\"\\\\\\\\",
+    "\\\\\\\\",
+    "://",
+    "://a:b/",
+    "'a://;",
+    "pwd=x ",
+    "pwd=x;",
+    "pwd= ",
+    " \"'\t",
+    "a://u;b ",
+    "--pwd ",
+    "%70%77%64%3D",
+    "name:\"'",
+    "-----BEGIN ",
+];
+
+#[test]
+fn work_grows_with_the_length_of_a_text_and_no_faster() {
+    for part in HOSTILE {
+        for head in ["", "password=\"", "password=", "pwd={", "x://"] {
+            let text = |bytes: usize| format!("{head}{}", part.repeat(bytes / part.len()));
+            // The least of several, since the machine is shared.
+            let least = |text: &str| {
+                let once = || {
+                    let begun = std::time::Instant::now();
+                    let _ = redact(text);
+                    begun.elapsed().as_secs_f64()
+                };
+                (0..3).map(|_| once()).fold(f64::MAX, f64::min)
+            };
+            // Doubled three times: eight times as long, and 64 times where the work is a square.
+            let (short, long) = (text(16 << 10), text(128 << 10));
+            let (short, long) = (least(&short), least(&long));
+            // What takes a moment is no burden, whatever a busy machine makes of it.
+            let growth = long / short.max(1e-5);
+            assert!(
+                growth < 30.0 || long < 0.25,
+                "{growth:.0} times for {head}{part}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_encoded_is_looked_at_as_what_it_says() {
+    for (text, shown) in [
+        ("GET /x?pass%77ord=abc&y=1", "GET /x?pass%77ord=***&y=1"),
+        (
+            "next=%2Fx%3Fpassword%3Dabc%26y%3D1",
+            "next=%2Fx%3Fpassword%3D***%26y%3D1",
+        ),
+        (
+            "to=https%3A%2F%2Fme%3Apw%40host%2Fx",
+            "to=https%3A%2F%2F***%40host%2Fx",
+        ),
+        ("twice=%2570assword%253Dabc", "twice=%2570assword%253D***"),
+        (
+            "{\"\\u0070assword\":\"abc\"}",
+            "{\"\\u0070assword\":\"***\"}",
+        ),
+        ("/cb?code=abc&state=s", "/cb?code=***&state=s"),
+        (
+            "exit code=3, status code: 502",
+            "exit code=3, status code: 502",
+        ),
+        (
+            "using ghp_abcdefghijklmnopqrstuvwxyz0123456789 now",
+            "using *** now",
+        ),
+    ] {
+        assert_eq!(redact(text), shown, "{text}");
+    }
 }
 
 proptest! {

@@ -9,9 +9,6 @@ use crate::evidence::bundle::{Bundle, FileNote, FileState, Gap};
 use crate::tables::queries::{self, Query};
 use crate::tables::{DateOrder, LogTable, ReadOptions, Reading, TableError, read_rows};
 
-/// Endings of files that are exports, if anything.
-const DATA: [&str; 7] = ["csv", "json", "jsonl", "ndjson", "tsv", "yaml", "yml"];
-
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Exports {
@@ -32,13 +29,14 @@ impl Exports {
         }
     }
 
-    /// Put the merged tables into the bundle, and a note on every file beside them.
+    /// Put the merged tables into the bundle, and a note on every file beside them; give the files
+    /// that are texts of something else.
     pub(super) fn finish(
         mut self,
         inputs: &Inputs,
         bundle: &mut Bundle,
         notes: &mut BTreeMap<String, FileNote>,
-    ) {
+    ) -> Vec<String> {
         self.read_again(inputs);
         let tables = merge(&mut self.read);
         bundle.http = tables.http;
@@ -56,8 +54,18 @@ impl Exports {
             }
             notes.insert(note.path.clone(), note);
         }
+        let have = [
+            (LogTable::Http, bundle.http.is_readable()),
+            (LogTable::Console, bundle.console.is_readable()),
+            (LogTable::Platform, bundle.platform.is_readable()),
+        ];
         for (path, hint, error) in &self.failed {
-            let note = failed(path, *hint, error);
+            let mut note = failed(path, *hint, error);
+            // The command is worth its line only where nothing else holds the table.
+            let lacks = have
+                .iter()
+                .any(|(table, readable)| Some(*table) == *hint && !readable);
+            note.help = lacks.then(|| command(*hint));
             let tables = match hint {
                 Some(table) => std::slice::from_ref(table),
                 None if is_broken(error) => &LogTable::ALL,
@@ -68,6 +76,12 @@ impl Exports {
             }
             notes.insert(path.clone(), note);
         }
+        let is_text = |error: &TableError| matches!(error, TableError::NotATable(_));
+        let rest = self
+            .failed
+            .into_iter()
+            .filter(|(_, hint, error)| hint.is_none() && is_text(error));
+        rest.map(|(path, ..)| path).collect()
     }
 
     /// Dates that allow two readings follow the files whose dates allow one.
@@ -216,9 +230,6 @@ fn words(reading: &Reading, doubles: usize) -> String {
 }
 
 fn failed(path: &str, hint: Option<LogTable>, error: &TableError) -> FileNote {
-    let is_data = path
-        .rsplit_once('.')
-        .is_some_and(|(_, ending)| DATA.contains(&ending));
     let (state, taken_for) = match error {
         TableError::Empty => (FileState::Empty, None),
         // Nobody said that it was a table, and it is none.
@@ -237,13 +248,12 @@ fn failed(path: &str, hint: Option<LogTable>, error: &TableError) -> FileNote {
             None,
         ),
     };
-    let help = (hint.is_some() || is_data).then(|| command(hint));
     FileNote {
         path: path.to_owned(),
         state,
         taken_for,
         notes: Vec::new(),
-        help,
+        help: None,
         digest: None,
     }
 }

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::content::{self, Kind};
 use super::exports::Exports;
+use super::metrics;
 use super::names::{Content, classify, stamp};
 use super::responses::{split_probes, split_responses};
 use super::samples;
 use super::source::{Inputs, Item};
+use crate::encoding::line;
 use crate::evidence::bundle::{
-    Bundle, CommandCapture, DigestState, FileNote, FileState, SampleSet, ScriptCapture,
-    SettingsCapture,
+    Bundle, CommandCapture, DigestState, FileNote, FileState, SampleSet, SettingsCapture,
+    TextCapture,
 };
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::digests::sha256;
@@ -23,6 +25,9 @@ use crate::tables::LogTable;
 
 /// Bytes of a snapshot or a configuration beyond which it is not read.
 const SNAPSHOT_LIMIT: u64 = 16 << 20;
+
+/// Bytes of a text without times beyond which it is not kept.
+const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Bytes by which the kind of a file is found that its name does not tell.
 const HEAD: u64 = 1 << 16;
@@ -227,7 +232,10 @@ impl<'r> Reader<'r> {
             };
             self.note(&item.path, state.unwrap_or_else(|state| state), Some(words));
         }
-        exports.finish(inputs, &mut self.bundle, &mut self.notes);
+        let rest = exports.finish(inputs, &mut self.bundle, &mut self.notes);
+        for path in rest {
+            self.read_rest(&path);
+        }
     }
 
     /// Read a file whose name does not tell; an export of a table goes among `exports`.
@@ -398,10 +406,32 @@ impl<'r> Reader<'r> {
         Ok(FileState::Read)
     }
 
+    /// A text that is no export: figures over time, or words that a person may read.
+    fn read_rest(&mut self, path: &str) {
+        let inputs = self.inputs;
+        let Some(item) = inputs.item(path).filter(|item| item.size <= TEXT_LIMIT) else {
+            return;
+        };
+        let Ok(text) = self.text(item) else { return };
+        let metrics = metrics::read(&text, path);
+        if metrics.is_empty() {
+            self.bundle.texts.push(TextCapture {
+                name: name_of(path).to_owned(),
+                text,
+                file: path.to_owned(),
+            });
+            return;
+        }
+        let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+        let words = format!("figures over time: {}", names.join(", "));
+        self.note(path, FileState::Read, Some(words));
+        self.bundle.metrics.extend(metrics);
+    }
+
     fn read_script(&mut self, item: &Item) -> Result<FileState, FileState> {
         let text = self.text(item)?;
-        let name = item.path.rsplit('/').next().unwrap_or(&item.path);
-        self.bundle.scripts.push(ScriptCapture {
+        let name = name_of(&item.path);
+        self.bundle.scripts.push(TextCapture {
             name: name.to_owned(),
             text,
             file: item.path.clone(),
@@ -445,13 +475,18 @@ impl<'r> Reader<'r> {
         }
         let named = bundle.files.iter().take(FILES_NAMED);
         let files = named
-            .map(|file| format!("\n  {}: {}", file.path, file.words()))
+            .map(|file| format!("\n  {}: {}", line(&file.path), line(&file.words())))
             .collect();
         Err(ReadError::NoEvidence {
-            name: bundle.name,
+            name: line(&bundle.name).into_owned(),
             files,
         })
     }
+}
+
+/// A file's own name.
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn json_of(text: &str) -> Result<serde_json::Value, FileState> {

@@ -7,6 +7,7 @@
 mod content;
 mod exports;
 mod folder;
+mod metrics;
 mod names;
 mod responses;
 mod samples;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::headers::{ClientAddress, head_bytes, host_of};
 use super::{RequestEnd, Shared};
-use crate::redaction::{redact, redact_setting};
+use crate::redaction::{MASK, redact, redact_query};
 use crate::tables::{HttpRow, TableRow};
 
 /// A request that has not ended. Dropping it means that the client left, or that the front end was
@@ -41,7 +41,7 @@ impl Record {
         let mut row = HttpRow::at(Timestamp::now().into());
         row.c_ip = Some(client.ip.clone());
         row.computer_name = Some(shared.settings.computer.clone());
-        row.cs_host = Some(host_of(head));
+        row.cs_host = Some(without_user(&host_of(head)));
         row.cs_method = Some(head.method.as_str().to_owned());
         row.cs_uri_query = head.uri.query().map(redact_query);
         row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());
@@ -144,6 +144,14 @@ impl Unfinished {
     }
 }
 
+/// A host without the user and password that a client put before it.
+fn without_user(host: &str) -> String {
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{MASK}@{host}"),
+        None => host.to_owned(),
+    }
+}
+
 /// Bytes of a request's target as the client wrote it.
 fn uri_length(uri: &Uri) -> usize {
     let origin = match (uri.scheme_str(), uri.authority()) {
@@ -156,25 +164,11 @@ fn uri_length(uri: &Uri) -> usize {
             .map_or(0, |target| target.as_str().len())
 }
 
-/// The query, with the values of parameters that are named like credentials blotted out.
-fn redact_query(query: &str) -> String {
-    let parts: Vec<String> = query
-        .split('&')
-        .map(|part| match part.split_once('=') {
-            Some((name, value)) => format!("{name}={}", redact_setting(name, value)),
-            None => redact(part).into_owned(),
-        })
-        .collect();
-    parts.join("&")
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_query_loses_its_credentials_and_nothing_else() {
-        assert_eq!(
-            super::redact_query("seconds=3&token=abc&x"),
-            "seconds=3&token=***&x"
-        );
+    fn a_host_loses_its_user_and_nothing_else() {
+        assert_eq!(super::without_user("me:pw@app.example"), "***@app.example");
+        assert_eq!(super::without_user("app.example:8000"), "app.example:8000");
     }
 }

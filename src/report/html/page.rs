@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::sections;
 use super::style::STYLE;
+use crate::encoding;
 use crate::evidence::Bundle;
 use crate::redaction::redact;
 use crate::report::chart;
@@ -51,7 +52,7 @@ pub(super) fn document(title: &str, head: &Markup, main: &Markup) -> String {
             }
         }
     };
-    page.into_string()
+    encoding::html(page.into_string())
 }
 
 /// The colour of an outcome.

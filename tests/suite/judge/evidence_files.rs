@@ -84,6 +84,38 @@ fn files_count_by_what_is_in_them_under_any_name_and_in_any_folder() {
 }
 
 #[test]
+fn figures_over_time_and_texts_without_times_are_kept_for_who_asks_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    put(
+        folder.path(),
+        "console.log",
+        "2026-11-21T20:01:00.998000000Z a line\n",
+    );
+    put(
+        folder.path(),
+        "plan-metrics.csv",
+        "TimeStamp,MemoryPercentage,CpuPercentage\n2026-11-21T20:01:00Z,42,12\n",
+    );
+    put(folder.path(), "deployment.log", "Running pip install...\n");
+    let bundle = evidence::read(folder.path()).unwrap();
+    let metrics: Vec<_> = bundle
+        .metrics
+        .iter()
+        .map(|metric| (metric.name.as_str(), metric.values[0].1))
+        .collect();
+    assert_eq!(
+        metrics,
+        [("MemoryPercentage", 42.0), ("CpuPercentage", 12.0)]
+    );
+    assert_eq!(bundle.texts[0].name, "deployment.log");
+    let words = note(&bundle, "plan-metrics.csv").words();
+    assert!(
+        words.starts_with("figures over time: MemoryPercentage"),
+        "{words}"
+    );
+}
+
+#[test]
 fn an_export_that_failed_leaves_a_gap_and_says_which_command_would_help() {
     let folder = tempfile::tempdir().unwrap();
     put(

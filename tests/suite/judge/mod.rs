@@ -12,6 +12,7 @@ mod evidence_files;
 mod exported_runs;
 mod exports;
 mod health;
+mod hostile;
 mod incidents;
 mod million_rows;
 mod outcomes;

@@ -124,7 +124,7 @@ fn texts_of_the_evidence_cannot_become_markup() {
     assert!(!page.contains("<script"));
     let markdown = report::markdown(&bundle.judge(), &bundle.read());
     assert!(!markdown.contains("<script"));
-    assert!(markdown.contains("\\| &lt;b>"), "{markdown}");
+    assert!(markdown.contains("\\| &lt;b&gt;"), "{markdown}");
 }
 
 #[test]

@@ -6,10 +6,11 @@
 //! objects takes the memory of one.
 
 mod answer;
+mod elements;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -51,23 +52,40 @@ pub(super) fn read_lines(source: impl BufRead, intake: &mut Intake<'_>) -> Resul
 
 /// Values one after another, of any length.
 pub(super) fn read_documents(
-    source: impl BufRead,
+    mut source: impl BufRead,
     intake: &mut Intake<'_>,
 ) -> Result<(), TableError> {
     let mut json = Json::new(intake);
-    let mut deserializer = serde_json::Deserializer::from_reader(source);
-    if let Err(error) = json.values(&mut deserializer) {
-        let reason = words(&error);
-        if json.intake.reading.row_count() == 0 && json.intake.reading.tables.is_empty() {
-            return Err(TableError::Syntax {
-                line: error.line(),
-                reason,
-            });
+    while begins_a_list(&mut source)? {
+        if let Some(reason) = json.list(&mut source)? {
+            return json.broken(0, reason);
         }
-        json.intake
-            .incomplete(format!("line {}: {reason}", error.line()));
     }
-    json.finish()
+    let mut deserializer = serde_json::Deserializer::from_reader(source);
+    match json.values(&mut deserializer) {
+        Err(error) => json.broken(error.line(), words(&error)),
+        Ok(()) => json.finish(),
+    }
+}
+
+/// Whether the next value is a list; blanks before it are passed by.
+fn begins_a_list(source: &mut impl BufRead) -> Result<bool, TableError> {
+    loop {
+        let buffer = source
+            .fill_buf()
+            .map_err(|error| TableError::Unreadable(error.to_string()))?;
+        let blanks = buffer
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
+        let (length, next) = (buffer.len(), buffer.get(blanks).copied());
+        source.consume(blanks);
+        match next {
+            Some(byte) => return Ok(byte == b'['),
+            None if length == 0 => return Ok(false),
+            None => {}
+        }
+    }
 }
 
 /// A tree that another format was read into.
@@ -83,6 +101,9 @@ pub(super) fn read_tree(
     json.finish()
 }
 
+/// What is said of an export that has no end.
+const CUT: &str = "it ends in the middle of a value: the export was cut";
+
 fn too_long() -> String {
     format!(
         "longer than the {} MiB that a record may have",
@@ -93,9 +114,7 @@ fn too_long() -> String {
 /// What is wrong, in words about the export.
 fn words(error: &serde_json::Error) -> String {
     match error.classify() {
-        serde_json::error::Category::Eof => {
-            "it ends in the middle of a value: the export was cut".to_owned()
-        }
+        serde_json::error::Category::Eof => CUT.to_owned(),
         serde_json::error::Category::Io => error.to_string(),
         _ => format!("not JSON at column {}", error.column()),
     }
@@ -111,6 +130,8 @@ struct Json<'i, 's> {
     error: Option<String>,
     /// It has a place for tables: without any it is no empty export.
     has_tables: bool,
+    /// A list was read already.
+    listed: bool,
 }
 
 impl<'i, 's> Json<'i, 's> {
@@ -121,6 +142,7 @@ impl<'i, 's> Json<'i, 's> {
             objects: 0,
             error: None,
             has_tables: false,
+            listed: false,
         }
     }
 
@@ -134,10 +156,54 @@ impl<'i, 's> Json<'i, 's> {
             self.intake.begun = false;
             match (Node { json: self }).deserialize(&mut *deserializer) {
                 Ok(()) => values += 1,
-                Err(error) if error.is_eof() && !self.intake.begun && values > 0 => return Ok(()),
+                Err(error)
+                    if error.is_eof() && !self.intake.begun && (values > 0 || self.listed) =>
+                {
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The elements of the list that begins here; why it has none any more, if it was not closed.
+    fn list(&mut self, source: &mut impl BufRead) -> Result<Option<String>, TableError> {
+        self.listed = true;
+        let mut broken = None;
+        let end = elements::each(source, LONGEST_RECORD, |element| {
+            let mut deserializer = serde_json::Deserializer::from_slice(element);
+            let node = Node { json: self };
+            match node.deserialize(&mut deserializer) {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    broken = Some(words(&error));
+                    Err(io::Error::other("not JSON"))
+                }
+            }
+        });
+        match (end, broken) {
+            (_, Some(reason)) => Ok(Some(reason)),
+            (Ok(elements::End::Closed), None) => Ok(None),
+            (Ok(elements::End::Cut), None) => Ok(Some(CUT.to_owned())),
+            (Ok(elements::End::TooLong), None) => Ok(Some(too_long())),
+            (Err(error), None) => Err(TableError::Unreadable(error.to_string())),
+        }
+    }
+
+    /// The account of an export that is broken from here on.
+    fn broken(self, line: usize, reason: String) -> Result<(), TableError> {
+        let reading = &self.intake.reading;
+        if reading.row_count() == 0 && reading.tables.is_empty() {
+            return Err(TableError::Syntax {
+                line: line.max(1),
+                reason,
+            });
+        }
+        self.intake.incomplete(match line {
+            0 => format!("after {} objects: {reason}", self.objects),
+            line => format!("line {line}: {reason}"),
+        });
+        self.finish()
     }
 
     fn record(&mut self, fields: &mut Vec<Field<'_>>) {
