@@ -14,6 +14,7 @@ mod exports;
 mod health;
 mod incidents;
 mod million_rows;
+mod mutations;
 mod outcomes;
 mod published_layout;
 mod removed_files;
