@@ -28,7 +28,7 @@ const NOT_HERE: &str = "cannot be rehearsed here";
 fn words(course: Course) -> Vec<&'static str> {
     match course {
         Course::Symptom => Vec::new(),
-        Course::Varied(fix) => vec!["--fix", fix.name],
+        Course::Varied(fix) => vec!["--fix", &fix.name],
         Course::Control => vec!["--control"],
     }
 }
@@ -216,8 +216,8 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
 
 /// A box that the leak fills only at its end, with a swap slow enough for a machine that is busy
 /// with other things as well: the same verdict in a fraction of the time.
-const fn box_words(scenario: &Scenario, course: Course) -> &'static [&'static str] {
-    match (scenario.estimate, course) {
+fn box_words(scenario: &Scenario, course: Course) -> &'static [&'static str] {
+    match (&scenario.estimate, course) {
         (Estimate::Leak { .. }, Course::Symptom) => {
             &["--box-room", "1700", "--box-swap-speed", "8"]
         }
@@ -228,11 +228,11 @@ const fn box_words(scenario: &Scenario, course: Course) -> &'static [&'static st
 /// The other scenarios that this evidence would be judged to be.
 fn taken_for(scenario: &Scenario, bundle: &Path) -> anyhow::Result<Vec<&'static str>> {
     let bundle = evidence::read(bundle)?;
-    let others = catalogue::ALL
+    let others = catalogue::all()
         .into_iter()
         .filter(|other| other.name() != scenario.name());
     Ok(others
-        .filter(|other| verdict::judge(other.rules, &bundle).outcome == Outcome::Reproduced)
+        .filter(|other| verdict::judge(&other.rules, &bundle).outcome == Outcome::Reproduced)
         .map(Scenario::name)
         .collect())
 }

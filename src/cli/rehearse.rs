@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::memory_box::{BoxOptions, scratch};
-use super::scenarios::find;
+use super::scenarios::{CatalogueOptions, find};
 use super::trigger::{self, Display};
 use super::{output, verdict};
 use crate::evidence::record::Recorder;
@@ -29,6 +29,8 @@ pub(super) struct RehearseOptions {
     /// The scenario, see `labrat scenarios`
     #[arg(default_value = FIRST_SCENARIO)]
     scenario: String,
+    #[command(flatten)]
+    catalogue: CatalogueOptions,
     /// Rehearse with this fix or variant
     #[arg(long, value_name = "NAME", conflicts_with = "control")]
     fix: Option<String>,
@@ -79,6 +81,7 @@ impl RehearseOptions {
 /// When there is no such scenario or course, the stand-in does not start, or the evidence cannot
 /// be written or read.
 pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
+    options.catalogue.load()?;
     let scenario = find(&options.scenario)?;
     let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
     let out = options
@@ -220,6 +223,7 @@ fn command_line(options: &RehearseOptions, scenario: &Scenario) -> String {
     if let Some(folder) = &options.postgres {
         quoted("--postgres", &folder.to_string_lossy());
     }
+    words.extend(options.catalogue.words());
     words.extend(options.memory_box.words());
     words.push(format!("--pace {}", options.pace()));
     words.join(" ")

@@ -1,20 +1,67 @@
 //! `labrat scenarios`: the catalogue.
 
-use anyhow::anyhow;
-use clap::Args;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::Exit;
 use super::{check, output, trigger};
 use crate::scenario::catalogue;
+use crate::scenario::catalogue::schema;
 use crate::scenario::page::markdown;
 use crate::scenario::parameters::deployment_parameters;
 use crate::scenario::plan::planned;
 use crate::scenario::shape::Scenario;
 
+/// Where more scenarios are, beside those of the program.
+#[derive(Debug, Args)]
+pub(super) struct CatalogueOptions {
+    /// A folder with scenarios of your own, a TOML file each; `labrat scenarios check` reads one
+    #[arg(long, value_name = "DIR")]
+    scenarios: Option<PathBuf>,
+}
+
+impl CatalogueOptions {
+    /// Take them into the catalogue.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be read, or a file holds no scenario.
+    pub(super) fn load(&self) -> anyhow::Result<()> {
+        match &self.scenarios {
+            Some(folder) => Ok(catalogue::add_folder(folder)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The words that ask for it again.
+    pub(super) fn words(&self) -> Option<String> {
+        let folder = self.scenarios.as_ref()?.display().to_string();
+        Some(format!("--scenarios '{}'", folder.replace('\'', r"'\''")))
+    }
+}
+
+/// What else `labrat scenarios` does.
+#[derive(Debug, Subcommand)]
+enum ScenariosCommand {
+    /// Read a file with a scenario, and tell what is wrong with it by line and column
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of such a file
+    Schema,
+}
+
 /// Words of `labrat scenarios`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct ScenariosOptions {
+    #[command(subcommand)]
+    command: Option<ScenariosCommand>,
+    #[command(flatten)]
+    catalogue: CatalogueOptions,
     /// Show this one in full
     name: Option<String>,
     /// Print the data as JSON
@@ -47,10 +94,18 @@ pub(super) struct ScenariosOptions {
 /// # Errors
 /// When no scenario, fix or variant is called so, or standard output cannot be written.
 pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
+    match &options.command {
+        Some(ScenariosCommand::Check { file }) => return check_file(file),
+        Some(ScenariosCommand::Schema) => {
+            output::data(&schema())?;
+            return Ok(Exit::Success);
+        }
+        None => options.catalogue.load()?,
+    }
     if options.check {
         let scenarios = match &options.name {
             Some(name) => vec![find(name)?],
-            None => catalogue::ALL.to_vec(),
+            None => catalogue::all(),
         };
         return check::run(&scenarios, options.json);
     }
@@ -60,9 +115,23 @@ pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
         (Some(name), false) => markdown(find(name)?),
         (Some(name), true) => format!("{}\n", serde_json::to_string_pretty(find(name)?)?),
         (None, false) => format!("{}\n", table()),
-        (None, true) => format!("{}\n", serde_json::to_string_pretty(&catalogue::ALL)?),
+        (None, true) => format!("{}\n", serde_json::to_string_pretty(&catalogue::all())?),
     };
     output::data(&text)?;
+    Ok(Exit::Success)
+}
+
+fn check_file(file: &Path) -> anyhow::Result<Exit> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading `{name}`"))?;
+    let scenario = catalogue::read(&name, &text)?;
+    let criteria = scenario.rules.criteria().count();
+    output::data(&format!(
+        "{name}: {}, {} steps, {criteria} criteria, {} variations\n",
+        scenario.name(),
+        scenario.steps.len(),
+        scenario.variations().count()
+    ))?;
     Ok(Exit::Success)
 }
 
@@ -87,10 +156,7 @@ fn plan(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
 /// When there is none, with the names that there are.
 pub(super) fn find(name: &str) -> anyhow::Result<&'static Scenario> {
     catalogue::find(name).ok_or_else(|| {
-        let names: Vec<&str> = catalogue::ALL
-            .iter()
-            .map(|scenario| scenario.name())
-            .collect();
+        let names: Vec<&str> = catalogue::all().into_iter().map(Scenario::name).collect();
         anyhow!(
             "no scenario is called {name:?}\n\nhint: there are {}",
             names.join(", ")
@@ -105,8 +171,8 @@ fn table() -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(output::width())
         .set_header(["scenario", "incident", "needs", "fixes"]);
-    for scenario in catalogue::ALL {
-        let fixes: Vec<&str> = scenario.fixes.iter().map(|fix| fix.name).collect();
+    for scenario in catalogue::all() {
+        let fixes: Vec<&str> = scenario.fixes.iter().map(|fix| fix.name.as_str()).collect();
         let first = scenario.incident.split_inclusive(". ").next();
         table.add_row([
             scenario.name(),

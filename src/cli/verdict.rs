@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output;
+use super::scenarios::CatalogueOptions;
 use crate::encoding::{self, line};
 use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
@@ -24,6 +25,8 @@ pub(super) struct VerdictOptions {
     /// runs can say "repeated"
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
+    #[command(flatten)]
+    catalogue: CatalogueOptions,
     /// The scenario to judge by; else the manifest's, else the folder's name
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -46,6 +49,7 @@ struct Judged {
 /// # Errors
 /// When a folder holds no evidence, its scenario is not known, or a report cannot be written.
 pub(super) fn run(options: &VerdictOptions) -> anyhow::Result<Exit> {
+    options.catalogue.load()?;
     refuse_repetition(&options.folders)?;
     let mut runs = Vec::new();
     for folder in &options.folders {
@@ -159,7 +163,7 @@ fn rules_for(bundle: &Bundle, asked: Option<&str>) -> anyhow::Result<&'static Sc
     if let Some(rules) = catalogue::rules_of(name) {
         return Ok(rules);
     }
-    let known = catalogue::ALL.map(Scenario::name);
+    let known: Vec<&str> = catalogue::all().into_iter().map(Scenario::name).collect();
     bail!(
         "no scenario is called `{name}`\n\nhint: name one with --scenario: {}",
         known.join(", ")

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::manifest::BoxKind;
+
 /// One figure. Memory in kB, counters since boot or since the cgroup was made, pressure in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,6 +65,33 @@ impl Figure {
             Self::CgroupOutOfMemoryKills => "oom_kill of the cgroup",
             Self::LeakBlocks => "leak_block_count",
             Self::AcceptQueue => "accept queue",
+        }
+    }
+
+    /// Whether it tells of the target in a memory box of that kind.
+    #[must_use]
+    pub const fn counts_in(self, kind: BoxKind) -> bool {
+        let of_cgroup = matches!(
+            self,
+            Self::CgroupRoom
+                | Self::CgroupRefaults
+                | Self::CgroupLimitHits
+                | Self::CgroupSwap
+                | Self::CgroupSwapLeft
+                | Self::CgroupMemoryPressure
+        );
+        let of_machine = matches!(
+            self,
+            Self::MemAvailable
+                | Self::PagesScanned
+                | Self::AllocationStalls
+                | Self::PagesSwapped
+                | Self::SwapFree
+                | Self::MemoryPressure
+        );
+        match kind {
+            BoxKind::Cgroup => !of_machine,
+            BoxKind::Vm => !of_cgroup,
         }
     }
 

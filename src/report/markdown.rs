@@ -56,7 +56,7 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
         };
         text.push_str(&format!(
             "| {kind} | {} | **{}** | {} | {} | {} |\n",
-            cell(result.statement),
+            cell(&result.statement),
             result.finding.words(),
             cell(&result.observed),
             cell(&result.threshold),
@@ -78,7 +78,7 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
     for rival in &verdict.rivals {
         text.push_str(&format!(
             "| {} | **{}** | {} | {} |\n",
-            rival.id.words(),
+            rival.words,
             rival.ruling.words(),
             cell(&rival.because),
             quotes(&rival.quotes)

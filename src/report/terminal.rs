@@ -202,7 +202,7 @@ fn rivals(page: &mut Page, verdict: &Verdict) {
         };
         page.line(
             2,
-            &format!("{word} {}{bearing}: {}", rival.id.words(), rival.because),
+            &format!("{word} {}{bearing}: {}", rival.words, rival.because),
         );
         for quote in &rival.quotes {
             page.quote(quote);

@@ -16,21 +16,21 @@ pub enum Course {
 impl Course {
     /// The word for it in a manifest.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Symptom => "symptom",
             Self::Control => "control",
-            Self::Varied(variation) => variation.name,
+            Self::Varied(variation) => &variation.name,
         }
     }
 
     /// What it changes.
     #[must_use]
-    pub const fn changes(self, scenario: &'static Scenario) -> &'static [Change] {
+    pub fn changes(self, scenario: &'static Scenario) -> &'static [Change] {
         match self {
             Self::Symptom => &[],
-            Self::Control => scenario.control.changes,
-            Self::Varied(variation) => variation.changes,
+            Self::Control => &scenario.control.changes,
+            Self::Varied(variation) => &variation.changes,
         }
     }
 }
@@ -40,7 +40,7 @@ impl Course {
 pub fn plan(scenario: &'static Scenario, course: Course) -> &'static str {
     let mut changes = course.changes(scenario).iter();
     let changed = changes.find_map(|change| match change {
-        Change::Plan { name } => Some(*name),
+        Change::Plan { name } => Some(name.as_str()),
         _ => None,
     });
     changed.unwrap_or(scenario.topology.plan.as_str())
@@ -56,8 +56,8 @@ pub fn database_server(scenario: &'static Scenario, course: Course) -> Option<Da
 /// put together anew.
 #[must_use]
 pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<Setting>) {
-    let mut topology = scenario.topology;
-    let mut settings = topology.settings.to_vec();
+    let mut topology = scenario.topology.clone();
+    let mut settings = topology.settings.clone();
     for change in course.changes(scenario) {
         match change {
             Change::StartupCommand {
@@ -67,14 +67,16 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
                 threads,
                 timeout_seconds,
             } => {
-                topology.startup_command = command;
+                topology.startup_command.clone_from(command);
                 topology.workers = *workers;
                 topology.worker_class = *worker_class;
                 topology.threads = *threads;
                 topology.timeout_seconds = *timeout_seconds;
             }
-            Change::Probes { probes } => topology.around.probes = Some(*probes),
-            Change::DatabaseServer { server } => topology.around.database_server = Some(*server),
+            Change::Probes { probes } => topology.around.probes = Some(probes.clone()),
+            Change::DatabaseServer { server } => {
+                topology.around.database_server = Some(server.clone())
+            }
             Change::Settings { settings: changed } => {
                 settings.retain(|setting| {
                     !changed
@@ -95,7 +97,7 @@ pub fn does(scenario: &'static Scenario, course: Course, step: &str) -> bool {
     !course
         .changes(scenario)
         .iter()
-        .any(|change| matches!(change, Change::LeaveOutStep { name } if *name == step))
+        .any(|change| matches!(change, Change::LeaveOutStep { name } if name == step))
 }
 
 /// The groups of a phase as this course wants them; none may be left.

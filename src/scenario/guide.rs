@@ -67,7 +67,7 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         &code(&format!("scripts/trigger.sh {name}")),
         &code(&trigger_here(scenario)),
     )?;
-    for step in scenario.steps {
+    for step in &scenario.steps {
         if let Step::Act { name, action, .. } = step {
             row(
                 page,
@@ -83,7 +83,7 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         &code(&format!("scripts/verify.sh {name}")),
         "`cp -r labrat-host/tables run/`, then `labrat verdict run`",
     )?;
-    for fix in scenario.fixes {
+    for fix in &scenario.fixes {
         row(
             page,
             &format!("fix: `{}`", fix.name),
@@ -128,14 +128,14 @@ fn stand_in(scenario: &Scenario) -> String {
         words.push("--staging-port 8081".to_owned());
     }
     let mut sticky: Vec<&str> = Vec::new();
-    for setting in topology.settings {
-        let flag = match setting.slot {
+    for setting in &topology.settings {
+        let flag = match setting.slot.as_str() {
             "staging" => "--staging-setting",
             _ => "--setting",
         };
         words.push(format!("{flag} {}", pair(setting)));
-        if setting.sticky && !sticky.contains(&setting.name) {
-            sticky.push(setting.name);
+        if setting.sticky && !sticky.contains(&setting.name.as_str()) {
+            sticky.push(&setting.name);
         }
     }
     words.extend(sticky.iter().map(|name| format!("--sticky {name}")));
@@ -162,21 +162,21 @@ fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
     if scenario.topology.slots.len() > 1 {
         words.push(format!("--slot-url {other}"));
     }
-    for step in scenario.steps {
+    for step in &scenario.steps {
         if let Step::Act {
             action: Action::SetStartupCommand { command },
             ..
         } = step
         {
-            let before = scenario.topology.startup_command;
+            let before = &scenario.topology.startup_command;
             words.push(format!("--command-before \"{before}\""));
             words.push(format!("--command-after \"{command}\""));
         }
     }
     let mut told: Vec<&str> = Vec::new();
-    for setting in scenario.topology.settings {
-        if !told.contains(&setting.name) {
-            told.push(setting.name);
+    for setting in &scenario.topology.settings {
+        if !told.contains(&setting.name.as_str()) {
+            told.push(&setting.name);
             let flag = if setting.sticky {
                 "--sticky"
             } else {
@@ -235,7 +235,7 @@ fn on_azure(action: &Action) -> String {
 
 fn fix_here(fix: &Variation) -> String {
     let mut words = Vec::new();
-    for change in fix.changes {
+    for change in &fix.changes {
         match change {
             Change::StartupCommand { command, .. } => {
                 words.push(format!("`labrat host deploy \"{command}\"`"));
@@ -256,14 +256,15 @@ fn fix_here(fix: &Variation) -> String {
 
 /// What each piece of evidence is for, in the order in which a run leaves it.
 fn write_evidence(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
-    let rules = scenario.rules;
-    let lists = [rules.trigger, rules.proof, rules.support, rules.disproof];
+    let rules = &scenario.rules;
     let mut uses: BTreeMap<(u8, String), Vec<&str>> = BTreeMap::new();
-    for criterion in lists.into_iter().flatten() {
-        for need in criterion.needs {
-            let users = uses.entry((order(need), need_in_words(need))).or_default();
-            if !users.contains(&criterion.id) {
-                users.push(criterion.id);
+    for (_, criterion) in rules.criteria() {
+        for need in criterion.check.needs(&rules.roles) {
+            let users = uses
+                .entry((order(&need), need_in_words(&need)))
+                .or_default();
+            if !users.contains(&criterion.id.as_str()) {
+                users.push(&criterion.id);
             }
         }
     }
@@ -321,13 +322,13 @@ fn write_reading(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
             .collect();
         ids.join(", ")
     };
-    let rules = scenario.rules;
+    let rules = &scenario.rules;
     writeln!(page, "## How to read it\n")?;
     writeln!(
         page,
         "- Reproduced (exit code 0): {} are all met, and nothing of {} is.",
-        ids(rules.proof),
-        ids(rules.disproof)
+        ids(&rules.proof),
+        ids(&rules.disproof)
     )?;
     writeln!(
         page,
@@ -368,7 +369,7 @@ fn write_cost(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
             )
     };
     let mut plans = vec![price(scenario.topology.plan.as_str())];
-    for change in scenario.fixes.iter().flat_map(|fix| fix.changes) {
+    for change in scenario.fixes.iter().flat_map(|fix| &fix.changes) {
         if let Change::Plan { name } = change {
             plans.push(format!("with the fix {}", price(name)));
         }

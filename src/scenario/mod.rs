@@ -18,7 +18,6 @@ pub mod page;
 pub mod parameters;
 pub mod plan;
 pub mod rehearsal;
-pub mod rules;
 pub mod shape;
 pub mod trigger;
 pub mod words;

@@ -2,14 +2,12 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use super::guide;
 use super::shape::{Scenario, Variation};
 use super::words::{
     change_in_words, list, measure_in_words, need_in_words, probes_in_words, step_in_words, sticky,
 };
-use crate::evidence::criteria::Criterion;
+use crate::evidence::criteria::{Alternative, Criterion};
 
 /// The line with which a generated file begins.
 const GENERATED: &str = "<!-- Generated from the catalogue; LABRAT_UPDATE=1 cargo test --test suite play::catalogue writes it anew. -->";
@@ -60,21 +58,25 @@ fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     write_needs(page, scenario)?;
     write_topology(page, scenario)?;
     write_steps(page, scenario)?;
-    write_list(page, "What the published run showed", scenario.recorded)?;
+    write_list(page, "What the published run showed", &scenario.recorded)?;
     write_rules(page, scenario)?;
     write_rivals(page, scenario)?;
     write_misreadings(page, scenario)?;
-    write_variations(page, "Fixes", scenario.fixes)?;
-    write_variations(page, "Negative control", &[scenario.control])?;
-    write_variations(page, "Variants", scenario.variants)?;
+    write_variations(page, "Fixes", &scenario.fixes)?;
+    write_variations(
+        page,
+        "Negative control",
+        std::slice::from_ref(&scenario.control),
+    )?;
+    write_variations(page, "Variants", &scenario.variants)?;
     guide::write(page, scenario)
 }
 
 fn aliases(scenario: &Scenario) -> String {
-    if scenario.aliases().is_empty() {
+    if scenario.aliases.is_empty() {
         return String::new();
     }
-    format!(", also called `{}`", scenario.aliases().join("`, `"))
+    format!(", also called `{}`", scenario.aliases.join("`, `"))
 }
 
 fn write_needs(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
@@ -119,14 +121,14 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
             memory.room_megabytes, memory.swap_megabytes
         )?;
     }
-    for command in topology.around.prepared {
+    for command in &topology.around.prepared {
         writeln!(
             page,
             "| before it starts | `labrat {}` |",
             command.join(" ")
         )?;
     }
-    for setting in topology.settings {
+    for setting in &topology.settings {
         writeln!(
             page,
             "| {} of {} | `{}`{} |",
@@ -147,7 +149,7 @@ fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page)
 }
 
-fn write_list(page: &mut String, title: &str, sentences: &[&str]) -> std::fmt::Result {
+fn write_list(page: &mut String, title: &str, sentences: &[String]) -> std::fmt::Result {
     if sentences.is_empty() {
         return Ok(());
     }
@@ -159,18 +161,29 @@ fn write_list(page: &mut String, title: &str, sentences: &[&str]) -> std::fmt::R
 }
 
 fn write_rules(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
-    let rules = scenario.rules;
-    write_criteria(page, "The run says something only if", rules.trigger)?;
-    write_criteria(page, "Proof (all)", rules.proof)?;
+    let rules = &scenario.rules;
+    write_criteria(
+        page,
+        "The run says something only if",
+        scenario,
+        &rules.trigger,
+    )?;
+    write_criteria(page, "Proof (all)", scenario, &rules.proof)?;
     write_criteria(
         page,
         "Support (not needed, and worth knowing)",
-        rules.support,
+        scenario,
+        &rules.support,
     )?;
-    write_criteria(page, "Disproof (any)", rules.disproof)
+    write_criteria(page, "Disproof (any)", scenario, &rules.disproof)
 }
 
-fn write_criteria(page: &mut String, title: &str, criteria: &[Criterion]) -> std::fmt::Result {
+fn write_criteria(
+    page: &mut String,
+    title: &str,
+    scenario: &Scenario,
+    criteria: &[Criterion],
+) -> std::fmt::Result {
     if criteria.is_empty() {
         return Ok(());
     }
@@ -180,37 +193,36 @@ fn write_criteria(page: &mut String, title: &str, criteria: &[Criterion]) -> std
             page,
             "- `{}`: {}. Measured: {}. Evidence: {}.",
             criterion.id,
-            criterion.statement,
-            measure_in_words(&serde_json::to_value(criterion.check).unwrap_or_default()),
-            list(criterion.needs.iter().map(need_in_words)),
+            criterion.statement.replace(['{', '}'], ""),
+            measure_in_words(&criterion.check),
+            list(
+                criterion
+                    .check
+                    .needs(&scenario.roles)
+                    .iter()
+                    .map(need_in_words)
+            ),
         )?;
     }
     writeln!(page)
 }
 
 fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
-    writeln!(page, "## Rival explanations\n")?;
+    writeln!(page, "## Other explanations\n")?;
     writeln!(
         page,
-        "| rival | would explain it | ruled in by | ruled out by |"
+        "| explanation | would explain it | ruled in by | ruled out by |"
     )?;
     writeln!(page, "|---|---|---|---|")?;
-    for rival in scenario.rules.rivals {
+    let alternatives = scenario.rules.alternatives.iter();
+    for rival in alternatives.filter_map(|rival| Alternative::find(&rival.id)) {
         writeln!(
             page,
             "| {} | {} | {} | {} |",
-            spaced(&serde_json::to_value(rival.id).unwrap_or_default()),
-            rival.explains,
-            rival.ruled_in_by,
-            rival.ruled_out_by
+            rival.words, rival.explains, rival.ruled_in_by, rival.ruled_out_by
         )?;
     }
     writeln!(page)
-}
-
-/// `out-of-memory-kill` as `out of memory kill`.
-fn spaced(value: &Value) -> String {
-    value.as_str().unwrap_or_default().replace('-', " ")
 }
 
 fn write_misreadings(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
@@ -218,7 +230,7 @@ fn write_misreadings(page: &mut String, scenario: &Scenario) -> std::fmt::Result
         return Ok(());
     }
     writeln!(page, "## Misreadings\n")?;
-    for misreading in scenario.misreadings {
+    for misreading in &scenario.misreadings {
         writeln!(page, "- \"{}\" {}", misreading.claim, misreading.answer)?;
     }
     writeln!(page)
@@ -231,7 +243,7 @@ fn write_variations(page: &mut String, title: &str, variations: &[Variation]) ->
     writeln!(page, "## {title}\n")?;
     for variation in variations {
         writeln!(page, "- `{}`: {}", variation.name, variation.what)?;
-        for change in variation.changes {
+        for change in &variation.changes {
             writeln!(page, "  - {}", change_in_words(change))?;
         }
     }

@@ -22,20 +22,20 @@ pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Opt
     let mut by_slot: BTreeMap<&str, BTreeMap<&str, &str>> = topology
         .slots
         .iter()
-        .map(|slot| (*slot, BTreeMap::new()))
+        .map(|slot| (slot.as_str(), BTreeMap::new()))
         .collect();
     let mut sticky = BTreeSet::new();
     for setting in &settings {
-        let slot = by_slot.entry(setting.slot).or_default();
-        slot.insert(setting.name, setting.value);
+        let slot = by_slot.entry(&setting.slot).or_default();
+        slot.insert(&setting.name, &setting.value);
         if setting.sticky {
-            sticky.insert(setting.name);
+            sticky.insert(&setting.name);
         }
     }
     let beside_production: Vec<&str> = topology
         .slots
         .iter()
-        .copied()
+        .map(String::as_str)
         .filter(|slot| *slot != PRODUCTION)
         .collect();
     Some(json!({

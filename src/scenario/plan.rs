@@ -67,10 +67,12 @@ fn actions(changes: &[Change]) -> Vec<Value> {
     for change in changes {
         match change {
             Change::StartupCommand { command, .. } => {
-                actions.push(json!(Action::SetStartupCommand { command }));
+                actions.push(json!(Action::SetStartupCommand {
+                    command: command.clone()
+                }));
             }
             Change::Settings { settings } => {
-                actions.extend(settings.iter().map(|setting| set(*setting)));
+                actions.extend(settings.iter().cloned().map(set));
             }
             Change::Plan { name } => actions.push(json!({ "action": "set-plan", "plan": name })),
             Change::Described { how } => {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::shape::{Action, Change, Done, Group, Probes, Step};
-use crate::evidence::criteria::{Moment, Need};
+use crate::evidence::criteria::{Measure, Moment, Need};
 
 /// One step in a sentence.
 pub(super) fn step_in_words(step: &Step) -> String {
@@ -129,7 +129,7 @@ pub(super) fn change_in_words(change: &Change) -> String {
             format!("requests for `{path}` end with the first {status}")
         }
         Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
-        Change::Described { how } => (*how).to_owned(),
+        Change::Described { how } => how.clone(),
     }
 }
 
@@ -171,54 +171,50 @@ pub(super) fn need_in_words(need: &Need) -> String {
     }
 }
 
-/// A measure in words: what it is, then its fields. It is data with many forms, each of which
-/// says by its own serialisation what it is called.
-pub(super) fn measure_in_words(value: &Value) -> String {
-    let Value::Object(fields) = value else {
-        return plain(value);
+/// A measure in words.
+pub(super) fn measure_in_words(measure: &Measure) -> String {
+    let parts = |parts: &[Measure], between: &str| {
+        let words: Vec<String> = parts.iter().map(measure_in_words).collect();
+        words.join(between)
     };
-    let parts = |key: &str| match fields.get(key) {
-        Some(Value::Array(parts)) => parts.iter().map(measure_in_words).collect::<Vec<_>>(),
-        Some(part) => vec![measure_in_words(part)],
-        None => Vec::new(),
-    };
-    let name = ["measure", "check"]
-        .into_iter()
-        .find_map(|tag| fields.get(tag)?.as_str());
-    match name {
-        Some("all-of") => parts("checks").join(", and "),
-        Some("any-of") => parts("checks").join(", or "),
-        Some("not") => format!("not ({})", parts("check").join(", ")),
-        Some("in-box") => format!(
-            "{} (figures that count in a cgroup: {}; in a virtual machine: {})",
-            parts("check").join(", "),
-            parts("cgroup").join(", "),
-            parts("vm").join(", ")
-        ),
-        name => {
-            let told: Vec<String> = fields
-                .iter()
-                .filter(|(key, value)| !is_tag(key, value, name) && !value.is_null())
-                .map(|(key, value)| format!("{key} {}", measure_in_words(value)))
-                .collect();
-            let name = name.map(|name| name.replace('-', " "));
-            let words = name
-                .into_iter()
-                .chain((!told.is_empty()).then(|| told.join(", ")));
-            words.collect::<Vec<_>>().join(": ")
-        }
+    match measure {
+        Measure::All(of) => parts(of, ", and "),
+        Measure::Any(of) => parts(of, ", or "),
+        Measure::First(of) => parts(of, ", or where that has no evidence "),
+        Measure::Not(of) => format!("not ({})", measure_in_words(of)),
+        other => plain(&serde_json::to_value(other).unwrap_or_default()),
     }
 }
 
-fn is_tag(key: &str, value: &Value, name: Option<&str>) -> bool {
-    ["measure", "check"].contains(&key) && value.as_str() == name
-}
-
+/// One measure: its name, then what it says of itself.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => format!("`{text}`"),
-        Value::Array(values) => list(values.iter().map(measure_in_words)),
+        Value::Array(values) => list(values.iter().map(plain)),
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(_, value)| !is_unsaid(value));
+            let words = said.map(|(key, value)| {
+                let name = key.replace(['_', '-'], " ");
+                match value {
+                    Value::Bool(true) => name,
+                    Value::Object(inner) if inner.is_empty() => name,
+                    Value::Object(_) => format!("{name}: {}", plain(value)),
+                    value => format!("{name} {}", plain(value)),
+                }
+            });
+            words.collect::<Vec<_>>().join(", ")
+        }
         other => other.to_string(),
+    }
+}
+
+/// A field that nobody filled in.
+fn is_unsaid(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(said) => !said,
+        Value::Array(values) => values.is_empty(),
+        _ => false,
     }
 }
 

@@ -5,12 +5,13 @@
 
 use serde::Serialize;
 
+use super::measure::View;
 use super::outcome::{CriterionResult, Finding};
 use super::quote::{Quote, quote_http, quote_sample, quote_text};
 use super::text::{count, percent, seconds};
 use super::window::{Window, rows_within, run_window};
 use crate::evidence::Bundle;
-use crate::evidence::criteria::{Good, Kind, RoleHealth, Statuses};
+use crate::evidence::criteria::{Good, Kind, RoleHealth};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::sample::Sample;
 
@@ -42,13 +43,13 @@ pub struct HealthResult {
 /// Every health criterion: the load, each role, and that nobody died.
 pub(super) fn health(
     roles: &[RoleHealth],
-    bundle: &Bundle,
+    view: View<'_>,
     window: &Window,
     criteria: &[CriterionResult],
 ) -> Vec<HealthResult> {
-    let mut found = vec![load(bundle, criteria)];
-    found.extend(roles.iter().map(|role| served(role, bundle, window)));
-    found.push(nobody_died(bundle));
+    let mut found = vec![load(view.bundle, criteria)];
+    found.extend(roles.iter().map(|role| served(role, view, window)));
+    found.push(nobody_died(view.bundle));
     found
 }
 
@@ -80,38 +81,32 @@ fn load(bundle: &Bundle, criteria: &[CriterionResult]) -> HealthResult {
     }
 }
 
-/// The requests of a route, whoever recorded them: good or not, with the quote of one.
-fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
-    let pace = bundle
-        .manifest
-        .as_ref()
-        .map_or(1.0, |manifest| manifest.pace);
-    let limit = (role.within_seconds * pace).max(LEAST_SECONDS.min(role.within_seconds));
+/// The requests of a role, whoever recorded them: good or not, with the quote of one.
+fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
+    let (bundle, route) = (view.bundle, view.route(&role.role));
+    let limit = (role.within_seconds * view.pace()).max(LEAST_SECONDS.min(role.within_seconds));
     let what = match role.good {
-        Good::Answered(statuses) => format!(
-            "at least {} of {} answered {} within {}",
+        Good::Served => format!(
+            "at least {} of {route} answered 2xx within {}",
             percent(role.share),
-            role.route,
-            words(statuses),
             seconds(limit)
         ),
         Good::AnyAnswer => format!(
-            "at least {} of {} answered within {}, whatever the answer",
+            "at least {} of {route} answered within {}, whatever the answer",
             percent(role.share),
-            role.route,
             seconds(limit)
         ),
-        Good::NotFailed => format!("{} is never answered 5xx", role.route),
-        Good::LastAnswered => format!("the last {} is answered 2xx", role.route),
+        Good::NotFailed => format!("{route} is never answered 5xx"),
+        Good::LastServed => format!("the last {route} is answered 2xx"),
     };
     let mut samples: Vec<_> = bundle
         .samples_where(|kind| match role.good {
-            Good::LastAnswered => kind != PhaseKind::Baseline,
+            Good::LastServed => kind != PhaseKind::Baseline,
             _ => !matches!(kind, PhaseKind::Baseline | PhaseKind::Recovery),
         })
-        .filter(|(_, sample)| sample.path() == role.route)
+        .filter(|(_, sample)| sample.path() == route)
         .collect();
-    if role.good == Good::LastAnswered {
+    if role.good == Good::LastServed {
         samples.sort_by_key(|(_, sample)| sample.start);
         samples = samples.pop().into_iter().collect();
     }
@@ -119,9 +114,9 @@ fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
         .iter()
         .map(|(set, sample)| (is_good(role.good, sample, limit), quote_sample(set, sample)))
         .collect();
-    if judged.is_empty() && role.good != Good::LastAnswered {
+    if judged.is_empty() && role.good != Good::LastServed {
         judged = rows_within(bundle, window)
-            .filter(|event| &*event.route == role.route)
+            .filter(|event| &*event.route == route)
             .map(|event| {
                 let code = event.status.unwrap_or(0);
                 let taken = f64::from(event.taken_ms.unwrap_or(0)) / 1000.0;
@@ -137,7 +132,7 @@ fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
         return HealthResult {
             what,
             finding: Finding::NoEvidence,
-            observed: format!("no request for {} is recorded", role.route),
+            observed: format!("no request for {} is recorded", route),
             quotes: Vec::new(),
         };
     }
@@ -160,14 +155,6 @@ fn served(role: &RoleHealth, bundle: &Bundle, window: &Window) -> HealthResult {
     }
 }
 
-fn words(statuses: Statuses) -> String {
-    match statuses {
-        Statuses::Exactly(code) => code.to_string(),
-        Statuses::Class(hundred) => format!("{hundred}xx"),
-        Statuses::Not(code) => format!("other than {code}"),
-    }
-}
-
 fn is_good(good: Good, sample: &Sample, limit: f64) -> bool {
     let Some(taken) = sample.total_seconds else {
         return false;
@@ -177,10 +164,10 @@ fn is_good(good: Good, sample: &Sample, limit: f64) -> bool {
 
 fn is_good_answer(good: Good, code: u16, taken: f64, limit: f64) -> bool {
     match good {
-        Good::Answered(statuses) => statuses.contains(code) && taken <= limit,
+        Good::Served => code / 100 == 2 && taken <= limit,
         Good::AnyAnswer => code != 0 && taken <= limit,
         Good::NotFailed => code / 100 != 5,
-        Good::LastAnswered => code / 100 == 2,
+        Good::LastServed => code / 100 == 2,
     }
 }
 

@@ -3,41 +3,35 @@
 use super::doubts::doubts;
 use super::health::{HealthResult, health};
 use super::kills::killed_workers;
-use super::measure::{Measured, measure};
+use super::measure::{Measured, View, measure};
 use super::missing::{has, missing, words};
 use super::outcome::{
     CriterionResult, Doubt, Finding, Level, Outcome, PromiseResult, RivalResult, RouteFigures,
     Ruling, Unreadable, Verdict,
 };
-use super::rivals::{Scene, rule};
 use super::secrets::without_secrets;
-use super::text::count;
-use super::window::{trigger_window, with_start};
+use super::text::{count, seconds};
+use super::window::trigger_window;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
-use crate::evidence::criteria::{Bearing, Criterion, ExpectedEnd, Kind, ScenarioRules};
+use crate::evidence::criteria::{
+    Alternative, Bearing, Criterion, ExpectedEnd, Kind, Measure, Need, Rival, ScenarioRules,
+};
 use crate::tables::queries;
 
 /// Judge one run by the rules of a scenario.
-pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
+pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
     let window = trigger_window(bundle);
-    let criteria: Vec<CriterionResult> =
-        [rules.trigger, rules.proof, rules.support, rules.disproof]
-            .into_iter()
-            .flatten()
-            .map(|criterion| judge_criterion(criterion, bundle))
-            .collect();
+    let view = View { bundle, rules };
+    let criteria: Vec<CriterionResult> = rules
+        .criteria()
+        .map(|(kind, criterion)| judge_criterion(kind, criterion, view))
+        .collect();
     let killed = killed_workers(bundle);
-    let scene = Scene {
-        bundle,
-        window: &window,
-        start_window: &with_start(bundle, &window),
-        killed: &killed,
-    };
     let mut rivals: Vec<RivalResult> = rules
-        .rivals
+        .alternatives
         .iter()
-        .map(|rival| rule(rival, &scene))
+        .filter_map(|rival| judge_alternative(rival, view))
         .collect();
     let doubts = doubts(bundle, &window);
     let variant = bundle
@@ -49,7 +43,7 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         .and_then(|variant| rules.expected_of(variant));
     let health = match expected {
         Some(expected) if expected.end == ExpectedEnd::Healthy => {
-            health(expected.health, bundle, &window, &criteria)
+            health(&expected.health, view, &window, &criteria)
         }
         _ => Vec::new(),
     };
@@ -59,9 +53,9 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         .promises
         .iter()
         .map(|promise| {
-            let measured = measure(&promise.check, bundle);
+            let measured = measure(&promise.check, view);
             PromiseResult {
-                word: promise.word,
+                word: &promise.word,
                 finding: measured.finding,
                 observed: measured.observed,
             }
@@ -69,8 +63,8 @@ pub fn judge(rules: &ScenarioRules, bundle: &Bundle) -> Verdict {
         .collect();
     let missing = missing(rules, bundle, &criteria, &window, outcome);
     without_secrets(Verdict {
-        scenario: rules.name,
-        hypothesis: rules.hypothesis,
+        scenario: &rules.name,
+        hypothesis: &rules.hypothesis,
         bundle: bundle.name.clone(),
         variant,
         outcome,
@@ -96,7 +90,7 @@ fn headline(outcome: Outcome, reason: &str, rivals: &[RivalResult]) -> String {
     let open: Vec<&str> = rivals
         .iter()
         .filter(|rival| rival.bearing == Bearing::Competes && rival.ruling == Ruling::Open)
-        .map(|rival| rival.id.words())
+        .map(|rival| rival.words)
         .collect();
     let left = match (outcome, open.len()) {
         (Outcome::Reproduced, 0) => "; no other explanation stays open".to_owned(),
@@ -152,35 +146,80 @@ fn reconcile(rivals: &mut [RivalResult], outcome: Outcome) {
     }
 }
 
-fn judge_criterion(criterion: &Criterion, bundle: &Bundle) -> CriterionResult {
+fn judge_criterion(kind: Kind, criterion: &'static Criterion, view: View<'_>) -> CriterionResult {
     let Measured {
         mut finding,
         mut observed,
         threshold,
         value,
         quotes,
-    } = measure(&criterion.check, bundle);
-    // A number that can be had without the evidence that the criterion names is not enough.
+    } = measure(&criterion.check, view);
+    // A number over all roles that is had without one of them is not enough.
     let absent: Vec<String> = criterion
-        .needs
+        .check
+        .needs(&view.rules.roles)
         .iter()
-        .filter(|need| !has(bundle, **need))
-        .map(|need| words(*need))
+        .filter(|need| matches!(need, Need::Samples { .. }) && !has(view.bundle, need))
+        .map(words)
         .collect();
-    if !absent.is_empty() && finding != Finding::NoEvidence {
+    let over_all = matches!(&criterion.check, Measure::Requests(one) if one.role.is_none());
+    if over_all && !absent.is_empty() && finding != Finding::NoEvidence {
         finding = Finding::NoEvidence;
         observed = format!("{} not captured (otherwise: {observed})", absent.join(", "));
     }
     CriterionResult {
-        id: criterion.id,
-        kind: criterion.kind,
-        statement: criterion.statement,
+        id: &criterion.id,
+        kind,
+        statement: paced(&criterion.statement, view.pace()),
         finding,
         observed,
         threshold,
         value,
         quotes,
     }
+}
+
+/// A sentence with its durations in braces on the pace of the run.
+fn paced(statement: &str, pace: f64) -> String {
+    let mut text = String::new();
+    let mut rest = statement;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let Some((inner, behind)) = after.split_once('}') else {
+            rest = after;
+            continue;
+        };
+        rest = behind;
+        match inner
+            .strip_suffix(" s")
+            .and_then(|number| number.parse::<f64>().ok())
+        {
+            Some(duration) if (pace - 1.0).abs() > 1e-9 => {
+                text.push_str(&format!("{} ({inner} at pace 1)", seconds(duration * pace)));
+            }
+            _ => text.push_str(inner),
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+/// An alternative is ruled in where its measure is met, and out where it is not.
+fn judge_alternative(rival: &'static Rival, view: View<'_>) -> Option<RivalResult> {
+    let known = Alternative::find(&rival.id)?;
+    let measured = measure(&known.check, view);
+    Some(RivalResult {
+        id: &known.id,
+        words: &known.words,
+        bearing: rival.role,
+        ruling: match measured.finding {
+            Finding::Met => Ruling::RuledIn,
+            Finding::NotMet => Ruling::RuledOut,
+            Finding::NoEvidence => Ruling::Open,
+        },
+        because: measured.observed,
+        quotes: measured.quotes,
+    })
 }
 
 /// The outcome, and the reason for it. Grave warnings make it inconclusive whichever way it points.
@@ -284,11 +323,7 @@ fn by_criteria(criteria: &[CriterionResult], rivals: &[RivalResult]) -> (Outcome
         .iter()
         .find(|rival| rival.ruling == Ruling::RuledIn && rival.bearing == Bearing::Competes);
     if let Some(rival) = competing {
-        let reason = format!(
-            "{} is ruled in as well: {}",
-            rival.id.words(),
-            rival.because
-        );
+        let reason = format!("{} is ruled in as well: {}", rival.words, rival.because);
         return (Outcome::Inconclusive, reason);
     }
     let proofs = of(Kind::Proof, Finding::Met).len();

@@ -1,16 +1,17 @@
 //! Evidence that is needed and not there, and how to get it.
 
+use super::measure::is_export;
 use super::outcome::{CriterionResult, Finding, MissingEvidence, Outcome};
 use super::window::Window;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
-use crate::evidence::criteria::{Criterion, Kind, Moment, Need, ScenarioRules};
+use crate::evidence::criteria::{Kind, Moment, Need, ScenarioRules};
 use crate::evidence::manifest::PhaseKind;
 use crate::tables::queries::{self, Query};
 
 /// True if the bundle has it.
-pub(super) fn has(bundle: &Bundle, need: Need) -> bool {
-    match need {
+pub(super) fn has(bundle: &Bundle, need: &Need) -> bool {
+    match *need {
         // While the load lasts any snapshot of it will do.
         Need::Snapshot {
             of,
@@ -30,9 +31,13 @@ pub(super) fn has(bundle: &Bundle, need: Need) -> bool {
                     .is_some()
         }
         Need::Snapshot { of, at } => bundle.snapshots_of(of, at).next().is_some(),
-        Need::Samples { route } => {
+        Need::Samples { ref route } => {
             let mut samples = bundle.samples_where(|_| true);
-            samples.any(|(_, sample)| sample.path() == route)
+            let mut rows = bundle.http.rows.iter();
+            match is_export(bundle) {
+                true => rows.any(|row| &*row.route == route.as_str()),
+                false => samples.any(|(_, sample)| sample.path() == route),
+            }
         }
         Need::HttpTable => bundle.http.is_readable(),
         Need::ConsoleTable => bundle.console.is_readable(),
@@ -50,7 +55,7 @@ pub(super) fn has(bundle: &Bundle, need: Need) -> bool {
 }
 
 /// A need in words.
-pub(super) fn words(need: Need) -> String {
+pub(super) fn words(need: &Need) -> String {
     match need {
         Need::Snapshot { of, at } => format!("{} at {}", of.path(), at.word()),
         Need::Samples { route } => format!("raw samples of {route}"),
@@ -68,14 +73,14 @@ pub(super) fn words(need: Need) -> String {
 }
 
 /// The command that would bring it.
-fn command(need: Need, scenario: &str, window: &Window) -> String {
+fn command(need: &Need, scenario: &str, window: &Window) -> String {
     let again = || format!("labrat trigger {scenario} --url URL --out DIR");
     match need {
         Need::HttpTable => export(&queries::HTTP, window),
         Need::ConsoleTable => export(&queries::CONSOLE, window),
         Need::PlatformTable => export(&queries::PLATFORM, window),
         Need::StartupCommand { moment } => {
-            let folder = if moment == Moment::Before {
+            let folder = if *moment == Moment::Before {
                 "baseline"
             } else {
                 "post"
@@ -113,7 +118,7 @@ fn export(query: &Query, window: &Window) -> String {
 }
 
 /// Files that should hold it and cannot be read.
-fn instead(bundle: &Bundle, need: Need) -> Vec<String> {
+fn instead(bundle: &Bundle, need: &Need) -> Vec<String> {
     let looks_like = |path: &str| match need {
         Need::HttpTable => path.contains("http"),
         Need::ConsoleTable => path.contains("console"),
@@ -145,38 +150,32 @@ fn instead(bundle: &Bundle, need: Need) -> Vec<String> {
 
 /// What criteria without evidence lack. Support that only some targets can give is not missed.
 pub(super) fn missing(
-    rules: &ScenarioRules,
+    rules: &'static ScenarioRules,
     bundle: &Bundle,
     results: &[CriterionResult],
     window: &Window,
     outcome: Outcome,
 ) -> Vec<MissingEvidence> {
-    let criteria = || {
-        rules
-            .trigger
-            .iter()
-            .chain(rules.proof)
-            .chain(rules.disproof)
-    };
     let mut found: Vec<MissingEvidence> = Vec::new();
-    for criterion in criteria() {
+    let criteria = rules.criteria().filter(|(kind, _)| *kind != Kind::Support);
+    for (kind, criterion) in criteria {
         let without = results
             .iter()
             .any(|result| result.id == criterion.id && result.finding == Finding::NoEvidence);
         // An undecided disproof is worth a command only where nothing else is missing.
-        let wanted = criterion.kind != Kind::Disproof || outcome != Outcome::Reproduced;
+        let wanted = kind != Kind::Disproof || outcome != Outcome::Reproduced;
         if !without || !wanted {
             continue;
         }
-        for need in absent(bundle, criterion) {
+        for need in absent(bundle, &criterion.check.needs(&rules.roles)) {
             match found.iter_mut().find(|known| known.need == need) {
-                Some(known) => known.for_criteria.push(criterion.id),
+                Some(known) => known.for_criteria.push(&criterion.id),
                 None => found.push(MissingEvidence {
+                    what: words(&need),
+                    for_criteria: vec![&criterion.id],
+                    instead: instead(bundle, &need),
+                    command: command(&need, &rules.name, window),
                     need,
-                    what: words(need),
-                    for_criteria: vec![criterion.id],
-                    instead: instead(bundle, need),
-                    command: command(need, rules.name, window),
                 }),
             }
         }
@@ -185,16 +184,14 @@ pub(super) fn missing(
 }
 
 /// Needs of a criterion that are absent; all of them if each is there and still says nothing.
-fn absent(bundle: &Bundle, criterion: &Criterion) -> Vec<Need> {
-    let absent: Vec<Need> = criterion
-        .needs
+fn absent(bundle: &Bundle, needs: &[Need]) -> Vec<Need> {
+    let absent: Vec<Need> = needs
         .iter()
-        .copied()
-        .filter(|need| !has(bundle, *need))
+        .filter(|need| !has(bundle, need))
+        .cloned()
         .collect();
-    if absent.is_empty() {
-        criterion.needs.to_vec()
-    } else {
-        absent
+    match absent.is_empty() {
+        true => needs.to_vec(),
+        false => absent,
     }
 }

@@ -14,7 +14,6 @@ mod missing;
 mod outcome;
 mod quote;
 mod repeated;
-mod rivals;
 mod secrets;
 pub(crate) mod text;
 mod window;

@@ -6,7 +6,7 @@ use super::health::HealthResult;
 use super::kills::KilledWorker;
 use super::quote::Quote;
 use super::window::Window;
-use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need, RivalId};
+use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need};
 
 /// The verdict over one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -141,7 +141,7 @@ pub struct CriterionResult {
     /// What it is for.
     pub kind: Kind,
     /// The sentence.
-    pub statement: &'static str,
+    pub statement: String,
     /// Met or not.
     pub finding: Finding,
     /// What was observed.
@@ -182,7 +182,9 @@ impl Ruling {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RivalResult {
     /// Which.
-    pub id: RivalId,
+    pub id: &'static str,
+    /// Its name in a sentence.
+    pub words: &'static str,
     /// What it means for the hypothesis.
     pub bearing: Bearing,
     /// What became of it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 
-use crate::cli::scenarios::find;
+use crate::cli::scenarios::{CatalogueOptions, find};
 use crate::load::Target;
 use crate::scenario::apply::Course;
 use crate::scenario::shape::Scenario;
@@ -16,6 +16,8 @@ use crate::scenario::trigger::{Declared, Order};
 pub(in crate::cli) struct TriggerOptions {
     /// The scenario, see `labrat scenarios`
     scenario: String,
+    #[command(flatten)]
+    catalogue: CatalogueOptions,
     /// The target, for instance http://127.0.0.1:8000; production, where there are slots
     #[arg(long)]
     url: String,
@@ -78,15 +80,16 @@ impl TriggerOptions {
     /// # Errors
     /// When there is no such scenario or fix, or a URL is none.
     pub(super) fn order(&self) -> anyhow::Result<Order> {
+        self.catalogue.load()?;
         let scenario = find(&self.scenario)?;
         let urls = [
             ("--url", Some(&self.url)),
             ("--slot-url", self.slot_url.as_ref()),
         ];
         let mut slots = Vec::new();
-        for (slot, (flag, url)) in scenario.topology.slots.iter().copied().zip(urls) {
+        for (slot, (flag, url)) in scenario.topology.slots.iter().zip(urls) {
             if let Some(url) = url {
-                slots.push((slot, Target::parse(url).context(flag)?));
+                slots.push((slot.as_str(), Target::parse(url).context(flag)?));
             }
         }
         let sticky = |names: &[String], sticky: bool| {
@@ -118,6 +121,7 @@ impl TriggerOptions {
         for ((_, target), flag) in slots.iter().zip(["--url", "--slot-url"]) {
             words.push(format!("{flag} {target}"));
         }
+        words.extend(self.catalogue.words());
         if (self.pace - 1.0).abs() > f64::EPSILON {
             words.push(format!("--pace {}", self.pace));
         }
@@ -150,8 +154,10 @@ pub(in crate::cli) fn course(
         });
     };
     scenario.variation(name).map(Course::Varied).ok_or_else(|| {
-        let variations = scenario.fixes.iter().chain(scenario.variants);
-        let names: Vec<&str> = variations.map(|variation| variation.name).collect();
+        let variations = scenario.fixes.iter().chain(&scenario.variants);
+        let names: Vec<&str> = variations
+            .map(|variation| variation.name.as_str())
+            .collect();
         anyhow!(
             "{} has no fix or variant called {name:?}\n\nhint: there are {}",
             scenario.name(),

@@ -3,48 +3,81 @@
 //! These are data: statements, thresholds and the evidence that each needs. The catalogue writes
 //! them, the room `verdict` measures them; neither knows the other.
 
-mod check;
+mod alternative;
 mod expectation;
-mod rival;
+mod measure;
+mod needs;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
-pub use check::Check;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use alternative::{Alternative, Bearing, Rival};
 pub use expectation::{Expected, ExpectedEnd, Good, RoleHealth};
-pub use rival::{Bearing, Rival, RivalId};
+pub use measure::{
+    Command, Done, During, FigureChange, Groups, Lines, Measure, PerRequest, Presence, Process,
+    Ready, Requests, SettingState, Tail,
+};
 
 use super::manifest::PhaseKind;
 
 /// Everything that the judge must know about a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ScenarioRules {
-    /// The scenario's name.
-    pub name: &'static str,
+    /// The scenario's name; the file has it once, at its top.
+    #[serde(skip_deserializing)]
+    #[schemars(skip)]
+    pub name: String,
     /// Other names, such as the folder names of published runs.
-    pub aliases: &'static [&'static str],
+    #[serde(skip)]
+    pub aliases: Vec<String>,
+    /// The path of each role.
+    #[serde(skip)]
+    pub roles: BTreeMap<String, String>,
+    /// What each variant is expected to show.
+    #[serde(skip)]
+    pub expected: Vec<Expected>,
     /// The hypothesis in one sentence.
-    pub hypothesis: &'static str,
+    pub hypothesis: String,
+    /// What is taken out of a console line, to be named by other patterns.
+    #[serde(default)]
+    pub captures: Vec<Capture>,
     /// What the name promises, whether or not the hypothesis needs it.
-    pub promises: &'static [Promise],
+    #[serde(default)]
+    pub promises: Vec<Promise>,
     /// What must have been done to the target for the run to say anything.
-    pub trigger: &'static [Criterion],
+    #[serde(default)]
+    pub trigger: Vec<Criterion>,
     /// What must all be met for the hypothesis to be supported.
-    pub proof: &'static [Criterion],
+    pub proof: Vec<Criterion>,
     /// What strengthens the case where the evidence exists, and decides nothing alone: facts that
     /// only some targets can show.
-    pub support: &'static [Criterion],
+    #[serde(default)]
+    pub support: Vec<Criterion>,
     /// What refutes the hypothesis, each alone.
-    pub disproof: &'static [Criterion],
+    #[serde(default)]
+    pub disproof: Vec<Criterion>,
     /// Other explanations of the same symptom.
-    pub rivals: &'static [Rival],
-    /// What each variant is expected to show.
-    pub expected: &'static [Expected],
+    #[serde(default)]
+    pub alternatives: Vec<Rival>,
+}
+
+/// A text of the evidence that other patterns name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// The name, written `{name}` in a pattern.
+    pub name: String,
+    /// A regular expression over console lines, with one group: what the group holds.
+    pub console: String,
 }
 
 impl ScenarioRules {
     /// True if `name` is this scenario's name or one of its other names.
     pub fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.aliases.contains(&name)
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
     }
 
     /// What is expected of the variant of that name.
@@ -57,12 +90,13 @@ impl ScenarioRules {
 }
 
 /// Something that the scenario's name promises.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Promise {
     /// The promised thing in a word or two, for instance `5xx`.
-    pub word: &'static str,
+    pub word: String,
     /// What would keep the promise.
-    pub check: Check,
+    pub check: Measure,
 }
 
 /// What a criterion is for.
@@ -80,23 +114,36 @@ pub enum Kind {
 }
 
 /// One measurable sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Criterion {
     /// A short name, unique within the scenario, in kebab case.
-    pub id: &'static str,
-    /// What it is for.
-    pub kind: Kind,
-    /// The sentence, as a person would say it.
-    pub statement: &'static str,
+    pub id: String,
+    /// The sentence, as a person would say it. A duration in braces, `{5 s}`, follows the pace.
+    pub statement: String,
     /// How it is measured.
-    pub check: Check,
-    /// The evidence without which it cannot be measured.
-    pub needs: &'static [Need],
+    pub check: Measure,
+}
+
+impl ScenarioRules {
+    /// Every criterion with what it is for.
+    pub fn criteria(&self) -> impl Iterator<Item = (Kind, &Criterion)> {
+        [
+            (Kind::Trigger, &self.trigger),
+            (Kind::Proof, &self.proof),
+            (Kind::Support, &self.support),
+            (Kind::Disproof, &self.disproof),
+        ]
+        .into_iter()
+        .flat_map(|(kind, list)| list.iter().map(move |criterion| (kind, criterion)))
+    }
 }
 
 /// A series that snapshots carry. Where a cgroup limits the target, its own numbers count beside
 /// the host's, since the host's hardly move inside a small box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
     /// `MemAvailable`, or the cgroup's limit less its usage: kB.
@@ -121,8 +168,20 @@ pub enum Metric {
     AcceptQueue,
 }
 
+impl Metric {
+    /// The route whose snapshots carry it.
+    #[must_use]
+    pub const fn snapshot(self) -> SnapshotKind {
+        match self {
+            Self::LeakBlocks => SnapshotKind::Stats,
+            Self::AcceptQueue => SnapshotKind::Workers,
+            _ => SnapshotKind::Proc,
+        }
+    }
+}
+
 /// Which statuses are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Statuses {
     /// Exactly this one.
@@ -145,7 +204,9 @@ impl Statuses {
 }
 
 /// Before or after the fix, or the swap, that the scenario applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Before it.
@@ -155,7 +216,7 @@ pub enum Moment {
 }
 
 /// Evidence that a criterion cannot do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(tag = "need", rename_all = "kebab-case")]
 pub enum Need {
     /// A snapshot of a route of the target.
@@ -168,7 +229,7 @@ pub enum Need {
     /// Raw samples of a route.
     Samples {
         /// The route.
-        route: &'static str,
+        route: String,
     },
     /// AppServiceHTTPLogs.
     HttpTable,
@@ -186,7 +247,9 @@ pub enum Need {
 }
 
 /// Routes of the target that snapshots are taken of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SnapshotKind {
     /// /diag/stats

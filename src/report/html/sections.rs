@@ -147,7 +147,7 @@ pub(super) fn rivals(verdict: &Verdict) -> Markup {
                     @for rival in &verdict.rivals {
                         tr {
                             td {
-                                (rival.id.words())
+                                (rival.words)
                                 @match rival.bearing {
                                     Bearing::Competes => {},
                                     Bearing::Accompanies => { " " span class="id" { "belongs to the hypothesis" } },

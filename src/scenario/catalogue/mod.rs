@@ -1,55 +1,139 @@
-//! The catalogue: one file per scenario.
+//! The catalogue: one file per scenario, embedded in the program, and a user's own beside them.
 
-mod intermittent_5xx;
-mod memory_pressure;
-mod outbound;
-mod probes;
-mod startup;
-mod swap;
+mod check;
+
+use std::path::Path;
+use std::sync::{LazyLock, OnceLock};
 
 use super::shape::Scenario;
 use crate::evidence::criteria::ScenarioRules;
 
-pub use intermittent_5xx::INTERMITTENT_5XX;
-pub use memory_pressure::MEMORY_PRESSURE;
-pub use outbound::{DEPENDENCY_LATENCY, OUTBOUND_PRESSURE};
-pub use probes::{CRASHED_BUT_HEALTHY, PROBE_RESTART};
-pub use startup::{
-    CRASH_AT_BOOT, MISSING_SETTING, SLOW_START, START_COMMAND_OVERRIDE, STARTUP_FAILED,
-    WORKER_FORMULA, WRONG_PORT,
-};
-pub use swap::{DEPENDENCY_CONTEXT, SLOT_SWAP_DRIFT, SWAP_RESTART, WARMUP_RACE};
+pub use check::{Fault, read};
 
-/// Every scenario, in the order in which lists show them.
-pub const ALL: [&Scenario; 17] = [
-    &MEMORY_PRESSURE,
-    &INTERMITTENT_5XX,
-    &STARTUP_FAILED,
-    &SLOT_SWAP_DRIFT,
-    &WRONG_PORT,
-    &SLOW_START,
-    &CRASH_AT_BOOT,
-    &MISSING_SETTING,
-    &START_COMMAND_OVERRIDE,
-    &WORKER_FORMULA,
-    &PROBE_RESTART,
-    &DEPENDENCY_LATENCY,
-    &OUTBOUND_PRESSURE,
-    &SWAP_RESTART,
-    &WARMUP_RACE,
-    &DEPENDENCY_CONTEXT,
-    &CRASHED_BUT_HEALTHY,
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!($name, ".toml")))),+]
+    };
+}
+
+/// The files of the program, in the order in which lists show them.
+const FILES: [(&str, &str); 17] = files![
+    "memory-pressure",
+    "intermittent-5xx",
+    "startup-failed",
+    "slot-swap-drift",
+    "wrong-port",
+    "slow-start",
+    "crash-at-boot",
+    "missing-setting",
+    "start-command-override",
+    "worker-formula",
+    "probe-restart",
+    "dependency-latency",
+    "outbound-pressure",
+    "swap-restart",
+    "warmup-race",
+    "dependency-context",
+    "crashed-but-healthy",
 ];
+
+/// The scenarios of the program. A test reads every file, so that none is left out here.
+static OWN: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+    let read = FILES.iter().map(|(name, text)| read(name, text));
+    read.filter_map(Result::ok).collect()
+});
+
+/// The user's, once they are read.
+static MORE: OnceLock<Vec<Scenario>> = OnceLock::new();
+
+/// Every scenario, in the order in which lists show them; the user's come last.
+#[must_use]
+pub fn all() -> Vec<&'static Scenario> {
+    OWN.iter().chain(MORE.get().into_iter().flatten()).collect()
+}
+
+/// The JSON Schema of a file, generated from the types that read it.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Scenario);
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// The files of the program, by name.
+#[must_use]
+pub const fn files() -> &'static [(&'static str, &'static str)] {
+    &FILES
+}
 
 /// The scenario that is called so, by its name or another name of it.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    ALL.into_iter()
+    all()
+        .into_iter()
         .find(|scenario| scenario.rules.is_called(name))
 }
 
 /// What proves and what disproves the scenario that is called so.
 #[must_use]
 pub fn rules_of(name: &str) -> Option<&'static ScenarioRules> {
-    find(name).map(|scenario| scenario.rules)
+    find(name).map(|scenario| &scenario.rules)
+}
+
+/// Why a user's folder of scenarios cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// The folder or a file cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Read {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file holds no scenario.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// It has the name of another.
+    #[error("`{path}`: there is already a scenario called `{name}`")]
+    Twice {
+        /// The file.
+        path: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// Take the scenarios of a folder into the catalogue: every `.toml` in it. Once for each process.
+///
+/// # Errors
+/// When the folder or a file cannot be read, holds no scenario, or has the name of another.
+pub fn add_folder(folder: &Path) -> Result<(), CatalogueError> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| CatalogueError::Read { path, source }
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut found: Vec<Scenario> = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        let scenario = read(&path.display().to_string(), &text)?;
+        let known = find(&scenario.name).is_some();
+        if known || found.iter().any(|other| other.name == scenario.name) {
+            return Err(CatalogueError::Twice {
+                path: path.display().to_string(),
+                name: scenario.name,
+            });
+        }
+        found.push(scenario);
+    }
+    let _ = MORE.set(found);
+    Ok(())
 }

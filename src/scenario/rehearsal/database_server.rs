@@ -103,7 +103,7 @@ impl DatabaseServer {
         plan: &RehearsalPlan,
         wanted: shape::DatabaseServer,
     ) -> Result<Self, RehearsalError> {
-        let server = Self::with_roles(plan.postgres.as_deref(), wanted).await?;
+        let server = Self::with_roles(plan.postgres.as_deref(), &wanted).await?;
         let url = format!(
             "postgres://{}:{}/{}",
             wanted.owner,
@@ -124,7 +124,7 @@ impl DatabaseServer {
 
     async fn with_roles(
         programs: Option<&Path>,
-        wanted: shape::DatabaseServer,
+        wanted: &shape::DatabaseServer,
     ) -> Result<Self, NoDatabaseServer> {
         let programs = Programs::find(programs)?;
         let folder = OwnFolder::make(Purpose::Rehearsal).map_err(system("making a folder"))?;
@@ -362,10 +362,10 @@ fn real(path: PathBuf) -> PathBuf {
 }
 
 /// The roles and the database: a role that is refused has a right password, and may not log in.
-fn statements(wanted: shape::DatabaseServer, password: &str) -> String {
-    let (owner, database) = (wanted.owner, wanted.database);
+fn statements(wanted: &shape::DatabaseServer, password: &str) -> String {
+    let (owner, database) = (&wanted.owner, &wanted.database);
     let mut text = format!("CREATE ROLE {owner} LOGIN PASSWORD '{password}'\n");
-    for role in wanted.refused {
+    for role in &wanted.refused {
         text.push_str(&format!(
             "CREATE ROLE {role} NOLOGIN PASSWORD '{password}'\n"
         ));

@@ -18,13 +18,14 @@ const FOLDERS: [(&str, &str); 2] = [
 pub(super) async fn prepare(plan: &RehearsalPlan, root: &Path) -> Result<(), RehearsalError> {
     let topology = &plan.scenario.topology;
     for (slot, folder) in FOLDERS {
-        if topology.around.prepared.is_empty() || !topology.slots.contains(&slot) {
+        if topology.around.prepared.is_empty() || !topology.slots.iter().any(|one| one == slot) {
             continue;
         }
         let folder = root.join(folder);
         std::fs::create_dir_all(&folder).map_err(RehearsalError::Folder)?;
-        for words in topology.around.prepared {
-            run(&plan.executable, words, None, &folder).await?;
+        for words in &topology.around.prepared {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            run(&plan.executable, &words, None, &folder).await?;
         }
     }
     Ok(())

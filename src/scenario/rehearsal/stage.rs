@@ -101,7 +101,7 @@ impl Rehearsal {
         mut stop: StopSignal,
     ) -> Result<Vec<(&'static str, Target)>, RehearsalError> {
         let (plan, host) = (&self.plan, &self.host);
-        let labels = plan.scenario.topology.slots;
+        let labels = &plan.scenario.topology.slots;
         let mut slots = Vec::new();
         for (name, label) in host.slots().into_iter().zip(labels) {
             if !plan.scenario.starts_down {
@@ -111,7 +111,7 @@ impl Rehearsal {
                     () = stop.stopped() => return Err(RehearsalError::Stopped),
                 }
             }
-            slots.push((*label, Target::parse(&host.url(name)?)?));
+            slots.push((label.as_str(), Target::parse(&host.url(name)?)?));
         }
         Ok(slots)
     }

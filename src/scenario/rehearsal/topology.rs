@@ -19,7 +19,7 @@ pub(super) fn host_settings(
     database_server: Option<&DatabaseServer>,
 ) -> HostSettings {
     let (topology, settings) = apply::topology(plan.scenario, plan.course);
-    let command = plan.startup_command(topology.startup_command);
+    let command = plan.startup_command(&topology.startup_command);
     let with_address = |mut setting: host::Setting| {
         if let Some(server) = database_server {
             setting.value = server.fill_in(&setting.value);
@@ -86,15 +86,15 @@ pub(super) fn made(setting: &Setting, pace: f64) -> host::Setting {
         false => None,
     };
     let made = match seconds {
-        Some(seconds) => host::Setting::app(setting.name, (seconds * pace).to_string()),
-        None => host::Setting::app(setting.name, setting.value),
+        Some(seconds) => host::Setting::app(setting.name.as_str(), (seconds * pace).to_string()),
+        None => host::Setting::app(setting.name.as_str(), setting.value.as_str()),
     };
     if setting.sticky { made.sticky() } else { made }
 }
 
 /// The slot that a setting belongs to before anything is done.
 pub(super) fn slot_of(setting: &Setting) -> SlotName {
-    slot_named(setting.slot)
+    slot_named(&setting.slot)
 }
 
 /// The slot of that name.

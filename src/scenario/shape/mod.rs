@@ -1,128 +1,200 @@
 //! The shape of a scenario: what every one of them is made of.
 //!
-//! All of it is data in the program's own memory, so that a table, a page of documentation, a
-//! trigger, a rehearsal and a verdict read the same words.
+//! All of it is read of one file, so that a table, a page of documentation, a trigger, a rehearsal
+//! and a verdict read the same words.
 
 mod step;
 mod topology;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
-use crate::evidence::criteria::ScenarioRules;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::criteria::{Expected, ExpectedEnd, RoleHealth, ScenarioRules};
 
 pub use step::{Action, Done, Group, Step};
 pub use topology::{
     Around, DATABASE_SERVER, DatabaseServer, Memory, Plan, Probes, Setting, Topology, WorkerClass,
 };
 
-/// One incident that can be played.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// One incident that can be played: what a file of the catalogue holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
+    /// Its name, in kebab case.
+    pub name: String,
+    /// Other names, such as the folder names of published runs.
+    #[serde(default)]
+    pub aliases: Vec<String>,
     /// Title for a page.
-    pub title: &'static str,
+    pub title: String,
     /// The incident in two sentences, as the person on call meets it.
-    pub incident: &'static str,
+    pub incident: String,
     /// The lab or the playbook's hypothesis that it plays.
-    pub plays: &'static str,
+    #[serde(default)]
+    pub plays: String,
+    /// Whether the target is expected to be down in the beginning.
+    #[serde(default)]
+    pub starts_down: bool,
+    /// The smallest factor of its durations at which a rehearsal is still the incident.
+    #[serde(default = "tenth")]
+    pub quickest_pace: f64,
+    /// What the published run showed, in whole sentences; empty where none is published.
+    #[serde(default)]
+    pub recorded: Vec<String>,
+    /// The path of each role: `held`, `quick`, `probe`, `dependency`, or another name.
+    pub roles: BTreeMap<String, String>,
+    /// When each role counts as served, of which a variant may say otherwise.
+    #[serde(default)]
+    pub health: Vec<RoleHealth>,
+    /// What the run needs.
+    #[serde(default)]
+    pub needs: Needs,
     /// The target.
     pub topology: Topology,
-    /// Whether the target is expected to be down in the beginning.
-    pub starts_down: bool,
     /// What is done, in order.
-    pub steps: &'static [Step],
-    /// What the published run showed, in whole sentences; empty where none is published.
-    pub recorded: &'static [&'static str],
-    /// Proof, disproof and rivals.
-    pub rules: &'static ScenarioRules,
+    pub steps: Vec<Step>,
+    /// Proof, disproof and alternatives.
+    pub rules: ScenarioRules,
     /// Conclusions that lie near and are wrong, with the answer to each.
-    pub misreadings: &'static [Misreading],
+    #[serde(default)]
+    pub misreadings: Vec<Misreading>,
     /// Other settings under which the incident takes another course.
-    pub variants: &'static [Variation],
+    #[serde(default)]
+    pub variants: Vec<Variation>,
     /// What makes the symptom go away.
-    pub fixes: &'static [Variation],
-    /// The same run without the cause: it must come out as not reproduced.
+    #[serde(default)]
+    pub fixes: Vec<Variation>,
+    /// The same run without the cause.
     pub control: Variation,
-    /// What the run needs.
-    pub needs: Needs,
     /// From what the run's outcome can be estimated beforehand.
+    #[serde(default)]
     pub estimate: Estimate,
-    /// The smallest factor of its durations at which a rehearsal is still the incident.
-    pub quickest_pace: f64,
+}
+
+fn tenth() -> f64 {
+    0.1
 }
 
 impl Scenario {
     /// The name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.rules.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Other names.
+    /// The variant or fix of that name.
     #[must_use]
-    pub const fn aliases(&self) -> &'static [&'static str] {
-        self.rules.aliases
-    }
-
-    /// The variant, fix or control of that name.
-    #[must_use]
-    pub fn variation(&self, name: &str) -> Option<&'static Variation>
-    where
-        Self: 'static,
-    {
+    pub fn variation(&self, name: &str) -> Option<&Variation> {
         self.fixes
             .iter()
-            .chain(self.variants)
+            .chain(&self.variants)
             .find(|variation| variation.name == name)
+    }
+
+    /// Every variation: fixes, variants, control.
+    pub fn variations(&self) -> impl Iterator<Item = &Variation> {
+        self.fixes
+            .iter()
+            .chain(&self.variants)
+            .chain([&self.control])
     }
 
     /// Whether it says something only where memory is bounded.
     #[must_use]
-    pub const fn needs_box(&self) -> bool {
+    pub fn needs_box(&self) -> bool {
         matches!(self.estimate, Estimate::Leak { .. }) || self.topology.around.memory.is_some()
+    }
+
+    /// Tell the rules what stands elsewhere in the file.
+    pub(super) fn complete(mut self) -> Self {
+        let healthy = |variation: &Variation, usual: ExpectedEnd| {
+            let end = variation.expected.unwrap_or(usual);
+            let own = &variation.health;
+            let mut health = self.health.clone();
+            if !own.is_empty() {
+                health.clone_from(own);
+            }
+            Expected {
+                variant: variation.name.clone(),
+                end,
+                health: match end {
+                    ExpectedEnd::Healthy => health,
+                    _ => Vec::new(),
+                },
+            }
+        };
+        let symptom = Expected {
+            variant: "symptom".to_owned(),
+            end: ExpectedEnd::Reproduced,
+            health: Vec::new(),
+        };
+        let fixes = self.fixes.iter().chain([&self.control]);
+        let mut expected = vec![symptom];
+        expected.extend(fixes.map(|one| healthy(one, ExpectedEnd::Healthy)));
+        let variants = self.variants.iter();
+        expected.extend(variants.map(|one| healthy(one, ExpectedEnd::Reproduced)));
+        self.rules.expected = expected;
+        self.rules.name.clone_from(&self.name);
+        self.rules.aliases.clone_from(&self.aliases);
+        self.rules.roles.clone_from(&self.roles);
+        self
     }
 }
 
 /// A conclusion that lies near and is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Misreading {
     /// What one would say.
-    pub claim: &'static str,
+    pub claim: String,
     /// Why it is wrong.
-    pub answer: &'static str,
+    pub answer: String,
 }
 
 /// A named change of the target or of the load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Variation {
     /// Its name, in kebab case.
-    pub name: &'static str,
+    pub name: String,
     /// What it does, in one sentence.
-    pub what: &'static str,
+    pub what: String,
+    /// What it is expected to show: a fix and the control `healthy`, a variant `reproduced`, where
+    /// nothing is said.
+    #[serde(default)]
+    pub expected: Option<ExpectedEnd>,
+    /// When each role counts as served under it, in place of what the scenario says.
+    #[serde(default)]
+    pub health: Vec<RoleHealth>,
     /// The changes.
-    pub changes: &'static [Change],
+    pub changes: Vec<Change>,
 }
 
 /// One change of the target or of the load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "change", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Change {
     /// Another startup command from the beginning.
     StartupCommand {
         /// The command.
-        command: &'static str,
+        command: String,
         /// Its worker processes.
+        #[serde(default = "one")]
         workers: u32,
         /// Its worker class.
+        #[serde(default)]
         worker_class: WorkerClass,
         /// Its threads.
+        #[serde(default = "one")]
         threads: u32,
         /// Its `--timeout`, in seconds.
+        #[serde(default = "thirty")]
         timeout_seconds: u32,
     },
     /// Other settings instead of those of the same slot and name.
     Settings {
         /// The settings.
-        settings: &'static [Setting],
+        settings: Vec<Setting>,
     },
     /// Other probes of the orchestrator.
     Probes {
@@ -137,29 +209,29 @@ pub enum Change {
     /// A larger plan.
     Plan {
         /// Its name, for instance `P1v3`.
-        name: &'static str,
+        name: String,
     },
     /// No request is sent for this path.
     LeaveOut {
         /// The path.
-        path: &'static str,
+        path: String,
     },
     /// The step of that name is not done.
     LeaveOutStep {
         /// The step.
-        name: &'static str,
+        name: String,
     },
     /// Another count of requests for this path.
     Count {
         /// The path.
-        path: &'static str,
+        path: String,
         /// How many.
         count: u32,
     },
     /// Requests for this path end with the first that is answered so.
     Until {
         /// The path.
-        path: &'static str,
+        path: String,
         /// The status.
         status: u16,
     },
@@ -171,59 +243,58 @@ pub enum Change {
     /// A change of the program's code that labrat cannot make for the person: only described.
     Described {
         /// What would be changed.
-        how: &'static str,
+        how: String,
     },
 }
 
-impl Change {
-    /// The command of so many sync workers.
-    #[must_use]
-    pub const fn sync_workers(command: &'static str, workers: u32, timeout_seconds: u32) -> Self {
-        Self::StartupCommand {
-            command,
-            workers,
-            worker_class: WorkerClass::Sync,
-            threads: 1,
-            timeout_seconds,
-        }
-    }
+/// One, as Gunicorn's defaults have it.
+fn one() -> u32 {
+    1
+}
+
+/// Gunicorn's default of `--timeout`.
+fn thirty() -> u32 {
+    30
 }
 
 /// What a run needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Needs {
     /// The least plan on which it can be played in Azure; `None` where it is local only.
+    #[serde(default)]
     pub plan: Option<Plan>,
     /// What else, in words; empty where nothing.
-    pub also: &'static str,
+    #[serde(default)]
+    pub also: String,
 }
 
 /// From what the outcome can be estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "kebab-case")]
 pub enum Estimate {
     /// Slow requests in front of quick ones, in one queue.
     Saturation {
         /// The path that holds workers.
-        slow: &'static str,
+        slow: String,
         /// Its shortest service time in seconds.
         shortest_seconds: f64,
         /// Its longest service time in seconds.
         longest_seconds: f64,
         /// The path that costs nothing.
-        fast: &'static str,
+        fast: String,
     },
     /// Memory that stays.
     Leak {
         /// The path that leaks.
-        leak: &'static str,
+        leak: String,
         /// What one request retains, in kB.
         block_kilobytes: u32,
         /// The path that needs memory for a while.
-        heavy: &'static str,
+        heavy: String,
         /// What one such request needs at its peak, in kB.
         heavy_kilobytes: u32,
     },
     /// There is nothing to reckon.
+    #[default]
     None,
 }

@@ -1,39 +1,65 @@
 //! The target of a scenario: plan, slots, settings, command, and what stands around it.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The target of a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Topology {
     /// The plan that it runs on.
     pub plan: Plan,
     /// The deployment slots, production first.
-    pub slots: &'static [&'static str],
+    #[serde(default = "production_only")]
+    pub slots: Vec<String>,
     /// Application settings.
-    pub settings: &'static [Setting],
+    #[serde(default)]
+    pub settings: Vec<Setting>,
     /// The startup command.
-    pub startup_command: &'static str,
+    pub startup_command: String,
     /// Worker processes.
+    #[serde(default = "one")]
     pub workers: u32,
     /// The worker class.
+    #[serde(default)]
     pub worker_class: WorkerClass,
     /// Threads of each worker; 1 for `sync`.
+    #[serde(default = "one")]
     pub threads: u32,
     /// The arbiter's `--timeout`, in seconds.
+    #[serde(default = "thirty")]
     pub timeout_seconds: u32,
     /// What the target needs around it, beside the platform.
+    #[serde(default)]
     pub around: Around,
 }
 
+fn production_only() -> Vec<String> {
+    vec![production()]
+}
+
+fn production() -> String {
+    "production".to_owned()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn thirty() -> u32 {
+    30
+}
+
 /// What a target needs around it, beside the platform.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Around {
     /// A service (`labrat downstream`) whose address every slot gets as `API_BASE_URL`.
     pub downstream: bool,
     /// An orchestrator that probes the container, in place of App Service's own health check.
     pub probes: Option<Probes>,
     /// Words of commands of labrat that are run in the folder of every slot before it starts.
-    pub prepared: &'static [&'static [&'static str]],
+    pub prepared: Vec<Vec<String>>,
     /// So little memory, where that is the matter: a rehearsal needs a memory box.
     pub memory: Option<Memory>,
     /// A PostgreSQL that the rehearsal starts for itself.
@@ -43,21 +69,21 @@ pub struct Around {
 /// A PostgreSQL with one database, which is migrated, and with roles that have a password each.
 ///
 /// A setting names it by `postgres://ROLE:`[`DATABASE_SERVER`]`/DATABASE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseServer {
     /// The database.
-    pub database: &'static str,
+    pub database: String,
     /// The role that owns it.
-    pub owner: &'static str,
+    pub owner: String,
     /// Roles that the server knows and does not let in, whatever their password.
-    pub refused: &'static [&'static str],
+    pub refused: Vec<String>,
 }
 
 /// Stands in a setting for the password and the address that a [`DatabaseServer`] has once it runs.
 pub const DATABASE_SERVER: &str = "PASSWORD@SERVER";
 
 /// What memory a target has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// What is left to it at rest, in MB.
     pub room_megabytes: u64,
@@ -65,32 +91,17 @@ pub struct Memory {
     pub swap_megabytes: u64,
 }
 
-impl Around {
-    /// Nothing.
-    pub const NOTHING: Self = Self {
-        downstream: false,
-        probes: None,
-        prepared: &[],
-        memory: None,
-        database_server: None,
-    };
-    /// A service that the application calls.
-    pub const DOWNSTREAM: Self = Self {
-        downstream: true,
-        ..Self::NOTHING
-    };
-}
-
 /// How an orchestrator probes a container: one that is not ready gets no requests but those for
 /// its liveness path, one that is not alive is restarted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Probes {
     /// Path of the readiness probe.
-    pub readiness_path: &'static str,
+    pub readiness_path: String,
     /// Port of the readiness probe; `None` is the site's own.
     pub readiness_port: Option<u16>,
     /// Path of the liveness probe.
-    pub liveness_path: &'static str,
+    pub liveness_path: String,
     /// Port of the liveness probe; `None` is the site's own.
     pub liveness_port: Option<u16>,
     /// Between two probes, in seconds, and how long an answer may take.
@@ -99,20 +110,22 @@ pub struct Probes {
     pub failure_threshold: u32,
 }
 
-impl Probes {
+impl Default for Probes {
     /// `/ready` and `/health` on the site's own port, every ten seconds, three failures in a row.
-    pub const USUAL: Self = Self {
-        readiness_path: "/ready",
-        readiness_port: None,
-        liveness_path: "/health",
-        liveness_port: None,
-        period_seconds: 10,
-        failure_threshold: 3,
-    };
+    fn default() -> Self {
+        Self {
+            readiness_path: "/ready".to_owned(),
+            readiness_port: None,
+            liveness_path: "/health".to_owned(),
+            liveness_port: None,
+            period_seconds: 10,
+            failure_threshold: 3,
+        }
+    }
 }
 
 /// An App Service plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Plan {
     /// Basic, one core, 1.75 GB, no slots.
     B1,
@@ -132,10 +145,11 @@ impl Plan {
 }
 
 /// How a worker takes requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkerClass {
     /// One request at a time.
+    #[default]
     Sync,
     /// As many as it has threads.
     Gthread,
@@ -156,30 +170,22 @@ impl WorkerClass {
 }
 
 /// One application setting of one slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Setting {
     /// The slot that has it before anything is done.
-    pub slot: &'static str,
+    #[serde(default = "production")]
+    pub slot: String,
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Its value.
-    pub value: &'static str,
+    pub value: String,
     /// Whether it stays with its slot in a swap.
+    #[serde(default)]
     pub sticky: bool,
 }
 
 impl Setting {
-    /// A setting of production that goes along in a swap.
-    #[must_use]
-    pub const fn production(name: &'static str, value: &'static str) -> Self {
-        Self {
-            slot: "production",
-            name,
-            value,
-            sticky: false,
-        }
-    }
-
     /// Whether the value is a duration of the application, in seconds, which a rehearsal
     /// multiplies by its pace. The platform does so with its own.
     #[must_use]

@@ -150,7 +150,7 @@ impl Stage<'_> {
             self.note(&sentence)?;
         }
         self.observe(PhaseKind::Baseline).await?;
-        for step in scenario.steps {
+        for step in &scenario.steps {
             if self.stop.is_stopped() {
                 return Ok(());
             }

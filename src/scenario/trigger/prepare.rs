@@ -82,7 +82,7 @@ pub struct Run {
 /// When the target cannot be reached, is none, is not this machine's and nobody said that it may
 /// be loaded, or when a slot's URL is missing.
 pub async fn prepare(order: Order) -> Result<Run, TriggerError> {
-    for slot in order.scenario.topology.slots {
+    for slot in &order.scenario.topology.slots {
         if !order.slots.iter().any(|(given, _)| given == slot) {
             return Err(TriggerError::NoSlotUrl {
                 scenario: order.scenario.name(),
@@ -212,15 +212,15 @@ impl Run {
             .and_then(|pool| u32::try_from(pool_pids(pool.to_string().as_bytes()).len()).ok())
             .filter(|count| *count > 0);
         let setting = |name: &str| number(environment.as_ref()?.get(name)?);
-        self.expectation = match self.order.scenario.estimate {
+        self.expectation = match &self.order.scenario.estimate {
             Estimate::Saturation {
                 slow,
                 shortest_seconds,
                 longest_seconds,
                 fast,
             } => {
-                let shortest = setting("LAB_SLOW_MIN_SECONDS").unwrap_or(shortest_seconds);
-                let longest = setting("LAB_SLOW_MAX_SECONDS").unwrap_or(longest_seconds);
+                let shortest = setting("LAB_SLOW_MIN_SECONDS").unwrap_or(*shortest_seconds);
+                let longest = setting("LAB_SLOW_MAX_SECONDS").unwrap_or(*longest_seconds);
                 self.saturation(slow, fast, shortest, longest)
             }
             Estimate::Leak {
@@ -233,10 +233,10 @@ impl Run {
                 let model = Leak {
                     workers: self.supposed_workers(),
                     requests: self.group(leak).map_or(0, |group| group.count),
-                    block_kilobytes,
+                    block_kilobytes: *block_kilobytes,
                     most_blocks: setting("LAB_LEAK_MAX_BLOCKS").map(rounded),
                     heavy_at_a_time: self.group(heavy).map_or(0, |group| group.concurrency),
-                    heavy_kilobytes,
+                    heavy_kilobytes: *heavy_kilobytes,
                     available_kilobytes: processes.as_ref().and_then(available),
                 };
                 Expectation::Leak { leak, model }
@@ -252,9 +252,9 @@ impl Run {
             return Ok(());
         };
         let needs_key = self.order.scenario.steps.iter().any(|step| match step {
-            Step::Load { groups, .. } => {
-                groups.iter().any(|group| !FAULT_FREE.contains(&group.path))
-            }
+            Step::Load { groups, .. } => groups
+                .iter()
+                .any(|group| !FAULT_FREE.contains(&group.path.as_str())),
             _ => false,
         });
         let environment = self.ask("/diag/env").await;
@@ -297,7 +297,7 @@ impl Run {
         let workers = self.supposed_workers();
         let (slow_group, fast_group) = (self.group(slow), self.group(fast));
         let limit = |group: &Option<Group>| {
-            group.map_or(1.0, |group| group.limit_seconds) * self.order.pace
+            group.as_ref().map_or(1.0, |group| group.limit_seconds) * self.order.pace
         };
         let sync = topology.worker_class == WorkerClass::Sync;
         let model = Saturation {
@@ -309,9 +309,9 @@ impl Run {
             workers,
             shortest_seconds,
             longest_seconds,
-            slow_clients: slow_group.map_or(0, |group| group.count),
+            slow_clients: slow_group.as_ref().map_or(0, |group| group.count),
             slow_limit_seconds: limit(&slow_group),
-            fast_requests: fast_group.map_or(0, |group| group.count),
+            fast_requests: fast_group.as_ref().map_or(0, |group| group.count),
             fast_limit_seconds: limit(&fast_group),
             worker_timeout_seconds: sync.then(|| f64::from(topology.timeout_seconds)),
         };

@@ -148,7 +148,7 @@ impl Stage<'_> {
         let Some(target) = run.production() else {
             return Ok(());
         };
-        let groups: Vec<Group> = meanwhile.into_iter().copied().collect();
+        let groups: Vec<Group> = meanwhile.into_iter().cloned().collect();
         let phase = paced_phase(name, &groups, run.order.pace);
         self.begin(&phase, PhaseKind::Trigger, None)?;
         (self.observer)(Progress::Acting(action));

@@ -1,12 +1,12 @@
 //! Statuses and clients that gave up.
 
-use super::{Measured, latency::of_route};
+use super::{Measured, View, latency::of_route, moments};
 use crate::evidence::Bundle;
 use crate::evidence::bundle::{HttpEvent, SampleSet};
-use crate::evidence::criteria::Statuses;
+use crate::evidence::criteria::{Moment, Requests, Statuses};
 use crate::evidence::sample::Sample;
-use crate::verdict::quote::{quote_http, quote_sample};
-use crate::verdict::text::{count, number, percent};
+use crate::verdict::quote::{Quote, quote_http, quote_sample};
+use crate::verdict::text::{count, number, percent, seconds};
 use crate::verdict::window::{rows_within, trigger_window};
 
 type Row<'b> = (&'b SampleSet, &'b Sample);
@@ -26,35 +26,287 @@ fn statuses_text(statuses: Statuses) -> String {
     }
 }
 
-pub(super) fn requests(bundle: &Bundle, route: &str, wanted: u32) -> Measured {
-    let threshold = format!("at least {}", number(f64::from(wanted)));
-    let all = samples(bundle, Some(route));
-    let Some((set, _)) = all.first() else {
-        return Measured::nothing(format!("no sample of {route}"), threshold);
+/// A count or a share of the requests of a role.
+pub(super) fn requests(view: View<'_>, wanted: &Requests) -> Measured {
+    let bundle = view.bundle;
+    let route = match (&wanted.path, &wanted.role) {
+        (Some(path), _) => Some(path.as_str()),
+        (None, Some(role)) => Some(view.route(role)),
+        (None, None) => None,
     };
-    let observed = format!("{} to {route}", count(all.len(), "request"));
-    let text = format!("{} of {route}", count(all.len(), "row"));
-    Measured::of(all.len() >= wanted as usize, observed, threshold)
-        .value(all.len() as f64)
-        .quotes([crate::verdict::quote::quote_file(&set.file, text)])
+    if wanted.moment.is_some() {
+        return at_moment(bundle, route.unwrap_or_default(), wanted);
+    }
+    if wanted.gave_up {
+        return match (wanted.share_at_least, wanted.share_below) {
+            (Some(share), _) => give_ups(bundle, route, share, true),
+            (None, Some(share)) => give_ups(bundle, route, share, false),
+            (None, None) => some_gave_up(bundle, route, wanted.at_least.unwrap_or(1)),
+        };
+    }
+    if wanted.within_seconds.is_some() {
+        return answered_within(view, route, wanted);
+    }
+    if let Some(seconds) = wanted.longer_seconds {
+        return long_requests(view, route, seconds, wanted);
+    }
+    match (wanted.status, wanted.share_at_least) {
+        (Some(statuses), Some(share)) => status_share(bundle, route, statuses, share),
+        (Some(statuses), None) => {
+            status_count(bundle, route, statuses, wanted.at_least.unwrap_or(1))
+        }
+        (None, _) => made(bundle, route, wanted.at_least.unwrap_or(1)),
+    }
 }
 
-pub(super) fn status_share(
-    bundle: &Bundle,
-    route: Option<&str>,
-    statuses: Statuses,
-    share: f64,
-) -> Measured {
+fn name(route: Option<&str>) -> &str {
+    route.unwrap_or("every role")
+}
+
+fn made(bundle: &Bundle, route: Option<&str>, wanted: u32) -> Measured {
+    let threshold = format!("at least {}", number(f64::from(wanted)));
+    let all = recorded(bundle, route);
+    let Some(first) = all.first() else {
+        return Measured::nothing(format!("no sample of {}", name(route)), threshold);
+    };
+    let observed = format!("{} to {}", count(all.len(), "request"), name(route));
+    let text = format!("{} of {}", count(all.len(), "row"), name(route));
+    Measured::of(all.len() >= wanted as usize, observed, threshold)
+        .value(all.len() as f64)
+        .quotes([crate::verdict::quote::quote_file(&first.quote.file, text)])
+}
+
+/// One request, whoever recorded it.
+pub(super) struct Recorded {
+    pub(super) code: u16,
+    pub(super) seconds: Option<f64>,
+    pub(super) quote: Quote,
+}
+
+/// Nobody's own run: without a manifest and without samples.
+pub(in crate::verdict) fn is_export(bundle: &Bundle) -> bool {
+    bundle.manifest.is_none() && bundle.samples.is_empty()
+}
+
+/// The requests of the load: the clients' samples, or of an export, which has none, the HTTP table.
+pub(super) fn recorded(bundle: &Bundle, route: Option<&str>) -> Vec<Recorded> {
+    if !is_export(bundle) {
+        let of = samples(bundle, route).into_iter();
+        return of
+            .map(|(set, sample)| Recorded {
+                code: sample.status.code(),
+                seconds: sample.total_seconds,
+                quote: quote_sample(set, sample),
+            })
+            .collect();
+    }
+    let window = trigger_window(bundle);
+    rows_within(bundle, &window)
+        .filter(|event| route.is_none_or(|route| &*event.route == route))
+        .map(|event| Recorded {
+            code: event.status.filter(|status| *status != 499).unwrap_or(0),
+            seconds: event.taken_ms.map(|taken| f64::from(taken) / 1000.0),
+            quote: quote_http(&bundle.http, event),
+        })
+        .collect()
+}
+
+/// However quick a run is played, a quick answer may take this long.
+const LEAST_SECONDS: f64 = 0.3;
+
+/// Answers 2xx within a limit.
+fn answered_within(view: View<'_>, route: Option<&str>, wanted: &Requests) -> Measured {
+    let limit = wanted.within_seconds.unwrap_or(0.0);
+    let limit = (limit * view.pace()).max(LEAST_SECONDS.min(limit));
+    let threshold = match (wanted.share_at_least, wanted.at_least) {
+        (Some(share), _) => format!("at least {} within {}", percent(share), seconds(limit)),
+        (None, least) => format!("at least {} within {}", least.unwrap_or(1), seconds(limit)),
+    };
+    let all = recorded(view.bundle, route);
+    if all.is_empty() {
+        return Measured::nothing(format!("no sample of {}", name(route)), threshold);
+    }
+    if all.iter().any(|one| one.code != 0 && one.seconds.is_none()) {
+        let why = format!("answers of {} without a duration", name(route));
+        return Measured::nothing(why, threshold);
+    }
+    // A failure that is quick is no service.
+    let is_good =
+        |one: &&Recorded| one.code / 100 == 2 && one.seconds.is_some_and(|taken| taken <= limit);
+    let good = all.iter().filter(is_good).count();
+    let share = good as f64 / all.len() as f64;
+    let observed = format!(
+        "{good} of {} to {}: {}",
+        count(all.len(), "request"),
+        name(route),
+        percent(share)
+    );
+    let met = match (wanted.share_at_least, wanted.at_least) {
+        (Some(least), _) => share >= least,
+        (None, least) => good >= least.unwrap_or(1) as usize,
+    };
+    let longest = all.iter().max_by(|one, other| {
+        one.seconds
+            .unwrap_or(0.0)
+            .total_cmp(&other.seconds.unwrap_or(0.0))
+    });
+    Measured::of(met, observed, threshold)
+        .value(share)
+        .quotes(longest.map(|one| one.quote.clone()))
+}
+
+/// Requests of a length, answered or not.
+fn long_requests(view: View<'_>, route: Option<&str>, limit: f64, wanted: &Requests) -> Measured {
+    // The front end's own limit follows no pace.
+    let limit = if wanted.status.is_some() {
+        limit
+    } else {
+        limit * view.pace()
+    };
+    let least = wanted.at_least.unwrap_or(1);
+    let threshold = format!("at least {least} of {} or longer", seconds(limit));
+    let mut all = recorded(view.bundle, route);
+    if wanted.status.is_some() && !is_export(view.bundle) {
+        // A client may have left before the row was written.
+        let window = trigger_window(view.bundle);
+        all.extend(rows_within(view.bundle, &window).map(|event| Recorded {
+            code: event.status.unwrap_or(0),
+            seconds: event.taken_ms.map(|taken| f64::from(taken) / 1000.0),
+            quote: quote_http(&view.bundle.http, event),
+        }));
+    }
+    all.retain(|one| one.seconds.is_some());
+    if all.is_empty() {
+        return Measured::nothing(format!("no timed sample of {}", name(route)), threshold);
+    }
+    let long: Vec<&Recorded> = all
+        .iter()
+        .filter(|one| one.seconds.is_some_and(|taken| taken >= limit))
+        .filter(|one| {
+            wanted
+                .status
+                .is_none_or(|statuses| statuses.contains(one.code))
+        })
+        .collect();
+    let observed = format!(
+        "{} of {} to {}",
+        long.len(),
+        count(all.len(), "request"),
+        name(route)
+    );
+    Measured::of(long.len() >= least as usize, observed, threshold)
+        .value(long.len() as f64)
+        .quotes(long.iter().take(2).map(|one| one.quote.clone()))
+}
+
+/// What was answered before or after the fix.
+fn at_moment(bundle: &Bundle, route: &str, wanted: &Requests) -> Measured {
+    let statuses = wanted.status.unwrap_or(Statuses::Class(2));
+    let words = statuses_text(statuses);
+    let threshold = match (wanted.last, wanted.share_at_least, wanted.at_least) {
+        (true, _, _) => format!("the last answer is {words}"),
+        (false, Some(share), _) => format!("at least {} answered {words}", percent(share)),
+        (false, None, least) => format!("at least {} answered {words}", least.unwrap_or(1)),
+    };
+    let (mut found, when) = match wanted.moment {
+        Some(Moment::After) => (moments::after(bundle, route), "after"),
+        _ => (moments::before(bundle, route), "before"),
+    };
+    // A snapshot without a time was taken when the probes were over.
+    found.sort_by_key(|seen| (seen.at.is_none(), seen.at));
+    let Some(last) = found.last() else {
+        let why = format!("nothing shows what {route} answered {when} the fix");
+        return Measured::nothing(why, threshold);
+    };
+    let good = found
+        .iter()
+        .filter(|seen| statuses.contains(seen.code))
+        .count();
+    if wanted.last {
+        let is_good = statuses.contains(last.code);
+        let observed = format!(
+            "{} of {} without {words}, and the last {}",
+            found.len() - good,
+            count(found.len(), "probe"),
+            if is_good {
+                format!("with {words}")
+            } else {
+                format!("not {words}")
+            }
+        );
+        let bad = found.iter().find(|seen| !statuses.contains(seen.code));
+        let quotes = [Some(last.quote.clone()), bad.map(|seen| seen.quote.clone())];
+        return Measured::of(is_good, observed, threshold).quotes(quotes.into_iter().flatten());
+    }
+    let share = good as f64 / found.len() as f64;
+    let met = match (wanted.share_at_least, wanted.at_least) {
+        (Some(least), _) => share >= least,
+        (None, least) => good >= least.unwrap_or(1) as usize,
+    };
+    let observed = format!(
+        "{good} of {} with {words}",
+        count(found.len(), "observation")
+    );
+    Measured::of(met, observed, threshold)
+        .value(share)
+        .quotes(found.into_iter().map(|seen| seen.quote))
+}
+
+/// At least so many clients gave up.
+fn some_gave_up(bundle: &Bundle, route: Option<&str>, least: u32) -> Measured {
+    let threshold = format!("at least {least} gave up");
+    let window = trigger_window(bundle);
+    let of_route = |path: &str| route.is_none_or(|route| path == route);
+    let rows: Vec<&HttpEvent> = rows_within(bundle, &window)
+        .filter(|event| of_route(&event.route))
+        .collect();
+    let aborted: Vec<&&HttpEvent> = rows.iter().filter(|row| row.status == Some(499)).collect();
+    let all = samples(bundle, route);
+    let left: Vec<&Row<'_>> = all.iter().filter(|(_, sample)| sample.gave_up()).collect();
+    let clients = count(all.len(), "client");
+    if aborted.is_empty() && left.is_empty() {
+        if all.is_empty() && rows.is_empty() {
+            return Measured::nothing("no request is recorded", threshold);
+        }
+        let silent = |(_, sample): &Row<'_>| sample.status.is_none() && sample.error.is_none();
+        if all.iter().any(silent) {
+            let why = "some requests have no answer, and why is not recorded";
+            return Measured::nothing(why, threshold);
+        }
+        let observed = format!(
+            "none among {} and {} of the HTTP table",
+            count(all.len(), "sample"),
+            count(rows.len(), "row")
+        );
+        return Measured::of(false, observed, threshold);
+    }
+    let table = match bundle.http.is_readable() {
+        true => format!("{} with 499 in the HTTP table", count(aborted.len(), "row")),
+        false => "no HTTP table to compare with".to_owned(),
+    };
+    let observed = match all.is_empty() {
+        true => table,
+        false => format!("{} of {clients} gave up; {table}", left.len()),
+    };
+    let row = aborted.first().map(|event| quote_http(&bundle.http, event));
+    let sample = left.first().map(|(set, sample)| quote_sample(set, sample));
+    let most = aborted.len().max(left.len());
+    Measured::of(most >= least as usize, observed, threshold)
+        .value(most as f64)
+        .quotes(row.into_iter().chain(sample))
+}
+
+fn status_share(bundle: &Bundle, route: Option<&str>, statuses: Statuses, share: f64) -> Measured {
     let threshold = format!(
         "at least {} with {}",
         percent(share),
         statuses_text(statuses)
     );
-    let all = samples(bundle, route);
+    let all = recorded(bundle, route);
     if all.is_empty() {
         return Measured::nothing("no sample of the trigger", threshold);
     }
-    let meant = |row: &&Row<'_>| statuses.contains(row.1.status.code());
+    let meant = |one: &&Recorded| statuses.contains(one.code);
     let found = all.iter().filter(meant).count();
     let found_share = found as f64 / all.len() as f64;
     let observed = format!(
@@ -63,29 +315,32 @@ pub(super) fn status_share(
         count(all.len(), "request"),
         percent(found_share)
     );
-    let exception = all
-        .iter()
-        .find(|row| !meant(row))
-        .map(|(set, sample)| quote_sample(set, sample));
-    let example = all
-        .iter()
-        .find(meant)
-        .map(|(set, sample)| quote_sample(set, sample));
+    let exception = all.iter().find(|one| !meant(one));
+    let example = all.iter().find(meant);
     Measured::of(found_share >= share, observed, threshold)
         .value(found_share)
-        .quotes(exception.or(example))
+        .quotes(exception.or(example).map(|one| one.quote.clone()))
 }
 
-/// Rows of the table that this asks about, and whether each counts: of a route that no sample
-/// covers, such as a deployment's, every row; else only those of the load.
+/// How long before the load a deployment may lie that belongs to it.
+const DEPLOYED_BEFORE_SECONDS: f64 = 7_200.0;
+
+/// Rows of the table that this asks about, and whether each counts: those of the load, and for a
+/// route that no sample covers, such as a deployment's, those of the hours before it as well.
 fn rows<'b>(bundle: &'b Bundle, route: Option<&str>) -> Vec<(&'b HttpEvent, bool)> {
     let window = trigger_window(bundle);
     let rows = bundle.http.rows.iter();
     match route {
-        Some(route) => rows
-            .filter(|event| &*event.route == route)
-            .map(|event| (event, true))
-            .collect(),
+        Some(route) => {
+            let mut window = window;
+            if samples(bundle, Some(route)).is_empty() {
+                let start = window.start;
+                window.start = start.map(|start| start.plus_seconds(-DEPLOYED_BEFORE_SECONDS));
+            }
+            rows.filter(|event| &*event.route == route)
+                .map(|event| (event, window.contains(event.time)))
+                .collect()
+        }
         None => rows
             .filter(|event| !event.is_deployment_site())
             .map(|event| (event, window.contains(event.time)))
@@ -93,12 +348,7 @@ fn rows<'b>(bundle: &'b Bundle, route: Option<&str>) -> Vec<(&'b HttpEvent, bool
     }
 }
 
-pub(super) fn status_count(
-    bundle: &Bundle,
-    route: Option<&str>,
-    statuses: Statuses,
-    wanted: u32,
-) -> Measured {
+fn status_count(bundle: &Bundle, route: Option<&str>, statuses: Statuses, wanted: u32) -> Measured {
     let threshold = format!("at least {wanted} with {}", statuses_text(statuses));
     let sampled = samples(bundle, route);
     let has_table = bundle.http.is_readable();
@@ -138,12 +388,14 @@ pub(super) fn status_count(
     if outside > 0 {
         parts.push(format!("{} outside the load", number(outside as f64)));
     }
-    let file = &bundle.http;
     let sample_quotes = in_samples
         .iter()
         .take(2)
         .map(|(set, sample)| quote_sample(set, sample));
-    let row_quotes = in_table.iter().take(2).map(|event| quote_http(file, event));
+    let row_quotes = in_table
+        .iter()
+        .take(2)
+        .map(|event| quote_http(&bundle.http, event));
     let most = in_samples.len().max(in_table.len());
     Measured::of(most >= wanted as usize, parts.join(", "), threshold)
         .value(most as f64)
@@ -158,14 +410,14 @@ struct GaveUp {
     by_table: usize,
 }
 
-fn gave_up(bundle: &Bundle, route: &str) -> GaveUp {
+fn gave_up(bundle: &Bundle, route: Option<&str>) -> GaveUp {
     let mut found = GaveUp {
         gave_up: 0,
         unknown: 0,
         all: 0,
         by_table: 0,
     };
-    for (_, sample) in of_route(bundle, route) {
+    for (_, sample) in samples(bundle, route) {
         found.all += 1;
         if sample.gave_up() {
             found.gave_up += 1;
@@ -177,7 +429,8 @@ fn gave_up(bundle: &Bundle, route: &str) -> GaveUp {
         // The client did not note why there was no answer; a row with 499 says that it left.
         let window = trigger_window(bundle);
         let rows = rows_within(bundle, &window)
-            .filter(|event| &*event.route == route && event.status == Some(499))
+            .filter(|event| route.is_none_or(|route| &*event.route == route))
+            .filter(|event| event.status == Some(499))
             .count();
         found.by_table = rows.saturating_sub(found.gave_up).min(found.unknown);
         found.gave_up += found.by_table;
@@ -187,7 +440,7 @@ fn gave_up(bundle: &Bundle, route: &str) -> GaveUp {
 }
 
 /// True: at least the share gave up. False: less than the share did.
-pub(super) fn give_ups(bundle: &Bundle, route: &str, share: f64, at_least: bool) -> Measured {
+fn give_ups(bundle: &Bundle, route: Option<&str>, share: f64, at_least: bool) -> Measured {
     let threshold = if at_least {
         format!("at least {} gave up", percent(share))
     } else {
@@ -195,14 +448,15 @@ pub(super) fn give_ups(bundle: &Bundle, route: &str, share: f64, at_least: bool)
     };
     let found = gave_up(bundle, route);
     if found.all == 0 {
-        return Measured::nothing(format!("no sample of {route}"), threshold);
+        return Measured::nothing(format!("no sample of {}", name(route)), threshold);
     }
     let low = found.gave_up as f64 / found.all as f64;
     let high = (found.gave_up + found.unknown) as f64 / found.all as f64;
     let mut observed = format!(
-        "{} of {} to {route}: {}",
+        "{} of {} to {}: {}",
         found.gave_up,
         count(found.all, "request"),
+        name(route),
         percent(low)
     );
     if found.by_table > 0 {
@@ -218,52 +472,9 @@ pub(super) fn give_ups(bundle: &Bundle, route: &str, share: f64, at_least: bool)
         return Measured::nothing(observed, threshold);
     }
     let met = if at_least { low >= share } else { high < share };
-    let quote = of_route(bundle, route).find(|(_, sample)| sample.status.is_none());
+    let rows = samples(bundle, route);
+    let quote = rows.iter().find(|(_, sample)| sample.status.is_none());
     Measured::of(met, observed, threshold)
         .value(low)
         .quotes(quote.map(|(set, sample)| quote_sample(set, sample)))
-}
-
-pub(super) fn mixed(bundle: &Bundle) -> Measured {
-    let threshold = "at least one answer and one client that gave up";
-    let all = samples(bundle, None);
-    if all.is_empty() {
-        return Measured::nothing("no sample of the trigger", threshold);
-    }
-    let mut routes: Vec<&str> = all.iter().map(|(_, sample)| sample.path()).collect();
-    routes.sort_unstable();
-    routes.dedup();
-    let (mut left, mut unknown) = (0, 0);
-    for route in routes {
-        let found = gave_up(bundle, route);
-        left += found.gave_up;
-        unknown += found.unknown;
-    }
-    let answered = all
-        .iter()
-        .filter(|(_, sample)| sample.status.code() / 100 == 2)
-        .count();
-    let observed = format!(
-        "{answered} answered, {left} gave up, of {}",
-        count(all.len(), "request")
-    );
-    if left == 0 && unknown > 0 {
-        return Measured::nothing(
-            format!("{observed}; {unknown} without an answer or a reason"),
-            threshold,
-        );
-    }
-    let quotes = [
-        all.iter()
-            .find(|(_, sample)| sample.status.code() / 100 == 2),
-        all.iter().find(|(_, sample)| sample.gave_up()),
-    ];
-    Measured::of(answered > 0 && left > 0, observed, threshold)
-        .value(left as f64 / all.len() as f64)
-        .quotes(
-            quotes
-                .into_iter()
-                .flatten()
-                .map(|(set, sample)| quote_sample(set, sample)),
-        )
 }

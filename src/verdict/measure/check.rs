@@ -1,11 +1,8 @@
 //! From a check to the function that measures it, and how checks combine.
 
-use super::metrics::View;
-use super::outbound::{self, Counter};
-use super::{answers, latency, metrics, moments, readiness, slots, texts};
+use super::{answers, latency, metrics, moments, outbound, readiness, slots, texts};
 use crate::evidence::Bundle;
-use crate::evidence::criteria::Check;
-use crate::evidence::manifest::BoxKind;
+use crate::evidence::criteria::{Measure, ScenarioRules};
 use crate::verdict::outcome::Finding;
 use crate::verdict::quote::Quote;
 
@@ -60,108 +57,61 @@ impl Measured {
     }
 }
 
-/// Measure one check.
-pub(in crate::verdict) fn measure(check: &Check, bundle: &Bundle) -> Measured {
-    measure_in(
-        check,
-        View {
-            bundle,
-            counting: None,
-        },
-    )
+/// What is looked at: the evidence, and what the scenario calls its parts.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct View<'b> {
+    pub(in crate::verdict) bundle: &'b Bundle,
+    pub(in crate::verdict) rules: &'b ScenarioRules,
 }
 
-fn measure_in(check: &Check, view: View<'_>) -> Measured {
-    let bundle = view.bundle;
-    match *check {
-        Check::MetricRatioAtMost { .. }
-        | Check::MetricRatioAbove { .. }
-        | Check::MetricGrowsAtLeast { .. }
-        | Check::MetricGrowsLessThan { .. }
-        | Check::MetricFallsAtLeast { .. }
-        | Check::MetricAtLeast { .. } => metrics::measure(check, view),
-        Check::TailAtLeast { route, times } => latency::tail_at_least(bundle, route, times),
-        Check::TailBelow { route, times } => latency::tail_below(bundle, route, times),
-        Check::LongRequestsAtLeast {
-            route,
-            seconds,
-            count,
-        } => latency::long_requests(bundle, route, seconds, count),
-        Check::AnsweredWithinShareAtLeast {
-            route,
-            seconds,
-            share,
-        } => latency::answered_within(bundle, route, seconds, share),
-        Check::TwoGroups {
-            route,
-            low,
-            high,
-            between,
-        } => latency::two_groups(bundle, route, low, high, between),
-        Check::RequestsAtLeast { route, count } => answers::requests(bundle, route, count),
-        Check::StatusShareAtLeast {
-            route,
-            statuses,
-            share,
-        } => answers::status_share(bundle, route, statuses, share),
-        Check::StatusCountAtLeast {
-            route,
-            statuses,
-            count,
-        } => answers::status_count(bundle, route, statuses, count),
-        Check::GiveUpShareAtLeast { route, share } => answers::give_ups(bundle, route, share, true),
-        Check::GiveUpShareBelow { route, share } => answers::give_ups(bundle, route, share, false),
-        Check::CallsPerRequestAtLeast { route, calls } => {
-            outbound::per_request(bundle, route, Counter::Calls, calls)
-        }
-        Check::ConnectionsPerRequestAtLeast { route, connections } => {
-            outbound::per_request(bundle, route, Counter::Connections, connections)
-        }
-        Check::AnswersAndGiveUps => answers::mixed(bundle),
-        Check::AllWorkersBusyWithQueue => moments::busy_with_queue(bundle),
-        Check::ConsoleContains { any, count } => {
-            texts::contains(&bundle.console, "console", any, count)
-        }
-        Check::PlatformContains { any, count } => {
-            texts::contains(&bundle.platform, "platform", any, count)
-        }
-        Check::RestartDuringTrigger => texts::restart(bundle),
-        Check::CommandContains { moment, text } => moments::command(bundle, moment, text),
-        Check::CommandBinds { moment, reachable } => moments::binds(bundle, moment, reachable),
-        Check::RouteAnswers { route, moment, ok } => {
-            moments::route_answers(bundle, route, moment, ok)
-        }
-        Check::ReadinessCheck { check, at, ok } => readiness::check(bundle, check, at, ok),
-        Check::ReadinessFails { check, at, words } => readiness::fails(bundle, check, at, words),
-        Check::ProcessYoungerThan { event } => readiness::younger(bundle, event),
-        Check::StatsReadableAfter => moments::stats_after(bundle),
-        Check::NewWorkerHoldsNoBlocks { at } => moments::empty_replacement(bundle, at),
-        Check::EventSucceeded { kind } => moments::event(bundle, kind),
-        Check::ConfigChanged { key, slot } => slots::config(bundle, key, slot, true),
-        Check::ConfigKept { key, slot } => slots::config(bundle, key, slot, false),
-        Check::SettingSticky { key, sticky } => slots::sticky(bundle, key, sticky),
-        Check::SlotSaysMatches { slot, matches } => slots::says_matches(bundle, slot, matches),
-        Check::InBox { cgroup, vm, check } => {
-            let counting = box_of(bundle).map(|kind| match kind {
-                BoxKind::Cgroup => cgroup,
-                BoxKind::Vm => vm,
-            });
-            measure_in(check, View { bundle, counting })
-        }
-        Check::Not { check } => not(measure_in(check, view)),
-        Check::AllOf { checks } => {
-            all_of(checks.iter().map(|check| measure_in(check, view)).collect())
-        }
-        Check::AnyOf { checks } => {
-            any_of(checks.iter().map(|check| measure_in(check, view)).collect())
-        }
+impl<'b> View<'b> {
+    /// The route of a role; a role that no file names has no route, and so no requests.
+    pub(in crate::verdict) fn route(&self, role: &str) -> &'b str {
+        self.rules.roles.get(role).map_or("", String::as_str)
+    }
+
+    pub(in crate::verdict) fn pace(&self) -> f64 {
+        let manifest = self.bundle.manifest.as_ref();
+        manifest.map_or(1.0, |manifest| manifest.pace)
     }
 }
 
-/// The memory box that the target ran in, where the manifest says so.
-fn box_of(bundle: &Bundle) -> Option<BoxKind> {
-    let topology = &bundle.manifest.as_ref()?.topology;
-    Some(topology.memory_box.as_ref()?.kind)
+/// Measure one check.
+pub(in crate::verdict) fn measure(check: &Measure, view: View<'_>) -> Measured {
+    let bundle = view.bundle;
+    match check {
+        Measure::Requests(requests) => answers::requests(view, requests),
+        Measure::Tail(tail) => latency::tail(bundle, view.route(&tail.role), tail),
+        Measure::Groups(groups) => latency::two_groups(bundle, view.route(&groups.role), groups),
+        Measure::Figure(change) => metrics::measure(bundle, change),
+        Measure::PerRequest(each) => outbound::measure(bundle, view.route(&each.role), each),
+        Measure::PoolFull(_) => moments::busy_with_queue(bundle),
+        Measure::Console(lines) => texts::lines(view, &bundle.console, "console", lines),
+        Measure::Platform(lines) => texts::lines(view, &bundle.platform, "platform", lines),
+        Measure::Restart(_) => texts::restart(bundle),
+        Measure::Command(command) => moments::command(view, command),
+        Measure::Ready(ready) => readiness::measure(bundle, ready),
+        Measure::Snapshot(presence) => moments::snapshot(bundle, presence),
+        Measure::Process(process) => readiness::process(bundle, process),
+        Measure::Event(done) => moments::event(bundle, done.kind),
+        Measure::Setting(setting) => slots::measure(bundle, setting),
+        Measure::Not(part) => not(measure(part, view)),
+        Measure::All(parts) => all_of(parts.iter().map(|part| measure(part, view)).collect()),
+        Measure::Any(parts) => any_of(parts.iter().map(|part| measure(part, view)).collect()),
+        Measure::First(parts) => first_of(parts.iter().map(|part| measure(part, view)).collect()),
+    }
+}
+
+/// The first source that has evidence; all of them where none has.
+fn first_of(parts: Vec<Measured>) -> Measured {
+    let with_evidence = |part: &Measured| part.finding != Finding::NoEvidence;
+    match parts.iter().position(with_evidence) {
+        Some(at) => parts
+            .into_iter()
+            .nth(at)
+            .unwrap_or_else(|| join(Vec::new(), Finding::NoEvidence, "")),
+        None => join(parts, Finding::NoEvidence, " or else "),
+    }
 }
 
 fn not(mut measured: Measured) -> Measured {

@@ -3,17 +3,15 @@
 use super::Measured;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::SampleSet;
+use crate::evidence::criteria::{Groups, Tail};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::sample::Sample;
 use crate::tables::queries::{self, Spread};
 use crate::verdict::quote::quote_sample;
-use crate::verdict::text::{count, percent, seconds as seconds_text};
+use crate::verdict::text::{percent, seconds as seconds_text};
 
 /// Fewer answers than this have no percentile worth the name.
 const ENOUGH: usize = 10;
-
-/// However quick a run is played, a quick answer may take this long.
-const LEAST_SECONDS: f64 = 0.3;
 
 /// Samples of a route within the trigger.
 pub(super) fn of_route<'b>(
@@ -25,13 +23,6 @@ pub(super) fn of_route<'b>(
         .filter(move |(_, sample)| sample.path() == route)
 }
 
-fn pace(bundle: &Bundle) -> f64 {
-    bundle
-        .manifest
-        .as_ref()
-        .map_or(1.0, |manifest| manifest.pace)
-}
-
 fn spread<'b>(samples: impl Iterator<Item = (&'b SampleSet, &'b Sample)>) -> Option<Spread> {
     queries::latency(
         samples
@@ -40,13 +31,13 @@ fn spread<'b>(samples: impl Iterator<Item = (&'b SampleSet, &'b Sample)>) -> Opt
     )
 }
 
-struct Tail {
+struct TailFigures {
     observed: String,
     own: f64,
     baseline: Option<f64>,
 }
 
-fn tail(bundle: &Bundle, route: &str) -> Result<Tail, String> {
+fn measured_tail(bundle: &Bundle, route: &str) -> Result<TailFigures, String> {
     let spread_now = spread(of_route(bundle, route))
         .filter(|spread| spread.count >= ENOUGH)
         .ok_or_else(|| format!("fewer than {ENOUGH} answers of {route} with a duration"))?;
@@ -74,7 +65,7 @@ fn tail(bundle: &Bundle, route: &str) -> Result<Tail, String> {
         ));
         times
     });
-    Ok(Tail {
+    Ok(TailFigures {
         observed,
         own,
         baseline: against_baseline,
@@ -91,94 +82,30 @@ fn longest<'b>(bundle: &'b Bundle, route: &'b str) -> Option<(&'b SampleSet, &'b
         })
 }
 
-pub(super) fn tail_at_least(bundle: &Bundle, route: &str, times: f64) -> Measured {
-    let threshold = format!("p95 at least {times} x the median or the baseline's p95");
-    match tail(bundle, route) {
+pub(super) fn tail(bundle: &Bundle, route: &str, wanted: &Tail) -> Measured {
+    let (times, at_least) = match (wanted.times_at_least, wanted.times_below) {
+        (Some(times), _) => (times, true),
+        (None, times) => (times.unwrap_or(0.0), false),
+    };
+    let threshold = match at_least {
+        true => format!("p95 at least {times} x the median or the baseline's p95"),
+        false => format!("p95 below {times} x the median and the baseline's p95"),
+    };
+    match measured_tail(bundle, route) {
         Err(why) => Measured::nothing(why, threshold),
         Ok(tail) => {
-            let met = tail.own >= times || tail.baseline.is_some_and(|ratio| ratio >= times);
-            Measured::of(met, tail.observed, threshold)
+            let long = tail.own >= times || tail.baseline.is_some_and(|ratio| ratio >= times);
+            Measured::of(long == at_least, tail.observed, threshold)
                 .value(tail.own)
                 .quotes(longest(bundle, route).map(|(set, sample)| quote_sample(set, sample)))
         }
     }
 }
 
-pub(super) fn tail_below(bundle: &Bundle, route: &str, times: f64) -> Measured {
-    let threshold = format!("p95 below {times} x the median and the baseline's p95");
-    match tail(bundle, route) {
-        Err(why) => Measured::nothing(why, threshold),
-        Ok(tail) => {
-            let met = tail.own < times && tail.baseline.is_none_or(|ratio| ratio < times);
-            Measured::of(met, tail.observed, threshold)
-                .value(tail.own)
-                .quotes(longest(bundle, route).map(|(set, sample)| quote_sample(set, sample)))
-        }
-    }
-}
-
-pub(super) fn long_requests(bundle: &Bundle, route: &str, limit: f64, wanted: u32) -> Measured {
-    let limit = limit * pace(bundle);
-    let threshold = format!("at least {wanted} of {} or longer", seconds_text(limit));
-    let timed: Vec<_> = of_route(bundle, route)
-        .filter(|(_, sample)| sample.total_seconds.is_some())
-        .collect();
-    if timed.is_empty() {
-        return Measured::nothing(format!("no timed sample of {route}"), threshold);
-    }
-    let long: Vec<_> = timed
-        .iter()
-        .filter(|(_, sample)| sample.total_seconds.is_some_and(|total| total >= limit))
-        .collect();
-    let observed = format!(
-        "{} of {} to {route}",
-        long.len(),
-        count(timed.len(), "request")
-    );
-    Measured::of(long.len() >= wanted as usize, observed, threshold)
-        .value(long.len() as f64)
-        .quotes(
-            long.iter()
-                .take(2)
-                .map(|(set, sample)| quote_sample(set, sample)),
-        )
-}
-
-pub(super) fn answered_within(bundle: &Bundle, route: &str, limit: f64, share: f64) -> Measured {
-    let limit = (limit * pace(bundle)).max(LEAST_SECONDS.min(limit));
-    let threshold = format!("at least {} within {}", percent(share), seconds_text(limit));
-    let all: Vec<_> = of_route(bundle, route).collect();
-    if all.is_empty() {
-        return Measured::nothing(format!("no sample of {route}"), threshold);
-    }
-    let unknown = |sample: &Sample| !sample.status.is_none() && sample.total_seconds.is_none();
-    if all.iter().any(|(_, sample)| unknown(sample)) {
-        return Measured::nothing(format!("answers of {route} without a duration"), threshold);
-    }
-    // A failure that is quick is no service.
-    let quick = all
-        .iter()
-        .filter(|(_, sample)| sample.status.code() / 100 == 2)
-        .filter(|(_, sample)| sample.total_seconds.is_some_and(|total| total <= limit))
-        .count();
-    let found = quick as f64 / all.len() as f64;
-    let observed = format!(
-        "{quick} of {} to {route}: {}",
-        count(all.len(), "request"),
-        percent(found)
-    );
-    Measured::of(found >= share, observed, threshold)
-        .value(found)
-        .quotes(longest(bundle, route).map(|(set, sample)| quote_sample(set, sample)))
-}
-
-pub(super) fn two_groups(
-    bundle: &Bundle,
-    route: &str,
-    low: f64,
-    high: f64,
-    between: f64,
-) -> Measured {
+pub(super) fn two_groups(bundle: &Bundle, route: &str, wanted: &Groups) -> Measured {
+    let Groups {
+        low, high, between, ..
+    } = *wanted;
     let threshold = format!(
         "some below {} and some at {} of the client's limit, at most {} between",
         percent(low),

@@ -2,12 +2,12 @@
 //!
 //! One metric may have several figures: the machine's counters, and those of a cgroup that limits the
 //! target. What says that something happened is met by any figure; what says that nothing happened
-//! must hold for every one. In a memory box only those count that the
-//! criterion names for it.
+//! must hold for every one. In a memory box only those of the box
+//! count.
 
 use super::Measured;
 use crate::evidence::Bundle;
-use crate::evidence::criteria::{Check, Metric};
+use crate::evidence::criteria::{FigureChange, Metric};
 use crate::evidence::figures::Figure;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{CgroupNumbers, ProcNumbers, SnapshotBody};
@@ -195,99 +195,70 @@ impl Compared {
     }
 }
 
-/// What is looked at: the evidence, and the figures in it that count.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct View<'b> {
-    pub(super) bundle: &'b Bundle,
-    /// `None` where all do.
-    pub(super) counting: Option<&'static [Figure]>,
+/// Readings that count: in a memory box only those of the box, for the machine around a cgroup moves
+/// for the sake of everything else that runs there, and in a virtual machine there is none around.
+fn counting(bundle: &Bundle, metric: Metric, at: PhaseKind) -> Vec<Reading> {
+    let topology = bundle.manifest.as_ref().map(|manifest| &manifest.topology);
+    let kind = topology.and_then(|topology| Some(topology.memory_box.as_ref()?.kind));
+    let mut found = readings(bundle, metric, at);
+    found.retain(|reading| match kind {
+        None => true,
+        Some(kind) => reading.figure.counts_in(kind),
+    });
+    found
 }
 
-impl View<'_> {
-    fn readings(&self, metric: Metric, at: PhaseKind) -> Vec<Reading> {
-        let counts = |figure| self.counting.is_none_or(|list| list.contains(&figure));
-        let mut found = readings(self.bundle, metric, at);
-        found.retain(|reading| counts(reading.figure));
-        found
+/// Measure a figure.
+pub(super) fn measure(bundle: &Bundle, wanted: &FigureChange) -> Measured {
+    let (of, from, at) = (wanted.of, wanted.from, wanted.at);
+    if let Some(amount) = wanted.at_least {
+        return single(bundle, of, at, amount, true);
     }
-}
-
-/// Measure one of the checks about a metric.
-pub(super) fn measure(check: &Check, view: View<'_>) -> Measured {
-    match *check {
-        Check::MetricAtLeast { metric, at, amount } => single(view, metric, at, amount),
-        Check::MetricRatioAtMost {
-            metric,
-            at,
-            against,
-            ratio,
-        } => {
-            let question = Question {
-                threshold: format!("at most {} of the {}", percent(ratio), against.word()),
-                compared: Compared::Share,
-                any: true,
-            };
-            pair(view, metric, against, at, &question, |value| value <= ratio)
-        }
-        Check::MetricRatioAbove {
-            metric,
-            at,
-            against,
-            ratio,
-        } => {
-            let question = Question {
-                threshold: format!("more than {} of the {}", percent(ratio), against.word()),
-                compared: Compared::Share,
-                any: false,
-            };
-            pair(view, metric, against, at, &question, |value| value > ratio)
-        }
-        Check::MetricGrowsAtLeast {
-            metric,
-            from,
-            to,
-            amount,
-        } => {
-            let question = Question {
-                threshold: format!("grows by at least {}", number(amount)),
-                compared: Compared::Growth,
-                any: true,
-            };
-            pair(view, metric, from, to, &question, |value| value >= amount)
-        }
-        Check::MetricGrowsLessThan {
-            metric,
-            from,
-            to,
-            amount,
-        } => {
-            let question = Question {
-                threshold: format!("grows by less than {}", number(amount)),
-                compared: Compared::Growth,
-                any: false,
-            };
-            pair(view, metric, from, to, &question, |value| value < amount)
-        }
-        Check::MetricFallsAtLeast {
-            metric,
-            from,
-            to,
-            amount,
-        } => {
-            let question = Question {
-                threshold: format!("falls by at least {}", number(amount)),
-                compared: Compared::Fall,
-                any: true,
-            };
-            pair(view, metric, from, to, &question, |value| value >= amount)
-        }
-        _ => Measured::nothing("this check is not about a metric", ""),
+    if let Some(amount) = wanted.below {
+        return single(bundle, of, at, amount, false);
     }
+    let ask = |threshold: String, compared: Compared, any: bool, meets: &dyn Fn(f64) -> bool| {
+        let question = Question {
+            threshold,
+            compared,
+            any,
+        };
+        pair(bundle, of, from, at, &question, meets)
+    };
+    let share =
+        |words: &str, ratio: f64| format!("{words} {} of the {}", percent(ratio), from.word());
+    if let Some(ratio) = wanted.ratio_at_most {
+        return ask(share("at most", ratio), Compared::Share, true, &|value| {
+            value <= ratio
+        });
+    }
+    if let Some(ratio) = wanted.ratio_above {
+        return ask(
+            share("more than", ratio),
+            Compared::Share,
+            false,
+            &|value| value > ratio,
+        );
+    }
+    if let Some(amount) = wanted.grows_at_least {
+        let threshold = format!("grows by at least {}", number(amount));
+        return ask(threshold, Compared::Growth, true, &|value| value >= amount);
+    }
+    if let Some(amount) = wanted.grows_less_than {
+        let threshold = format!("grows by less than {}", number(amount));
+        return ask(threshold, Compared::Growth, false, &|value| value < amount);
+    }
+    let amount = wanted.falls_at_least.unwrap_or(0.0);
+    let threshold = format!("falls by at least {}", number(amount));
+    ask(threshold, Compared::Fall, true, &|value| value >= amount)
 }
 
-fn single(view: View<'_>, metric: Metric, at: PhaseKind, amount: f64) -> Measured {
-    let threshold = format!("at least {}", number(amount));
-    let found = view.readings(metric, at);
+fn single(bundle: &Bundle, metric: Metric, at: PhaseKind, amount: f64, reaches: bool) -> Measured {
+    let threshold = match reaches {
+        true => format!("at least {}", number(amount)),
+        false => format!("below {}", number(amount)),
+    };
+    let found = counting(bundle, metric, at);
     let Some(highest) = found
         .iter()
         .max_by(|one, other| one.value.total_cmp(&other.value))
@@ -300,21 +271,21 @@ fn single(view: View<'_>, metric: Metric, at: PhaseKind, amount: f64) -> Measure
         number(highest.value),
         highest.figure.unit()
     );
-    Measured::of(highest.value >= amount, observed, threshold)
+    Measured::of((highest.value >= amount) == reaches, observed, threshold)
         .value(highest.value)
         .quotes([highest.quote()])
 }
 
 fn pair(
-    view: View<'_>,
+    bundle: &Bundle,
     metric: Metric,
     from: PhaseKind,
     to: PhaseKind,
     question: &Question,
-    meets: impl Fn(f64) -> bool,
+    meets: &dyn Fn(f64) -> bool,
 ) -> Measured {
-    let before = view.readings(metric, from);
-    let after = view.readings(metric, to);
+    let before = counting(bundle, metric, from);
+    let after = counting(bundle, metric, to);
     let missing = match (before.is_empty(), after.is_empty()) {
         (true, true) => Some(format!(
             "no snapshot of it at {} or {}",

@@ -10,6 +10,6 @@ mod readiness;
 mod slots;
 mod texts;
 
-pub(super) use check::{Measured, measure};
-pub(super) use metrics::{growth as metric_growth, readings as metric_readings};
-pub(super) use texts::restarts;
+pub(super) use answers::is_export;
+pub(super) use check::{Measured, View, measure};
+pub(super) use metrics::growth as metric_growth;

@@ -1,8 +1,10 @@
 //! What held before and after the fix, and at single moments.
 
-use super::Measured;
+use super::texts::filled_in;
+use super::{Measured, View};
 use crate::evidence::Bundle;
-use crate::evidence::criteria::{Moment, SnapshotKind};
+use crate::evidence::bundle::FileState;
+use crate::evidence::criteria::{Command, Presence, SnapshotKind};
 use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
@@ -11,45 +13,83 @@ use crate::verdict::quote::{Quote, quote_file, quote_http, quote_sample};
 use crate::verdict::text::count;
 use crate::verdict::window::fix_moment;
 
-/// True: the command binds where the platform looks. False: it does not.
-pub(super) fn binds(bundle: &Bundle, moment: Moment, reachable: bool) -> Measured {
-    let threshold = match reachable {
-        true => "binds where the platform looks",
-        false => "binds where the platform does not look",
+/// The startup command that was effective.
+pub(super) fn command(view: View<'_>, wanted: &Command) -> Measured {
+    let threshold = match (
+        wanted.binds_in_reach,
+        wanted.workers_at_least,
+        &wanted.matches,
+    ) {
+        (Some(true), ..) => "binds where the platform looks".to_owned(),
+        (Some(false), ..) => "binds where the platform does not look".to_owned(),
+        (None, Some(least), _) => format!("asks for at least {}", count(least as usize, "worker")),
+        (None, None, pattern) => format!("names `{}`", pattern.as_deref().unwrap_or_default()),
     };
-    let reach = reach(bundle, moment);
-    match reach.in_reach {
-        Some(in_reach) => {
-            Measured::of(in_reach == reachable, reach.observed, threshold).quotes(reach.quotes)
+    if let Some(reachable) = wanted.binds_in_reach {
+        let reach = reach(view.bundle, wanted.moment);
+        return match reach.in_reach {
+            Some(in_reach) => {
+                Measured::of(in_reach == reachable, reach.observed, threshold).quotes(reach.quotes)
+            }
+            None => Measured::nothing(reach.observed, threshold),
+        };
+    }
+    let Some((command, file)) = recorded_command(view.bundle, wanted.moment) else {
+        return Measured::nothing("the startup command was not captured", threshold);
+    };
+    let quote = quote_file(file, command);
+    if let Some(least) = wanted.workers_at_least {
+        let Some(workers) = workers_of(command) else {
+            let why = format!("`{command}` does not say how many workers");
+            return Measured::nothing(why, threshold);
+        };
+        let observed = format!("`{command}`");
+        return Measured::of(workers >= least, observed, threshold)
+            .value(f64::from(workers))
+            .quotes([quote]);
+    }
+    let pattern = wanted.matches.as_deref().unwrap_or_default();
+    match filled_in(view, pattern) {
+        Err(why) => Measured::nothing(why, threshold),
+        Ok(pattern) => {
+            let met = pattern.is_match(command);
+            Measured::of(met, format!("`{command}`"), threshold).quotes([quote])
         }
-        None => Measured::nothing(reach.observed, threshold),
     }
 }
 
-pub(super) fn command(bundle: &Bundle, moment: Moment, text: &str) -> Measured {
-    let threshold = format!("names `{}`", text.trim());
-    let Some((command, file)) = recorded_command(bundle, moment) else {
-        return Measured::nothing("the startup command was not captured", threshold);
-    };
-    // A command that is only the module has no space before it.
-    let met = format!(" {command}").contains(text);
-    Measured::of(met, format!("`{command}`"), threshold).quotes([quote_file(file, command)])
+/// What follows `--workers` or `-w`.
+fn workers_of(command: &str) -> Option<u32> {
+    let mut words = command.split_whitespace();
+    while let Some(word) = words.next() {
+        if let Some(value) = word
+            .strip_prefix("--workers=")
+            .or(word.strip_prefix("-w"))
+            .filter(|value| !value.is_empty())
+        {
+            return value.parse().ok();
+        }
+        if matches!(word, "--workers" | "-w") {
+            return words.next()?.parse().ok();
+        }
+    }
+    None
 }
 
-/// One observation of a route: 200 or not, when, and the quote.
-struct Observation {
-    ok: bool,
-    at: Option<LogTime>,
-    quote: Quote,
+/// One observation of a route: its status, 0 without an answer, when, and the quote.
+pub(super) struct Observation {
+    pub(super) code: u16,
+    pub(super) at: Option<LogTime>,
+    pub(super) quote: Quote,
 }
 
-fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
+pub(super) fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
     let fixed = fix_moment(bundle);
     let sampled = bundle
         .samples_where(|kind| !matches!(kind, PhaseKind::Recovery | PhaseKind::Post))
         .filter(|(_, sample)| sample.path() == route)
         .map(|(set, sample)| Observation {
-            ok: sample.status.code() == 200,
+            code: sample.status.code(),
             at: sample.start.map(LogTime::from),
             quote: quote_sample(set, sample),
         });
@@ -61,19 +101,19 @@ fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
         .filter(|event| fixed.is_some_and(|fixed| event.time < fixed))
         .filter(|event| &*event.route == route && !event.is_deployment_site())
         .map(|event| Observation {
-            ok: event.status == Some(200),
+            code: event.status.unwrap_or(0),
             at: Some(event.started()),
             quote: quote_http(&bundle.http, event),
         });
     sampled.chain(logged).collect()
 }
 
-fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
+pub(super) fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
     let mut found: Vec<Observation> = bundle
         .samples_where(|kind| matches!(kind, PhaseKind::Recovery | PhaseKind::Post))
         .filter(|(_, sample)| sample.path() == route)
         .map(|(set, sample)| Observation {
-            ok: sample.status.code() == 200,
+            code: sample.status.code(),
             at: sample.start.map(LogTime::from),
             quote: quote_sample(set, sample),
         })
@@ -82,7 +122,7 @@ fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
         let snapshots = bundle.snapshots_of(SnapshotKind::Health, PhaseKind::Post);
         found.extend(snapshots.filter_map(|snapshot| match &snapshot.body {
             SnapshotBody::Health(status) => Some(Observation {
-                ok: status == "healthy",
+                code: if status == "healthy" { 200 } else { 0 },
                 at: snapshot.taken.map(LogTime::from),
                 quote: quote_file(&snapshot.file, format!("status {status}")),
             }),
@@ -92,73 +132,43 @@ fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
     found
 }
 
-pub(super) fn route_answers(bundle: &Bundle, route: &str, moment: Moment, ok: bool) -> Measured {
-    match moment {
-        Moment::Before => {
-            let threshold = if ok {
-                "every answer is 200"
-            } else {
-                "no answer is 200"
-            };
-            let found = before(bundle, route);
-            if found.is_empty() {
-                let why = format!("nothing shows what {route} answered before the fix");
-                return Measured::nothing(why, threshold);
-            }
-            let good = found.iter().filter(|seen| seen.ok).count();
-            let observed = format!("{good} of {} with 200", count(found.len(), "observation"));
-            let met = if ok { good == found.len() } else { good == 0 };
-            let quotes = found.into_iter().filter(|seen| seen.ok == ok || !met);
-            Measured::of(met, observed, threshold).quotes(quotes.map(|seen| seen.quote))
-        }
-        Moment::After => {
-            let threshold = if ok {
-                "the last answer is 200"
-            } else {
-                "the last answer is not 200"
-            };
-            let mut found = after(bundle, route);
-            // A snapshot without a time was taken when the probes were over.
-            found.sort_by_key(|seen| (seen.at.is_none(), seen.at));
-            let Some(last) = found.last() else {
-                let why = format!("nothing shows what {route} answered after the fix");
-                return Measured::nothing(why, threshold);
-            };
-            let met = last.ok == ok;
-            let failures = found.iter().filter(|seen| !seen.ok).count();
-            let observed = format!(
-                "{} of {} without 200, and the last {}",
-                failures,
-                count(found.len(), "probe"),
-                if last.ok { "with 200" } else { "not 200" }
-            );
-            let mut quotes = vec![last.quote.clone()];
-            quotes.extend(
-                found
-                    .iter()
-                    .find(|seen| !seen.ok)
-                    .map(|seen| seen.quote.clone()),
-            );
-            Measured::of(met, observed, threshold).quotes(quotes)
-        }
+/// A snapshot that can be read.
+pub(super) fn snapshot(bundle: &Bundle, wanted: &Presence) -> Measured {
+    let threshold = format!("{} answers at {}", wanted.of.path(), wanted.at.word());
+    let stages: &[PhaseKind] = match wanted.at {
+        PhaseKind::Post => &[PhaseKind::Post, PhaseKind::Recovery],
+        _ => &[wanted.at],
+    };
+    let found = stages
+        .iter()
+        .find_map(|at| bundle.snapshots_of(wanted.of, *at).next());
+    // Somebody answered there, and not as this route does.
+    let name = wanted.of.path().trim_start_matches('/').replace('/', "-");
+    let other = bundle.files.iter().find(|file| {
+        let path = file.path.as_str();
+        let after = path.starts_with("post/") || path.starts_with("postfix/");
+        let at = after == (wanted.at == PhaseKind::Post);
+        at && path.contains(&name) && matches!(file.state, FileState::Unreadable { .. })
+    });
+    if let (None, Some(file)) = (found, other) {
+        let observed = format!("{} is no answer of it", file.path);
+        return Measured::of(false, observed, threshold);
     }
-}
-
-pub(super) fn stats_after(bundle: &Bundle) -> Measured {
-    let threshold = "/diag/stats is the JSON of a worker";
-    let after = [PhaseKind::Post, PhaseKind::Recovery]
-        .into_iter()
-        .find_map(|at| bundle.snapshots_of(SnapshotKind::Stats, at).next());
-    match after.map(|snapshot| (snapshot, &snapshot.body)) {
-        Some((snapshot, SnapshotBody::Stats(stats))) => {
+    let Some(snapshot) = found else {
+        let why = format!("no readable {} at {}", wanted.of.path(), wanted.at.word());
+        return Measured::nothing(why, threshold);
+    };
+    let text = match &snapshot.body {
+        SnapshotBody::Stats(stats) => {
             let age = stats
                 .uptime_seconds
                 .map_or_else(String::new, |age| format!(", {age:.0} s old"));
-            let text = format!("pid {}{age}", stats.pid);
-            Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])
+            format!("pid {}{age}", stats.pid)
         }
-        _ => Measured::nothing("no readable /diag/stats after the fix", threshold),
-    }
+        SnapshotBody::Health(status) => format!("status {status}"),
+        _ => "answered".to_owned(),
+    };
+    Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])
 }
 
 /// Whether a worker that was not there at baseline holds no blocks.

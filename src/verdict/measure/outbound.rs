@@ -3,7 +3,7 @@
 use super::Measured;
 use super::latency::of_route;
 use crate::evidence::Bundle;
-use crate::evidence::criteria::SnapshotKind;
+use crate::evidence::criteria::{PerRequest, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{OutboundCounters, Snapshot, SnapshotBody};
 use crate::verdict::quote::quote_file;
@@ -11,7 +11,7 @@ use crate::verdict::text::{count, number};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counter {
+enum Counter {
     /// Calls, retries among them.
     Calls,
     /// Connections opened for them.
@@ -49,7 +49,14 @@ fn workers(
 
 /// Calls or connections for each request to the route: what the workers' counters grew by, over
 /// the requests of the trigger. A worker that was not there at baseline began at nothing.
-pub(super) fn per_request(bundle: &Bundle, route: &str, counter: Counter, wanted: f64) -> Measured {
+pub(super) fn measure(bundle: &Bundle, route: &str, wanted: &PerRequest) -> Measured {
+    match (wanted.calls_at_least, wanted.connections_at_least) {
+        (Some(calls), _) => per_request(bundle, route, Counter::Calls, calls),
+        (None, least) => per_request(bundle, route, Counter::Connections, least.unwrap_or(0.0)),
+    }
+}
+
+fn per_request(bundle: &Bundle, route: &str, counter: Counter, wanted: f64) -> Measured {
     let threshold = format!("at least {} {}s a request", number(wanted), counter.word());
     let requests = of_route(bundle, route).count();
     if requests == 0 {

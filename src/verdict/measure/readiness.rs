@@ -1,34 +1,60 @@
 //! What /ready said of each of its checks, and how old the process is that serves.
 
-use super::Measured;
+use super::{Measured, moments};
 use crate::evidence::Bundle;
-use crate::evidence::criteria::SnapshotKind;
+use crate::evidence::criteria::{Process, Ready, SnapshotKind};
 use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::{ReadinessCheck, SnapshotBody};
 use crate::verdict::quote::quote_file;
 
 const PRODUCTION: &str = "production";
 
-pub(super) fn check(bundle: &Bundle, name: &str, at: PhaseKind, ok: bool) -> Measured {
-    let threshold = match ok {
-        true => format!("the check `{name}` passes"),
-        false => format!("the check `{name}` fails"),
+/// What /ready said of a check.
+pub(super) fn measure(bundle: &Bundle, wanted: &Ready) -> Measured {
+    let (name, words) = (&wanted.check, &wanted.words);
+    let threshold = match (wanted.ok, words.is_empty()) {
+        (true, _) => format!("the check `{name}` passes"),
+        (false, true) => format!("the check `{name}` fails"),
+        (false, false) => format!("the check `{name}` fails with {}", words.join(" or ")),
     };
-    compare(bundle, name, at, threshold, |result| result.ok == ok)
+    compare(bundle, name, wanted.at, threshold, |result| {
+        let word = result.error.as_deref();
+        let said = words.is_empty() || word.is_some_and(|word| words.iter().any(|one| one == word));
+        result.ok == wanted.ok && (wanted.ok || said)
+    })
 }
 
-/// Whether the check failed with one of these words.
-pub(super) fn fails(
-    bundle: &Bundle,
-    name: &str,
-    at: PhaseKind,
-    words: &'static [&'static str],
-) -> Measured {
-    let threshold = format!("the check `{name}` fails with {}", words.join(" or "));
-    compare(bundle, name, at, threshold, |result| {
-        let word = result.error.as_deref();
-        !result.ok && word.is_some_and(|word| words.contains(&word))
-    })
+/// The age of the process that serves, or what took its place.
+pub(super) fn process(bundle: &Bundle, wanted: &Process) -> Measured {
+    if let Some(at) = wanted.replaced_without_blocks {
+        return moments::empty_replacement(bundle, at);
+    }
+    if let Some(seconds) = wanted.younger_than_seconds {
+        return young_at_baseline(bundle, seconds);
+    }
+    match wanted.younger_than {
+        Some(kind) => younger(bundle, kind),
+        None => Measured::nothing("nothing is asked of the process", ""),
+    }
+}
+
+fn young_at_baseline(bundle: &Bundle, limit: f64) -> Measured {
+    let threshold = format!("the process of the baseline is younger than {limit:.0} s");
+    let oldest = bundle
+        .snapshots_of(SnapshotKind::Stats, PhaseKind::Baseline)
+        .find_map(|snapshot| match &snapshot.body {
+            SnapshotBody::Stats(stats) => Some((snapshot, stats.uptime_seconds?)),
+            _ => None,
+        });
+    let Some((snapshot, age)) = oldest else {
+        let why = "how old the process was at baseline is not recorded";
+        return Measured::nothing(why, threshold);
+    };
+    let observed = format!("the process of the baseline was {age:.0} s old");
+    Measured::of(age < limit, observed, threshold).quotes([quote_file(
+        &snapshot.file,
+        format!("uptime_seconds {age:.0}"),
+    )])
 }
 
 /// What production's last /ready of that stage said of the check.
@@ -63,7 +89,7 @@ fn compare(
 }
 
 /// Whether the process of the last snapshot began after the last event of that kind.
-pub(super) fn younger(bundle: &Bundle, kind: EventKind) -> Measured {
+fn younger(bundle: &Bundle, kind: EventKind) -> Measured {
     let threshold = "production's process is younger than the event";
     let event = bundle.manifest.as_ref().and_then(|manifest| {
         manifest

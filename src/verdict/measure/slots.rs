@@ -2,7 +2,7 @@
 
 use super::Measured;
 use crate::evidence::Bundle;
-use crate::evidence::criteria::SnapshotKind;
+use crate::evidence::criteria::{SettingState, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{Snapshot, SnapshotBody};
 use crate::verdict::quote::quote_file;
@@ -39,8 +39,18 @@ fn is_hidden(value: &str) -> bool {
     matches!(value, "<redacted>" | "REDACTED" | "[REDACTED]" | "***")
 }
 
+/// A setting: sticky or not, changed or not, as expected or not.
+pub(super) fn measure(bundle: &Bundle, wanted: &SettingState) -> Measured {
+    let (name, slot) = (wanted.name.as_str(), wanted.slot.as_str());
+    match (wanted.sticky, wanted.changed, wanted.matches_expected) {
+        (Some(is_sticky), ..) => sticky(bundle, name, is_sticky),
+        (None, Some(changed), _) => config(bundle, name, slot, changed),
+        (None, None, matches) => says_matches(bundle, slot, matches.unwrap_or(true)),
+    }
+}
+
 /// True: the value differs. False: it is the same.
-pub(super) fn config(bundle: &Bundle, key: &str, slot: &str, changed: bool) -> Measured {
+fn config(bundle: &Bundle, key: &str, slot: &str, changed: bool) -> Measured {
     let threshold = if changed {
         format!("{key} of {slot} differs")
     } else {
@@ -72,7 +82,7 @@ pub(super) fn config(bundle: &Bundle, key: &str, slot: &str, changed: bool) -> M
     ])
 }
 
-pub(super) fn sticky(bundle: &Bundle, key: &str, sticky: bool) -> Measured {
+fn sticky(bundle: &Bundle, key: &str, sticky: bool) -> Measured {
     let threshold = if sticky {
         format!("{key} is a slot setting")
     } else {
@@ -111,7 +121,7 @@ pub(super) fn sticky(bundle: &Bundle, key: &str, sticky: bool) -> Measured {
     )])
 }
 
-pub(super) fn says_matches(bundle: &Bundle, slot: &str, matches: bool) -> Measured {
+fn says_matches(bundle: &Bundle, slot: &str, matches: bool) -> Measured {
     let threshold = format!("{slot} says matches: {matches}");
     let Some(snapshot) = of_slot(bundle, SnapshotKind::Slots, PhaseKind::Post, slot) else {
         return Measured::nothing(

@@ -16,7 +16,7 @@ use crate::harness::{in_parallel, root, skip_unless};
 
 /// Scenarios that can be played on Azure.
 fn on_azure() -> Vec<&'static Scenario> {
-    let mut scenarios = catalogue::ALL.to_vec();
+    let mut scenarios = catalogue::all();
     scenarios.retain(|scenario| scenario.needs.plan.is_some());
     scenarios
 }
@@ -67,11 +67,11 @@ fn every_script(scenario: &Scenario) -> String {
     ));
     text.push_str(&run("trigger.sh", &[name]));
     text.push_str(&run("verify.sh", &[name]));
-    for fix in scenario.fixes.iter().chain(scenario.variants) {
-        text.push_str(&run("fix.sh", &[name, fix.name]));
+    for fix in scenario.fixes.iter().chain(&scenario.variants) {
+        text.push_str(&run("fix.sh", &[name, &fix.name]));
     }
     text.push_str(&run("teardown.sh", &[name]));
-    for step in scenario.steps {
+    for step in &scenario.steps {
         if let Step::Act { action, .. } = step {
             let order = serde_json::to_string(action).unwrap();
             text.push_str(&dry_run(az.path(), "operate.sh", &["host"], &order));
@@ -119,7 +119,7 @@ fn every_action_that_the_catalogue_asks_for_is_one_that_the_scripts_play_on_both
         let courses = scenario
             .fixes
             .iter()
-            .chain(scenario.variants)
+            .chain(&scenario.variants)
             .chain([&scenario.control])
             .map(Course::Varied);
         for course in courses {

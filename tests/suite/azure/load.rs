@@ -185,7 +185,7 @@ fn the_shares_of_any_number_of_workers_make_up_every_scenarios_load() {
     if skip_unless(locust()) {
         return;
     }
-    let scenarios = catalogue::ALL.iter();
+    let scenarios = catalogue::all().into_iter();
     let plans: Vec<_> = scenarios
         .map(|scenario| planned(scenario, Course::Symptom))
         .collect();

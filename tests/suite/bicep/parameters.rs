@@ -28,8 +28,8 @@ fn written(name: &str, course: Course) -> Option<String> {
 
 #[test]
 fn there_is_a_file_for_every_scenario_of_azure_as_the_catalogue_has_it_and_no_other() {
-    let wanted: BTreeMap<String, String> = catalogue::ALL
-        .iter()
+    let wanted: BTreeMap<String, String> = catalogue::all()
+        .into_iter()
         .filter_map(|scenario| {
             let text = written(scenario.name(), Course::Symptom)?;
             Some((format!("{}.parameters.json", scenario.name()), text))
@@ -102,11 +102,11 @@ fn faults(parameters: &Value) -> Vec<String> {
 #[test]
 fn main_takes_the_parameters_of_every_course_of_every_scenario() {
     let mut seen = 0;
-    for scenario in catalogue::ALL {
+    for scenario in catalogue::all() {
         let varied = scenario
             .fixes
             .iter()
-            .chain(scenario.variants)
+            .chain(&scenario.variants)
             .map(Course::Varied);
         for course in varied.chain([Course::Symptom, Course::Control]) {
             let Some(parameters) = deployment_parameters(scenario, course) else {
@@ -171,8 +171,8 @@ fn parameters_that_main_does_not_take_are_found() {
 
 #[test]
 fn a_setting_is_sticky_in_every_slot_or_in_none() {
-    for scenario in catalogue::ALL {
-        let settings = scenario.topology.settings;
+    for scenario in catalogue::all() {
+        let settings = &scenario.topology.settings;
         for setting in settings {
             let same = settings.iter().filter(|other| other.name == setting.name);
             assert!(

@@ -1,6 +1,5 @@
 //! Pairs that a human confuses: the evidence of one is never judged as the other.
 
-use labrat::evidence::criteria::RivalId;
 use labrat::evidence::manifest::{Event, EventKind, Setting};
 use labrat::evidence::sample::Sample;
 use labrat::scenario::catalogue;
@@ -22,7 +21,7 @@ fn is(builder: &Builder, scenario: &str, outcome: Outcome) {
     assert_eq!(verdict.outcome, outcome, "{scenario}: {}", verdict.headline);
 }
 
-fn rival(verdict: &Verdict, id: RivalId) -> &RivalResult {
+fn rival<'v>(verdict: &'v Verdict, id: &str) -> &'v RivalResult {
     verdict.rivals.iter().find(|rival| rival.id == id).unwrap()
 }
 
@@ -153,7 +152,7 @@ fn a_kill_for_memory_is_no_timeout_and_a_timeout_is_no_kill_for_memory() {
     is(&by_memory, "worker-formula", Outcome::Reproduced);
     let verdict = judged_as(&by_memory, "worker-formula");
     assert_eq!(verdict.killed_workers[0].cause, KillCause::OutOfMemory);
-    let timeout = rival(&verdict, RivalId::WorkerTimeout);
+    let timeout = rival(&verdict, "worker-timeout");
     assert_eq!(timeout.ruling, Ruling::RuledOut, "{}", timeout.because);
 
     // The same words of the arbiter, which killed the workers itself.
@@ -161,7 +160,7 @@ fn a_kill_for_memory_is_no_timeout_and_a_timeout_is_no_kill_for_memory() {
     is(&by_arbiter, "worker-formula", Outcome::NotReproduced);
     let verdict = judged_as(&by_arbiter, "worker-formula");
     assert_eq!(verdict.killed_workers[0].cause, KillCause::Heartbeat);
-    let memory = rival(&verdict, RivalId::OutOfMemoryKill);
+    let memory = rival(&verdict, "out-of-memory-kill");
     assert_ne!(memory.ruling, Ruling::RuledIn, "{}", memory.because);
 }
 
@@ -333,18 +332,15 @@ fn ended(status: u16, seconds: f64) -> Verdict {
 #[test]
 fn a_client_that_left_is_no_limit_of_the_front_end_and_the_other_way_round() {
     let left = ended(499, 45.0);
-    assert_eq!(rival(&left, RivalId::ClientAbort).ruling, Ruling::RuledIn);
-    assert_eq!(
-        rival(&left, RivalId::FrontEndLimit).ruling,
-        Ruling::RuledOut
-    );
+    assert_eq!(rival(&left, "client-abort").ruling, Ruling::RuledIn);
+    assert_eq!(rival(&left, "front-end-limit").ruling, Ruling::RuledOut);
 
     let cut = ended(504, 240.0);
-    assert_ne!(rival(&cut, RivalId::ClientAbort).ruling, Ruling::RuledIn);
-    assert_eq!(rival(&cut, RivalId::FrontEndLimit).ruling, Ruling::RuledIn);
+    assert_ne!(rival(&cut, "client-abort").ruling, Ruling::RuledIn);
+    assert_eq!(rival(&cut, "front-end-limit").ruling, Ruling::RuledIn);
 
     // A client that left at the very moment of the limit is still a client that left.
     let late = ended(499, 240.0);
-    assert_eq!(rival(&late, RivalId::ClientAbort).ruling, Ruling::RuledIn);
-    assert_ne!(rival(&late, RivalId::FrontEndLimit).ruling, Ruling::RuledIn);
+    assert_eq!(rival(&late, "client-abort").ruling, Ruling::RuledIn);
+    assert_ne!(rival(&late, "front-end-limit").ruling, Ruling::RuledIn);
 }

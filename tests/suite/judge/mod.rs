@@ -15,6 +15,7 @@ mod health;
 mod hostile;
 mod incidents;
 mod million_rows;
+mod mutations;
 mod outcomes;
 mod published_layout;
 mod removed_files;

@@ -1,6 +1,5 @@
 //! Symptom, control and fix of each scenario come out as what they are.
 
-use labrat::evidence::criteria::RivalId;
 use labrat::report;
 use labrat::verdict::{Finding, Outcome, Ruling};
 
@@ -163,10 +162,7 @@ fn cold_start_of(started: f64, warm_baseline: bool) -> Ruling {
         bundle = bundle.without("baseline/health.json");
     }
     let verdict = bundle.judge();
-    let rival = verdict
-        .rivals
-        .iter()
-        .find(|rival| rival.id == RivalId::ColdStart);
+    let rival = verdict.rivals.iter().find(|rival| rival.id == "cold-start");
     rival.expect("the rival is weighed").ruling
 }
 

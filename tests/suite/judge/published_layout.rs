@@ -2,7 +2,7 @@
 
 use labrat::evidence::bundle::FileState;
 use labrat::evidence::{Bundle, ResponsesError, split_responses};
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::{Outcome, judge};
 use serde_json::json;
 
@@ -63,7 +63,10 @@ fn state<'b>(bundle: &'b Bundle, path: &str) -> &'b FileState {
 
 #[test]
 fn a_published_run_is_judged_without_a_manifest() {
-    let verdict = judge(&rules::MEMORY_PRESSURE, &published().read());
+    let verdict = judge(
+        catalogue::rules_of("memory-pressure").unwrap(),
+        &published().read(),
+    );
     assert_eq!(verdict.outcome, Outcome::Reproduced, "{}", verdict.headline);
     assert_eq!(
         criterion(&verdict, "heavy-load").observed,
@@ -136,7 +139,7 @@ fn rows_that_ran_together_and_lack_one_are_not_guessed() {
     let bundle = published()
         .text(&format!("trigger/heavy-responses-{STAMP}.csv"), &text)
         .read();
-    let verdict = judge(&rules::MEMORY_PRESSURE, &bundle);
+    let verdict = judge(catalogue::rules_of("memory-pressure").unwrap(), &bundle);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert!(
         verdict

@@ -42,7 +42,7 @@ fn explained(bundle: &Builder) -> String {
 #[test]
 fn a_file_that_was_never_captured_is_no_evidence() {
     for symptom in incidents::symptoms() {
-        let scenario = symptom.rules().name;
+        let scenario = symptom.rules().name.as_str();
         for path in symptom.files.keys() {
             let without = symptom.clone().without(path);
             let verdict = without.judge();
@@ -138,7 +138,7 @@ fn a_file_that_the_manifest_lists_and_that_is_gone_forbids_reproduced() {
 #[test]
 fn a_file_that_is_emptied_or_holds_an_error_is_as_good_as_none() {
     for symptom in incidents::symptoms() {
-        let scenario = symptom.rules().name;
+        let scenario = symptom.rules().name.as_str();
         for path in symptom.files.keys() {
             for content in [
                 "",
@@ -176,7 +176,7 @@ fn a_bundle_without_its_manifest_is_judged_by_what_is_left() {
         let rules = symptom.rules();
         symptom.manifest = None;
         let verdict = labrat::verdict::judge(rules, &symptom.read());
-        let by_manifest = matches!(rules.name, "slot-swap-drift");
+        let by_manifest = rules.name == "slot-swap-drift";
         let expected = if by_manifest {
             Outcome::Inconclusive
         } else {
@@ -261,7 +261,13 @@ fn missing_evidence_names_the_command_that_would_bring_it() {
     assert_eq!(missing.what, "AppServiceConsoleLogs");
     assert_eq!(
         missing.for_criteria,
-        ["import-failure", "no-import-failure"]
+        [
+            "command-wrong-before",
+            "import-failure",
+            "command-right-after",
+            "command-already-right",
+            "no-import-failure"
+        ]
     );
     assert!(
         missing

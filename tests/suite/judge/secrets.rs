@@ -1,7 +1,7 @@
 //! What an exported run tells of its secrets does not pass into a report.
 
 use labrat::report::{self, Style};
-use labrat::scenario::rules;
+use labrat::scenario::catalogue;
 use labrat::verdict::judge;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn planted_secrets_reach_no_report() {
         );
     bundle.manifest = None;
     let evidence = bundle.read();
-    let verdict = judge(&rules::STARTUP_FAILED, &evidence);
+    let verdict = judge(catalogue::rules_of("startup-failed").unwrap(), &evidence);
     for text in [
         report::text(&verdict, Style::Plain),
         report::markdown(&verdict, &evidence),

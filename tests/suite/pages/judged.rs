@@ -106,10 +106,16 @@ fn names(matches: &ArgMatches) -> Result<(), String> {
     let Some(name) = word("scenario").or_else(|| word("name")) else {
         return Ok(());
     };
-    let scenario = catalogue::find(name).ok_or_else(|| format!("there is no scenario {name}"))?;
-    let mut variations = scenario.fixes.iter().chain(scenario.variants);
+    let example = root().join(format!("docs/examples/{name}.toml"));
+    let own = match std::fs::read_to_string(&example) {
+        Ok(text) => Some(catalogue::read(name, &text).map_err(|fault| fault.to_string())?),
+        Err(_) => None,
+    };
+    let known = own.as_ref().or_else(|| catalogue::find(name));
+    let scenario = known.ok_or_else(|| format!("there is no scenario {name}"))?;
+    let mut variations = scenario.fixes.iter().chain(&scenario.variants);
     match word("fix") {
-        Some(fix) if !variations.any(|variation| variation.name == fix) => {
+        Some(fix) if !variations.any(|variation| variation.name == *fix) => {
             Err(format!("{name} has no fix {fix}"))
         }
         _ => Ok(()),
@@ -170,7 +176,7 @@ fn tried(words: &Words) -> Option<(String, Words)> {
     }
     if let Some(scenario) = catalogue::find(&words[1]) {
         kind[1] = "SCENARIO".to_owned();
-        let fixes: Vec<&str> = scenario.fixes.iter().map(|fix| fix.name).collect();
+        let fixes: Vec<&str> = scenario.fixes.iter().map(|fix| fix.name.as_str()).collect();
         for at in 2..words.len() {
             if words[at] == "FIX" || fixes.contains(&words[at].as_str()) {
                 kind[at] = "FIX".to_owned();
@@ -185,6 +191,7 @@ fn tried(words: &Words) -> Option<(String, Words)> {
 fn run(words: &Words) -> Option<String> {
     let labrat = env!("CARGO_BIN_EXE_labrat");
     let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(root().join("docs"), folder.path().join("docs")).unwrap();
     let mut command = match words[0].as_str() {
         "labrat" => Command::new(labrat),
         script => Command::new(root().join(script)),

@@ -10,7 +10,7 @@ use super::program::labrat;
 async fn the_list_names_every_scenario_and_fits_the_terminal() {
     let run = labrat(&["scenarios"]).await;
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
-    for scenario in catalogue::ALL {
+    for scenario in catalogue::all() {
         assert!(run.out.contains(scenario.name()), "{}", run.out);
     }
     assert!(
@@ -28,7 +28,7 @@ async fn one_scenario_is_shown_in_full_by_its_name_or_another_name() {
         for words in [
             "wrong_module:app",
             "## Proof",
-            "## Rival explanations",
+            "## Other explanations",
             "## Negative control",
         ] {
             assert!(run.out.contains(words), "{words}");
@@ -39,7 +39,7 @@ async fn one_scenario_is_shown_in_full_by_its_name_or_another_name() {
 #[tokio::test]
 async fn json_is_the_data() {
     let all: Value = serde_json::from_str(&labrat(&["scenarios", "--json"]).await.out).unwrap();
-    assert_eq!(all.as_array().unwrap().len(), catalogue::ALL.len());
+    assert_eq!(all.as_array().unwrap().len(), catalogue::all().len());
     let one = labrat(&["scenarios", "intermittent-5xx", "--json"]).await;
     let one: Value = serde_json::from_str(&one.out).unwrap();
     assert_eq!(one["steps"][1]["groups"][0]["path"], "/slow");
@@ -62,7 +62,7 @@ async fn an_unknown_name_is_an_error_with_the_names_that_there_are() {
 #[tokio::test]
 async fn the_command_that_a_page_shows_is_one_that_the_program_reads() {
     let mut shown_on = 0;
-    for scenario in catalogue::ALL {
+    for scenario in catalogue::all() {
         let page = labrat(&["scenarios", scenario.name()]).await.out;
         // What needs more around the target than a load is played by `labrat rehearse` alone.
         let Some(from) = page.find("`labrat trigger") else {

@@ -4,6 +4,7 @@ mod actions;
 mod broken_off;
 mod catalogue;
 mod estimate;
+mod files;
 mod listing;
 mod load;
 mod platform;

@@ -17,7 +17,7 @@ fn every_course(name: &str) {
     let scenario = catalogue::find(name).unwrap();
     let pace = scenario.quickest_pace.to_string();
     expect_at(&pace, name, REPRODUCED);
-    for fix in scenario.fixes {
+    for fix in &scenario.fixes {
         let here =
             |change: &Change| !matches!(change, Change::Described { .. } | Change::Plan { .. });
         if fix.changes.iter().all(here) {
