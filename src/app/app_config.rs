@@ -129,7 +129,10 @@ impl AppConfig {
         let source = Source { lookup };
         let defaults = Self::default();
         let config = Self {
-            lab_key: source.text(knobs::LAB_KEY).as_deref().map(LabKey::new),
+            // A header has no blanks around its value, so a key cannot have any either.
+            lab_key: source
+                .text(knobs::LAB_KEY)
+                .map(|key| LabKey::new(key.trim())),
             leak_max_blocks: source.whole(
                 knobs::LAB_LEAK_MAX_BLOCKS,
                 0..=100_000,
@@ -410,6 +413,12 @@ mod tests {
             error.to_string(),
             "LAB_SLOW_MIN_SECONDS=16 is above LAB_SLOW_MAX_SECONDS=15"
         );
+    }
+
+    #[test]
+    fn blanks_around_a_key_do_not_keep_everybody_out() {
+        let key = with(&[("LAB_KEY", " open sesame\n")]).unwrap().lab_key;
+        assert!(key.is_some_and(|key| key.opens_with(b"open sesame")));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) async fn ready(state: Arc<AppState>) -> Response<Body> {
     }
     let readiness = state.readiness.clone();
     match state
-        .engine
+        .check_runtime
         .run(async move { readiness.ready().await })
         .await
     {
@@ -64,7 +64,7 @@ pub(super) async fn warm_up(state: Arc<AppState>) -> Response<Body> {
     }
     state.pool.request_warm_up();
     let (readiness, pool) = (state.readiness.clone(), Arc::clone(&state.pool));
-    let waited = state.engine.run(async move {
+    let waited = state.check_runtime.run(async move {
         let deadline = Instant::now() + LONGEST_WAIT;
         let own = timeout_at(deadline, readiness.warm_up()).await;
         let is_done = own.as_ref().is_ok_and(WarmUpAnswer::is_done);
@@ -100,9 +100,9 @@ pub(super) async fn wait_until_warm(state: &AppState) {
         return;
     }
     let readiness = state.readiness.clone();
-    // Without the engine there are no caches; the request is answered as it would be without.
+    // Without the runtime there are no caches; the request is answered as it would be without.
     let _ = state
-        .engine
+        .check_runtime
         .run(async move { readiness.warm_up().await })
         .await;
 }

@@ -37,7 +37,7 @@ pub(super) struct Operation {
 /// One path.
 pub(super) struct Route {
     pub(super) path: &'static str,
-    /// Whether it is a probe: the path with a slash behind it is the same route, and the lane
+    /// Whether it is a probe: the path with a slash behind it is the same route, and the probe server
     /// beside the pool answers it as well.
     pub(super) is_probe: bool,
     /// Whether the route causes or undoes a fault, and so can be locked.

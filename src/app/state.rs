@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::app_config::AppConfig;
 use super::delays::Delays;
-use super::dependencies::{self, Engine, Part};
+use super::dependencies::{self, CheckRuntime, Role};
 use super::knobs;
 use super::leaked_blocks::Leak;
 use super::outbound::Client;
@@ -39,7 +39,7 @@ pub struct AppState {
     pub(super) active_slow_requests: AtomicU64,
     pub(super) readiness: Readiness,
     /// Where the checks of `readiness` run.
-    pub(super) engine: Engine,
+    pub(super) check_runtime: CheckRuntime,
     pub(super) last_config_snapshot: Mutex<Option<Value>>,
     /// The wall-clock time at which this worker's application was made.
     pub(super) started: Timestamp,
@@ -72,29 +72,29 @@ impl AppState {
         environment: BTreeMap<String, String>,
         pool: Arc<dyn Pool>,
     ) -> Arc<Self> {
-        Self::of(config, environment, pool, Part::Worker)
+        Self::of(config, environment, pool, Role::Worker)
     }
 
     /// The state of a process that only answers probes, beside the workers. It has nothing to
     /// warm up, and needs nothing of the environment but what `config` was read from.
     #[must_use]
     pub fn for_probes(config: AppConfig, pool: Arc<dyn Pool>) -> Arc<Self> {
-        Self::of(config, BTreeMap::new(), pool, Part::Lane)
+        Self::of(config, BTreeMap::new(), pool, Role::ProbeServer)
     }
 
     fn of(
         config: AppConfig,
         mut environment: BTreeMap<String, String>,
         pool: Arc<dyn Pool>,
-        part: Part,
+        role: Role,
     ) -> Arc<Self> {
         if let Some(key) = environment.get_mut(knobs::LAB_KEY) {
             *key = "***".to_owned();
         }
         Arc::new(Self {
             delays: Delays::new(&config),
-            readiness: dependencies::registry(&config, &pool, part),
-            engine: Engine::default(),
+            readiness: dependencies::registry(&config, &pool, role),
+            check_runtime: CheckRuntime::default(),
             ballast: Mutex::new(ballast(config.worker_memory_megabytes)),
             // The parent is the same for every worker of a pool.
             outbound: Client::new(config.outbound.clone(), std::os::unix::process::parent_id()),
@@ -126,7 +126,7 @@ impl AppState {
         if self.readiness.is_warm() {
             return;
         }
-        if let Some(handle) = self.engine.handle() {
+        if let Some(handle) = self.check_runtime.handle() {
             let _inside = handle.enter();
             self.readiness.begin_warm_up();
         }

@@ -174,6 +174,7 @@ impl Connections {
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .title_case_headers(true)
+                .half_close(true)
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service);
             // Its client alone learns of an error.

@@ -284,39 +284,13 @@ impl Slot {
         }
     }
 
-    /// A connection was accepted: the worker is busy from now on.
-    pub fn begin(&self) {
+    /// A connection was accepted: the worker is busy for as long as the guard lives.
+    pub fn serve(&self) -> Serving<'_> {
         self.field(Field::Since)
             .store(clock::now_nanoseconds(), Ordering::Relaxed);
         self.text()[0].store(0, Ordering::Relaxed);
         self.field(Field::InFlight).fetch_add(1, Ordering::Release);
-    }
-
-    /// The head of the request is read: say what it is.
-    pub fn describe(&self, method: &str, target: &str) {
-        let mut text = [0u8; TEXT_BYTES];
-        // The last byte stays 0, so that the text has an end.
-        let mut rest = &mut text[..TEXT_BYTES - 1];
-        for part in [method, " ", target] {
-            // What does not fit is left out, which is no error of a slice.
-            let _ = rest.write(part.as_bytes());
-        }
-        for (word, chunk) in self.text().iter().zip(text.chunks_exact(8)) {
-            let mut bytes = [0u8; 8];
-            bytes.copy_from_slice(chunk);
-            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-        }
-        self.field(Field::Requests).fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The connection is done with, answered or not.
-    pub fn end(&self) {
-        // Never below zero: a slot may have been cleared under a worker that is on its way out.
-        let _ = self.field(Field::InFlight).fetch_update(
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-            |count| count.checked_sub(1),
-        );
+        Serving { slot: self }
     }
 
     /// Connections that the worker is serving.
@@ -368,6 +342,45 @@ impl Slot {
     }
 }
 
+/// A connection that a worker is serving: until this is dropped, also by a panic.
+#[derive(Debug)]
+pub struct Serving<'a> {
+    slot: &'a Slot,
+}
+
+impl Serving<'_> {
+    /// The head of the request is read: say what it is.
+    pub fn describe(&self, method: &str, target: &str) {
+        let mut text = [0u8; TEXT_BYTES];
+        // The last byte stays 0, so that the text has an end.
+        let mut rest = &mut text[..TEXT_BYTES - 1];
+        for part in [method, " ", target] {
+            // What does not fit is left out, which is no error of a slice.
+            let _ = rest.write(part.as_bytes());
+        }
+        for (word, chunk) in self.slot.text().iter().zip(text.chunks_exact(8)) {
+            let mut bytes = [0u8; 8];
+            bytes.copy_from_slice(chunk);
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+        self.slot
+            .field(Field::Requests)
+            .fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Serving<'_> {
+    /// The connection is done with, answered or not.
+    fn drop(&mut self) {
+        // Never below zero: a slot may have been cleared under a worker that is on its way out.
+        let _ = self.slot.field(Field::InFlight).fetch_update(
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+            |count| count.checked_sub(1),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,8 +395,8 @@ mod tests {
         assert_eq!(slot.snapshot().unwrap().activity, Activity::Booting);
         slot.beat();
         assert_eq!(slot.snapshot().unwrap().activity, Activity::Idle);
-        slot.begin();
-        slot.describe("GET", "/slow?seconds=3");
+        let serving = slot.serve();
+        serving.describe("GET", "/slow?seconds=3");
         let snapshot = scoreboard.workers().remove(0);
         assert_eq!(
             (snapshot.pid, snapshot.age, snapshot.requests),
@@ -397,8 +410,7 @@ mod tests {
             }
             other => panic!("busy expected, got {other:?}"),
         }
-        slot.end();
-        slot.end();
+        drop(serving);
         assert_eq!(slot.snapshot().unwrap().activity, Activity::Idle);
         slot.clear();
         assert!(scoreboard.workers().is_empty());
@@ -412,8 +424,9 @@ mod tests {
             scoreboard.slot(number).occupy(1);
             scoreboard.slot(number).beat();
         }
-        scoreboard.slot(0).begin();
-        scoreboard.slot(0).describe("GET", &"x".repeat(500));
+        let slot = scoreboard.slot(0);
+        let serving = slot.serve();
+        serving.describe("GET", &"x".repeat(500));
         match scoreboard.slot(0).snapshot().unwrap().activity {
             Activity::Busy { request, .. } => assert_eq!(request.len(), TEXT_BYTES - 1),
             other => panic!("busy expected, got {other:?}"),

@@ -14,9 +14,9 @@
 mod api;
 #[cfg(feature = "backends")]
 mod cache;
+mod check_runtime;
 #[cfg(feature = "backends")]
 mod database;
-mod engine;
 #[cfg(feature = "backends")]
 pub mod migrations;
 mod network;
@@ -36,11 +36,11 @@ pub use api::ApiUrl;
 use cache::Cache;
 #[cfg(feature = "backends")]
 pub use cache::RedisUrl;
+pub(super) use check_runtime::CheckRuntime;
 #[cfg(feature = "backends")]
 pub(super) use database::Database;
 #[cfg(feature = "backends")]
 pub use database::{DatabaseUrl, DatabaseUrlError};
-pub(super) use engine::Engine;
 #[cfg(feature = "backends")]
 pub use postgres::PostgresUrl;
 #[cfg(not(feature = "backends"))]
@@ -57,19 +57,19 @@ const STEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Role {
     /// A worker: it has caches and connections to warm up.
     Worker,
-    /// The lane beside the pool: it checks dependencies, and is always warm itself.
-    Lane,
+    /// The probe server beside the pool: it checks dependencies, and is always warm itself.
+    ProbeServer,
 }
 
 /// The registry of one process: latches of the pool, checks and steps of the settings.
-pub(super) fn registry(config: &AppConfig, pool: &Arc<dyn Pool>, part: Part) -> Readiness {
+pub(super) fn registry(config: &AppConfig, pool: &Arc<dyn Pool>, role: Role) -> Readiness {
     let mut registered = Registered {
         builder: latches(pool),
         budget: config.check_budget,
-        part,
+        role,
     };
     if let Some(url) = &config.database {
         let database = Database::new(url.clone());
@@ -99,7 +99,7 @@ pub(super) fn registry(config: &AppConfig, pool: &Arc<dyn Pool>, part: Part) -> 
 struct Registered {
     builder: Builder,
     budget: Duration,
-    part: Part,
+    role: Role,
 }
 
 impl Registered {
@@ -111,7 +111,7 @@ impl Registered {
     }
 
     fn step(&mut self, name: &'static str, budget: Duration, step: impl Check) {
-        if self.part == Part::Worker {
+        if self.role == Role::Worker {
             let builder = std::mem::take(&mut self.builder);
             self.builder = builder.step(name, budget, step);
         }

@@ -203,4 +203,27 @@ mod tests {
         assert_eq!(automatic_integer("0899"), None);
         assert_eq!(python_integer(&"9".repeat(60)), Some(i128::MAX));
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(crate::serve::http::fuzz_cases()))]
+
+        /// No text that a setting may be given panics.
+        #[test]
+        fn no_value_panics(text in ".{0,24}|[0-9:./\\[\\]a-f_x-]{0,24}|unix:.{0,9}|fd://.{0,9}") {
+            let _ = (python_integer(&text), automatic_integer(&text), bind_address(&text));
+            let _ = (statsd_address(&text), super::super::AllowList::parse(&text));
+            let _ = (app_name(&text), log_level(&text), log_target(&text));
+        }
+
+        /// Neither does a whole command line, however it is split.
+        #[test]
+        fn no_command_line_panics(
+            words in proptest::collection::vec("-{0,2}[a-z-]{0,12}=?[0-9a-z:/.*-]{0,8}", 0..5),
+            variable in ".{0,20}",
+        ) {
+            let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).collect();
+            let _ = super::super::arguments::read(&words);
+            let _ = super::super::words::split(&variable);
+        }
+    }
 }

@@ -37,7 +37,7 @@ use crate::serve::console::LogEvent;
 use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
 use crate::serve::listener::Listener;
-use crate::serve::scoreboard::Slot;
+use crate::serve::scoreboard::{Serving, Slot};
 
 /// Longest pause between two heartbeats.
 const PASS: Duration = Duration::from_secs(1);
@@ -199,6 +199,8 @@ impl AsyncWorker {
         let mut builder = http1::Builder::new();
         builder
             .title_case_headers(true)
+            // A client that says that it has asked all it wants gets its answer all the same.
+            .half_close(true)
             // Answers are small: one buffer is cheaper for the kernel than a list of two.
             .writev(false)
             .keep_alive(!keep_alive.is_zero());
@@ -358,22 +360,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// Marks slot and connection busy for as long as it lives, also when the client leaves in the
 /// middle.
 struct Busy<'a> {
-    slot: &'a Slot,
     use_of: &'a Use,
+    _serving: Serving<'a>,
 }
 
 impl<'a> Busy<'a> {
     fn begin(slot: &'a Slot, use_of: &'a Use, method: &str, target: &str) -> Self {
         use_of.in_flight.fetch_add(1, Ordering::AcqRel);
-        slot.begin();
-        slot.describe(method, target);
-        Self { slot, use_of }
+        let serving = slot.serve();
+        serving.describe(method, target);
+        Self {
+            use_of,
+            _serving: serving,
+        }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.slot.end();
         self.use_of
             .last
             .store(clock::now_nanoseconds(), Ordering::Release);

@@ -20,6 +20,7 @@ use super::state::{WorkerState, poll_timeout, to_read};
 use crate::serve::console::LogEvent;
 use crate::serve::http::reply;
 use crate::serve::listener::Connection;
+use crate::serve::scoreboard::Serving;
 
 /// How long a thread waits for the first byte of a new connection before it gives it back.
 const FIRST_BYTE: Duration = Duration::from_secs(5);
@@ -143,14 +144,13 @@ impl Server {
             return Returned::Close;
         }
         let slot = &self.context.slot;
-        slot.begin();
-        let returned = self.exchange(client);
+        let serving = slot.serve();
+        let returned = self.exchange(&serving, client);
         slot.note_leak_blocks(self.application.state.leak_blocks());
-        slot.end();
         returned
     }
 
-    fn exchange(&self, mut client: ClientConnection) -> Returned {
+    fn exchange(&self, serving: &Serving<'_>, mut client: ClientConnection) -> Returned {
         let request_log = RequestLog {
             log: &self.context.log,
             access: self.context.access.as_deref(),
@@ -166,7 +166,7 @@ impl Server {
                 return Returned::Close;
             }
         };
-        self.context.slot.describe(&head.method, &head.target);
+        serving.describe(&head.method, &head.target);
         if head.expects_continue
             && let Err(error) = client.connection.send(reply::CONTINUE)
         {

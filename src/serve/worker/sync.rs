@@ -20,6 +20,7 @@ use crate::serve::console::LogEvent;
 use crate::serve::http::head::Head;
 use crate::serve::http::reply;
 use crate::serve::listener::{Connection, Listener};
+use crate::serve::scoreboard::Serving;
 
 /// How long a worker without a timeout waits before it looks around.
 const WAIT_WITHOUT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -139,15 +140,14 @@ impl SyncWorker<'_> {
     }
 
     fn handle(&mut self, connection: Arc<Connection>, peer: Option<SocketAddr>) {
-        let slot = &self.context.slot;
-        slot.begin();
+        let context = self.context;
+        let serving = context.slot.serve();
         self.worker.set_in_flight(InFlight {
             connection: Arc::clone(&connection),
             peer,
             head: None,
             since: Instant::now(),
         });
-        let context = self.context;
         let request_log = RequestLog {
             log: &context.log,
             access: context.access.as_deref(),
@@ -157,20 +157,27 @@ impl SyncWorker<'_> {
         let limits = context.settings.limits;
         let is_trusted = context.settings.forwarded_allow_ips.holds(peer);
         match exchange::read_head(&connection, &mut self.buffer, limits, is_trusted) {
-            Ok(head) => self.answer(&request_log, &connection, head),
+            Ok(head) => self.answer(&request_log, &serving, &connection, head),
             Err(reason) => {
                 self.take_connection();
                 request_log.reject(&connection, reason);
             }
         }
-        slot.note_leak_blocks(self.application.state.leak_blocks());
-        slot.end();
+        context
+            .slot
+            .note_leak_blocks(self.application.state.leak_blocks());
     }
 
-    fn answer(&mut self, request_log: &RequestLog<'_>, connection: &Arc<Connection>, head: Head) {
+    fn answer(
+        &mut self,
+        request_log: &RequestLog<'_>,
+        serving: &Serving<'_>,
+        connection: &Arc<Connection>,
+        head: Head,
+    ) {
         let head = Arc::new(head);
         self.worker.describe(&head);
-        self.context.slot.describe(&head.method, &head.target);
+        serving.describe(&head.method, &head.target);
         if head.expects_continue
             && let Err(error) = connection.send(reply::CONTINUE)
         {

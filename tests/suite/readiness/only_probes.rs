@@ -161,9 +161,9 @@ fn a_pool_that_is_probed_beside_it_alone_becomes_ready() {
         .start();
     let line = server.wait_for("Probes answered beside the pool at: ");
     let address = line.text.rsplit("http://").next().unwrap_or_default();
-    let lane = Address::Tcp(address.parse().expect("an address"));
+    let probes = Address::Tcp(address.parse().expect("an address"));
     for probe in ["/ready", "/startup"] {
-        let (asked, took) = ask_until_well(&lane, probe);
-        eprintln!("{probe} at the lane: 200 after {asked} probes and {took:.3?}");
+        let (asked, took) = ask_until_well(&probes, probe);
+        eprintln!("{probe} at the probes: 200 after {asked} probes and {took:.3?}");
     }
 }

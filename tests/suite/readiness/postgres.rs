@@ -45,6 +45,18 @@ async fn errors(database: &str) -> std::collections::BTreeMap<String, String> {
         .await
 }
 
+/// The errors must become these: on a busy machine a server may first be too slow for the budget.
+async fn come_to(database: &str, expected: &std::collections::BTreeMap<String, String>) {
+    let mut last = errors(database).await;
+    for _ in 0..20 {
+        if last == *expected {
+            return;
+        }
+        last = errors(database).await;
+    }
+    assert_eq!(last, *expected, "{database}");
+}
+
 #[test]
 fn every_way_in_which_postgres_is_not_there_has_its_word() {
     let server = match servers::postgres() {
@@ -116,7 +128,7 @@ async fn cases(server: Server) {
             both("silent"),
         ),
     ] {
-        assert_eq!(errors(&database).await, expected, "{database}");
+        come_to(&database, &expected).await;
     }
     encrypted(&server).await;
     slow(&server, &orders).await;

@@ -19,8 +19,8 @@ const THRESHOLD: usize = 3;
 const PERIOD: Duration = Duration::from_millis(250);
 const SLOW_REQUESTS: usize = 12;
 
-/// A pool with a lane, and the lane's address.
-fn with_lane(launch: Launch) -> (Server, Address) {
+/// A pool with a probe server, and the probe server's address.
+fn with_probe_server(launch: Launch) -> (Server, Address) {
     let server = launch
         .argument("--probe-bind")
         .argument("127.0.0.1:0")
@@ -34,7 +34,7 @@ fn with_lane(launch: Launch) -> (Server, Address) {
 }
 
 /// The process that is no worker.
-fn lane(server: &Server) -> u32 {
+fn pid_of_probe_server(server: &Server) -> u32 {
     let found = poll(PATIENCE, || {
         let workers = server.booted();
         let mut beside = children(server.arbiter());
@@ -45,28 +45,28 @@ fn lane(server: &Server) -> u32 {
 }
 
 #[test]
-fn the_lane_answers_the_probes_and_nothing_else() {
-    let (_server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 2"));
+fn the_probe_server_answers_the_probes_and_nothing_else() {
+    let (_server, probes) = with_probe_server(Launch::new(Kind::Labrat, "--workers 2"));
     for path in ["/health", "/health/", "/startup", "/warmup", "/warmup/"] {
-        assert_eq!(get(&lane, path).status(), Some(200), "{path}");
+        assert_eq!(get(&probes, path).status(), Some(200), "{path}");
     }
     let ready = poll(PATIENCE, || {
-        (get(&lane, "/ready").status() == Some(200)).then_some(())
+        (get(&probes, "/ready").status() == Some(200)).then_some(())
     });
     assert!(ready.is_some());
     for path in ["/", "/fast", "/leak", "/config", "/diag/env"] {
-        assert_eq!(get(&lane, path).status(), Some(404), "{path}");
+        assert_eq!(get(&probes, path).status(), Some(404), "{path}");
     }
 }
 
 #[test]
-fn the_lane_warms_the_pool_up_and_knows_when_it_is_warm() {
+fn the_probe_server_warms_the_pool_up_and_knows_when_it_is_warm() {
     let launch = Launch::new(Kind::Labrat, "--workers 3").env("LAB_WARMUP_SECONDS", "0.3");
-    let (server, lane) = with_lane(launch);
-    assert_eq!(get(&lane, "/ready").status(), Some(503));
-    let answer = get(&lane, "/warmup");
+    let (server, probes) = with_probe_server(launch);
+    assert_eq!(get(&probes, "/ready").status(), Some(503));
+    let answer = get(&probes, "/warmup");
     assert_eq!(answer.status(), Some(200), "{answer}");
-    assert_eq!(get(&lane, "/ready").status(), Some(200));
+    assert_eq!(get(&probes, "/ready").status(), Some(200));
     assert!(server.get("/fast").took < Duration::from_millis(290));
 }
 
@@ -74,8 +74,8 @@ fn the_lane_warms_the_pool_up_and_knows_when_it_is_warm() {
 fn a_dependency_that_is_away_makes_it_not_ready_and_leaves_it_alive() {
     let launch =
         Launch::new(Kind::Labrat, "--workers 1").env("DATABASE_URL", "sqlite:/nowhere/orders.db");
-    let (server, lane) = with_lane(launch);
-    for address in [&lane, server.address()] {
+    let (server, probes) = with_probe_server(launch);
+    for address in [&probes, server.address()] {
         let answer = get(address, "/ready").response().expect("an answer");
         assert_eq!(answer.status, 503);
         let body = answer.json().expect("JSON");
@@ -88,9 +88,9 @@ fn a_dependency_that_is_away_makes_it_not_ready_and_leaves_it_alive() {
 }
 
 #[test]
-fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
-    let (mut server, address) = with_lane(Launch::new(Kind::Labrat, "--workers 1"));
-    let first = lane(&server);
+fn a_probe_server_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
+    let (mut server, address) = with_probe_server(Launch::new(Kind::Labrat, "--workers 1"));
+    let first = pid_of_probe_server(&server);
     server.signal_to(first, Signal::SIGTERM);
     assert_eq!(
         get(&address, "/health").status(),
@@ -99,9 +99,9 @@ fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
     );
     server.signal_to(first, Signal::SIGKILL);
     server.wait_for("The probe server");
-    // Who comes before the next one is born waits in the lane's own accept queue.
+    // Who comes before the next one is born waits in the probe server's accept queue.
     assert_eq!(get(&address, "/health").status(), Some(200));
-    let second = lane(&server);
+    let second = pid_of_probe_server(&server);
     assert_ne!(first, second);
     server.signal(Signal::SIGKILL);
     server.wait_for_end();
@@ -111,30 +111,30 @@ fn a_lane_that_dies_is_replaced_and_one_without_an_arbiter_ends() {
 }
 
 #[test]
-fn the_lane_says_not_ready_for_as_long_as_work_is_in_flight_and_ends_with_it() {
-    let (mut server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 1"));
+fn the_probe_server_says_not_ready_for_as_long_as_work_is_in_flight_and_ends_with_it() {
+    let (mut server, probes) = with_probe_server(Launch::new(Kind::Labrat, "--workers 1"));
     let address = server.address().clone();
     let held = server.in_flight("/slow?seconds=2");
     server.signal(Signal::SIGTERM);
     let not_ready = poll(PATIENCE, || {
-        (get(&lane, "/ready").status() == Some(503)).then_some(())
+        (get(&probes, "/ready").status() == Some(503)).then_some(())
     });
     assert!(not_ready.is_some());
     assert_eq!(
-        get(&lane, "/health").status(),
+        get(&probes, "/health").status(),
         Some(200),
         "it drains, it is not dead"
     );
     assert_eq!(held.end(PATIENCE).status(), Some(200));
     assert_eq!(server.wait_for_end(), Some(0));
-    for gone in [&lane, &address] {
+    for gone in [&probes, &address] {
         assert_eq!(get(gone, "/health").ending, Ending::Refused);
     }
 }
 
 #[test]
 fn a_saturated_pool_fails_its_probes_through_the_pool_and_none_beside_it() {
-    let (server, lane) = with_lane(Launch::new(Kind::Labrat, "--workers 2"));
+    let (server, probes) = with_probe_server(Launch::new(Kind::Labrat, "--workers 2"));
     let server = server.with_workers(2);
     let pool = server.address().clone();
     let (through, beside) = std::thread::scope(|scope| {
@@ -143,7 +143,7 @@ fn a_saturated_pool_fails_its_probes_through_the_pool_and_none_beside_it() {
         }
         server.wait_for_queue(u32::try_from(SLOW_REQUESTS - 2).expect("small"));
         let through = scope.spawn(|| probe(&pool));
-        let beside = scope.spawn(|| probe(&lane));
+        let beside = scope.spawn(|| probe(&probes));
         (
             through.join().expect("no panic"),
             beside.join().expect("no panic"),

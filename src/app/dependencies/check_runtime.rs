@@ -10,11 +10,11 @@ use tokio::runtime::{Builder, Handle};
 
 /// The thread, once it is there. It ends with its process.
 #[derive(Debug, Default)]
-pub(in crate::app) struct Engine {
+pub(in crate::app) struct CheckRuntime {
     handle: OnceLock<Option<Handle>>,
 }
 
-impl Engine {
+impl CheckRuntime {
     /// Run `work` there and wait for it. `None` when there is no thread to be had.
     ///
     /// The work goes on where the caller gives up, so that what it finds is kept for the next.
