@@ -259,7 +259,7 @@ fn fix_here(fix: &Variation) -> String {
     for change in &fix.changes {
         match change {
             Change::StartupCommand { command, .. } => {
-                words.push(format!("`labrat host deploy \"{command}\"`"));
+                words.push(format!("`labrat host deploy --wait 120 \"{command}\"`"));
             }
             Change::Settings { settings } => {
                 words.extend(settings.iter().map(|set| format!("`{}`", set_here(set))));
