@@ -93,13 +93,13 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     }
     row(
         page,
-        "the same load again: not reproduced",
+        "the same load again, against what the fix left: healthy",
         &code(&format!("scripts/trigger.sh {name} --fix FIX")),
-        &code(&format!("labrat rehearse {name} --fix FIX")),
+        &load_again(scenario),
     )?;
     row(
         page,
-        "negative control: not reproduced",
+        "negative control: healthy",
         &format!(
             "`scripts/deploy.sh {name} --control`, then `scripts/trigger.sh {name} --control`"
         ),
@@ -109,7 +109,7 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         page,
         "clean up",
         &code(&format!("scripts/teardown.sh {name}")),
-        "end `labrat host` with Ctrl-C, then `rm -r labrat-host run`",
+        "end `labrat host` with Ctrl-C, then `rm -rf labrat-host run again`",
     )?;
     writeln!(
         page,
@@ -126,6 +126,9 @@ fn stand_in(scenario: &Scenario) -> String {
     )];
     if topology.slots.len() > 1 {
         words.push("--staging-port 8081".to_owned());
+    }
+    if scenario.needs_box() {
+        words.push("--box cgroup".to_owned());
     }
     let mut sticky: Vec<&str> = Vec::new();
     for setting in &topology.settings {
@@ -188,6 +191,24 @@ fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
     words
 }
 
+/// The same load on the stand-in that the fix was made on. What the scenario's own steps change is
+/// not changed back by hand, so that a rehearsal plays those.
+fn load_again(scenario: &Scenario) -> String {
+    let name = scenario.name();
+    let acts = scenario
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Act { .. }));
+    match acts {
+        true => code(&format!("labrat rehearse {name} --fix FIX")),
+        false => format!(
+            "`labrat trigger {name} --url {} --fix FIX --out again`, then \
+             `cp -r labrat-host/tables again/` and `labrat verdict again`",
+            HERE[0]
+        ),
+    }
+}
+
 fn trigger_here(scenario: &Scenario) -> String {
     let mut words = trigger_words(scenario, HERE);
     if scenario
@@ -238,7 +259,7 @@ fn fix_here(fix: &Variation) -> String {
     for change in &fix.changes {
         match change {
             Change::StartupCommand { command, .. } => {
-                words.push(format!("`labrat host deploy \"{command}\"`"));
+                words.push(format!("`labrat host deploy --wait 120 \"{command}\"`"));
             }
             Change::Settings { settings } => {
                 words.extend(settings.iter().map(|set| format!("`{}`", set_here(set))));
@@ -333,7 +354,8 @@ fn write_reading(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(
         page,
         "- Not reproduced (10): one of them is not met though its evidence is there, or a disproof \
-         is met. After a fix and for the control this is the good end."
+         is met. After a fix and for the control this is the good end, \
+         where the target is healthy as well; else the code is 13."
     )?;
     let again = match scenario.needs.plan {
         Some(_) => format!(

@@ -29,7 +29,7 @@ fn only_502() -> Builder {
         .table("http", &rows)
 }
 
-fn health_of<'v>(verdict: &'v Verdict, words: &str) -> Finding {
+fn health_of(verdict: &Verdict, words: &str) -> Finding {
     let result = verdict.health.iter().find(|one| one.what.contains(words));
     result
         .unwrap_or_else(|| panic!("{:?}", verdict.health))

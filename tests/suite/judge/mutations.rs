@@ -41,7 +41,7 @@ struct Evidence<'r> {
 impl Evidence<'_> {
     fn route(&self, role: Option<&str>) -> String {
         let roles = &self.rules.roles;
-        let role = role.map_or_else(|| roles.keys().next().unwrap().as_str(), |role| role);
+        let role = role.unwrap_or_else(|| roles.keys().next().unwrap());
         roles[role].clone()
     }
 

@@ -180,3 +180,25 @@ fn a_page_of_a_large_run_stays_small() {
     assert!(page.len() < 600_000, "{} bytes", page.len());
     assert!(page.contains("of 60050; plain answers are thinned"));
 }
+
+#[test]
+fn three_hundred_workers_that_ended_alike_are_one_line_with_a_count() {
+    let rows: Vec<_> = (0..300)
+        .map(|number| {
+            let line =
+                format!("[ERROR] Worker (pid:{number}) was sent SIGKILL! Perhaps out of memory?");
+            incidents::console_row(30.0 + f64::from(number) * 0.1, &line)
+        })
+        .collect();
+    let bundle = incidents::memory_pressure().table("console", &rows);
+    let (verdict, evidence) = (bundle.judge(), bundle.read());
+    let text = report::text(&verdict, Style::Plain);
+    assert!(text.contains("300 workers, pid 0 to 299"), "{text}");
+    assert!(
+        text.lines().count() <= 130,
+        "{} lines",
+        text.lines().count()
+    );
+    let markdown = report::markdown(&verdict, &evidence);
+    assert!(markdown.len() < 30_000, "{} bytes", markdown.len());
+}

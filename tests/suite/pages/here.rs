@@ -12,11 +12,10 @@ use serde_json::Value;
 use super::found::commands;
 use crate::harness::{first_words, root, skip_unless};
 
-const PAGE: &str = "docs/scenarios/slot-swap-drift.md";
-
 /// The code spans of a page's runbook for this machine, by the row's first words.
-fn row(step: &str) -> Vec<String> {
-    let page = fs::read_to_string(root().join(PAGE)).unwrap();
+fn row_of(scenario: &str, step: &str) -> Vec<String> {
+    let page = root().join(format!("docs/scenarios/{scenario}.md"));
+    let page = fs::read_to_string(page).unwrap();
     let begin = format!("| {step} |");
     let row = page.lines().find(|line| line.starts_with(&begin));
     let here = row
@@ -26,6 +25,10 @@ fn row(step: &str) -> Vec<String> {
         .unwrap();
     let spans = here.split('`').skip(1).step_by(2);
     spans.map(str::to_owned).collect()
+}
+
+fn row(step: &str) -> Vec<String> {
+    row_of("slot-swap-drift", step)
 }
 
 /// A terminal of the reader: a folder, a labrat on the path, and a stand-in that the page started.
@@ -62,7 +65,7 @@ impl Terminal {
 
     /// Type a line of the page.
     fn type_in(&self, line: &str) -> Output {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let slots = &self.started["slots"];
         let line = line
             .replace("http://127.0.0.1:8080", &text(&slots["production"]))
@@ -163,4 +166,42 @@ fn the_runbook_here_runs_from_its_first_line_to_its_last() {
     let left = fs::read_dir(terminal.folder.path()).unwrap().flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
     assert_eq!(left.len(), 2, "more than bin and scripts is left: {left:?}");
+}
+
+#[test]
+fn the_fix_is_tried_with_the_same_load_on_the_target_that_it_was_made_on() {
+    let row = |step: &str| row_of("intermittent-5xx", step);
+    // The pace of /slow is the target's own.
+    let set_up = format!(
+        "{} --setting LAB_SLOW_MIN_SECONDS=0.5 --setting LAB_SLOW_MAX_SECONDS=1.5",
+        row("set up")[0]
+    );
+    let mut terminal = Terminal::open(&set_up);
+    let load = row("play the load and the changes, keep the evidence");
+    terminal.do_it(&format!("{} --pace 0.1", load[0]));
+    let judge = row("collect the log tables and judge");
+    terminal.do_it(&judge[0]);
+    let verdict = terminal.do_it(&judge[1]);
+    assert!(
+        verdict.contains("reproduced: all 4 criteria met"),
+        "{verdict}"
+    );
+
+    terminal.do_it(&row("fix: `gthread`")[0]);
+    let again = row("the same load again, against what the fix left: healthy");
+    assert_eq!(again.len(), 3, "{again:?}");
+    terminal.do_it(&format!(
+        "{} --pace 0.1",
+        again[0].replace("FIX", "gthread")
+    ));
+    terminal.do_it(&again[1]);
+    let output = terminal.type_in(&again[2]);
+    let verdict = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(10), "{verdict}");
+    assert!(
+        verdict.contains("as expected of `gthread`: healthy"),
+        "{verdict}"
+    );
+    terminal.interrupt();
+    terminal.do_it(&row("clean up")[1]);
 }

@@ -165,3 +165,53 @@ async fn a_swap_without_the_second_slots_url_is_refused() {
     assert_eq!(run.code, Some(1));
     assert!(run.err.contains("--slot-url"), "{}", run.err);
 }
+
+/// A platform that says what it has and does nothing of what it is told.
+const DEAF: &str = r#"#!/bin/sh
+case $(cat) in
+*show*) echo '[{"slot":"production","startup_command":"labrat serve wrong_module:app","settings":[{"name":"DB","sticky":true}]}]' ;;
+*) echo done ;;
+esac
+"#;
+
+#[tokio::test]
+async fn a_command_that_was_not_applied_is_what_the_platform_says_and_not_what_was_planned() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = target_double::start(|path, before| match (path, before) {
+        ("/health", 0..=5) => Some(Reply::Answer(503, String::new())),
+        _ => None,
+    })
+    .await;
+    let folder = tempdir().unwrap();
+    let (out, operator) = (folder.path().join("run"), folder.path().join("operator"));
+    std::fs::write(&operator, DEAF).unwrap();
+    std::fs::set_permissions(&operator, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let more = ["--pace", "0.1", "--operator", operator.to_str().unwrap()];
+    let run = labrat(&trigger("startup-failed", &server.url(), &out, &more)).await;
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let manifest = manifest(&out);
+    assert_eq!(
+        manifest.topology.settings[0].sticky,
+        Some(true),
+        "as it was observed"
+    );
+    let line = "ModuleNotFoundError: No module named 'wrong_module'";
+    let row = format!(
+        "{{\"TimeGenerated\":\"{}\",\"ResultDescription\":\"{line}\"}}\n",
+        manifest.clock.started
+    );
+    std::fs::create_dir_all(out.join("tables")).unwrap();
+    std::fs::write(out.join("tables/console.jsonl"), row).unwrap();
+    let rules = labrat::scenario::catalogue::rules_of("startup-failed").unwrap();
+    let verdict = labrat::verdict::judge(rules, &read(&out).unwrap());
+    let finding = |id: &str| {
+        let found = verdict.criteria.iter().find(|one| one.id == id).unwrap();
+        (found.finding, found.observed.clone())
+    };
+    let (before, after) = (
+        finding("command-wrong-before"),
+        finding("command-right-after"),
+    );
+    assert_eq!(before.0, labrat::verdict::Finding::Met, "{}", before.1);
+    assert_eq!(after.0, labrat::verdict::Finding::NotMet, "{}", after.1);
+}

@@ -63,11 +63,38 @@ fn expect(words: &str, code: Option<i32>) -> Value {
 fn expect_at(pace: &str, words: &str, code: Option<i32>) -> Value {
     let (got, verdict, said) = judged(pace, words);
     assert_eq!(got, code, "{words}: {}\n{said}", verdict["headline"]);
+    agrees_with_itself(words, &verdict);
     let fix = words.contains("--control") || words.contains("--fix");
     if code == HEALTHY && fix {
         assert_eq!(verdict["as_expected"], true, "{words}: {said}");
     }
     verdict
+}
+
+/// Hypothesis, alternatives and criteria of a verdict agree, and so do its words.
+fn agrees_with_itself(words: &str, verdict: &Value) {
+    let reproduced = verdict["outcome"] == "reproduced";
+    for rival in verdict["rivals"].as_array().unwrap() {
+        let (ruling, place) = (&rival["ruling"], format!("{words}: {rival}"));
+        match rival["bearing"].as_str().unwrap() {
+            "hypothesis" => assert_eq!(ruling == "ruled-in", reproduced, "{place}"),
+            "accompanies" => assert_ne!(ruling, "ruled-out", "{place}"),
+            _ => assert!(!reproduced || ruling != "ruled-in", "{place}"),
+        }
+    }
+    for criterion in verdict["criteria"].as_array().unwrap() {
+        let met = criterion["finding"] == "met";
+        let place = format!("{words}: {criterion}");
+        match criterion["kind"].as_str().unwrap() {
+            "proof" | "trigger" => assert!(met || !reproduced, "{place}"),
+            "disproof" => assert!(!met || !reproduced, "{place}"),
+            _ => {}
+        }
+        assert!(
+            !met || criterion["quotes"] != serde_json::json!([]) || criterion["kind"] == "disproof",
+            "{place}"
+        );
+    }
 }
 
 /// What a verdict says of a criterion, if it has it.
