@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::cli::output;
+use crate::encoding;
 use crate::load::Attempt;
 use crate::scenario::trigger::Progress;
 
@@ -99,7 +100,7 @@ impl Display {
 impl State {
     fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(encoding::terminal(text)),
             None => output::message(&format!("{text}\n")),
         }
     }

@@ -7,7 +7,11 @@ use std::path::Path;
 use labrat::evidence::bundle::{FileState, TextEvent};
 use labrat::evidence::{self, Bundle};
 
+use labrat::verdict::Outcome;
+
+use super::builder::criterion;
 use super::exports::{LINES, csv};
+use super::incidents;
 
 fn put(folder: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = folder.join(path);
@@ -142,6 +146,25 @@ fn an_export_that_failed_leaves_a_gap_and_says_which_command_would_help() {
         help.contains("AppServiceConsoleLogs") && help.contains("--output json"),
         "{help}"
     );
+}
+
+#[test]
+fn a_page_that_cannot_be_read_is_no_proof_that_nothing_was_in_it() {
+    let without = incidents::startup_failed().table(
+        "console",
+        &[incidents::console_row(25.0, "Booting worker with pid: 11")],
+    );
+    assert_eq!(without.judge().outcome, Outcome::NotReproduced);
+    let with_a_gap = without.text("tables/console-1.json", "[{\"TimeGenerated\":\"2026-");
+    let verdict = with_a_gap.judge();
+    assert_eq!(
+        verdict.outcome,
+        Outcome::Inconclusive,
+        "{}",
+        verdict.headline
+    );
+    let observed = &criterion(&verdict, "import-failure").observed;
+    assert!(observed.contains("tables/console-1.json: "), "{observed}");
 }
 
 #[test]

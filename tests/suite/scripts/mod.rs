@@ -73,7 +73,10 @@ fn a_labrat_on_the_path_is_used_without_a_build_and_one_that_is_named_before_it(
     let path = format!("{}:/usr/bin:/bin", programs.display());
     let rehearse = |named: Option<&Path>| {
         let mut command = Command::new(scripts.join("rehearse.sh"));
-        command.arg("--control").env("PATH", &path).env_remove("LABRAT");
+        command
+            .arg("--control")
+            .env("PATH", &path)
+            .env_remove("LABRAT");
         command.envs(named.map(|named| ("LABRAT", named)));
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };

@@ -2,6 +2,7 @@
 
 mod files;
 mod marks;
+mod prints;
 mod readme;
 mod rooms;
 mod source;
