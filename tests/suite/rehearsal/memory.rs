@@ -17,8 +17,8 @@ use crate::harness::{PATIENCE, poll, quiet, release_labrat, root, skip_unless};
 
 const INCONCLUSIVE: Option<i32> = Some(11);
 const CUT_SHORT: Option<i32> = Some(12);
-/// What TERM gives a container to end by itself, on App Service and here.
-const GRACE: Duration = Duration::from_secs(5);
+/// The least that TERM gives a container to end by itself, at any pace.
+const GRACE: Duration = Duration::from_millis(500);
 /// Full when the 100 leaks end, so that little has to go through the slow swap before /heavy does.
 const FULL_AT_THE_END: &str = "--box-room 1700";
 /// A slower swap than the calibrated one: a machine that is busy with other things computes longer,

@@ -45,10 +45,10 @@ pub const WARMUP_RACE: Scenario = Scenario {
     variants: &[],
     fixes: &[Variation {
         name: "ping-path",
-        what: "Have the swap ask /ready until it answers 200.",
+        what: "Have the swap ask /warmup, which answers 200 when the code is warm.",
         changes: &[Change::Settings {
             settings: &[
-                setting("staging", "WEBSITE_SWAP_WARMUP_PING_PATH", "/ready"),
+                setting("staging", "WEBSITE_SWAP_WARMUP_PING_PATH", "/warmup"),
                 setting("staging", "WEBSITE_SWAP_WARMUP_PING_STATUSES", "200"),
             ],
         }],
