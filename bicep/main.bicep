@@ -68,7 +68,8 @@ param createRegistry bool = false
 @description('Whether to create an alert on answers of 5xx.')
 param createAlerts bool = false
 
-var uniqueSuffix = uniqueString(resourceGroup().id)
+// With the location: what is half made in a region without quota does not stand in the way in the next.
+var uniqueSuffix = uniqueString(resourceGroup().id, location)
 var siteName = 'app-${baseName}-${uniqueSuffix}'
 var tags = {
   application: 'labrat'

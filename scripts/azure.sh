@@ -13,9 +13,9 @@ export AZURE_CORE_ONLY_SHOW_ERRORS=true AZURE_EXTENSION_USE_DYNAMIC_INSTALL=no A
 inconclusive=11
 
 # What stands on Azure before the words of a startup command, in place of the catalogue's `labrat`.
-# The built-in image runs the command where the package is, and whether the package's run bit is
-# kept is up to who unpacks it.
-program='chmod +x ./labrat && exec ./labrat'
+# The built-in image runs the command where the package is, which may be storage on the network: the
+# program is copied to the machine first. Whether its run bit is kept is up to who unpacks it.
+program='cp ./labrat /tmp/labrat && chmod +x /tmp/labrat && exec /tmp/labrat'
 
 work=
 dry_run=
@@ -155,8 +155,14 @@ explain() {
     *"az login"* | *"No subscription found"* | *InvalidAuthenticationToken* | *ExpiredAuthenticationToken*)
         hint='az login, then az account set --subscription NAME'
         ;;
+    *roleAssignments/write* | *RoleAssignmentUpdateNotPermitted*)
+        hint='the registry and its identity need a role assignment, and that the role Owner or User Access Administrator on the resource group'
+        ;;
+    *"SCM container restart"*)
+        hint='a change of settings restarted the container that takes deployments: run this again in a minute'
+        ;;
     *SubscriptionIsOverQuotaForSku* | *"additional quota"* | *QuotaExceeded*)
-        hint='this region has no quota for the plan: try another --location, or ask for quota in the portal under Quotas'
+        hint='this region has no quota for the plan: try another --location (the names follow it, so that what is half made does not collide), or ask for quota in the portal under Quotas'
         ;;
     *MissingSubscriptionRegistration*)
         hint='az provider register --namespace Microsoft.Web, and the same for Microsoft.OperationalInsights and Microsoft.Insights'
@@ -220,8 +226,21 @@ check_prerequisites() {
     # Commands of a dry run are its data.
     exec 3>&1
     if [[ -z $dry_run && -z ${login_is_checked_later:-} ]]; then
+        check_version
         subscription=$(az account show --query name --output tsv) || exit 1
         say "subscription: $subscription"
+    fi
+}
+
+# The oldest az that knows every word that the scripts say.
+least_version=2.60.0
+check_version() {
+    local found
+    found=$(command az version --query '"azure-cli"' --output tsv 2>/dev/null) || found=
+    [[ -n $found ]] || return 0
+    if [[ $(printf '%s\n' "$least_version" "$found" | sort --version-sort | head -n 1) != "$least_version" ]]; then
+        printf 'error: az is %s, and %s is the oldest that knows what is needed\n\nhint: az upgrade\n' "$found" "$least_version" >&2
+        exit 1
     fi
 }
 

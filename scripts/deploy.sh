@@ -172,9 +172,26 @@ deploy_package() {
     for slot in $(said '.slots[]'); do
         say "deploying the package to $slot"
         slot_words "$slot"
+        deploy_to_slot "$slot"
+    done
+}
+
+# deploy_to_slot SLOT: again, where the container that takes deployments was restarted meanwhile, as a
+# change of settings does a moment later.
+deploy_to_slot() {
+    local try
+    for try in 1 2 3 4 5; do
         # Whether the site starts is seen by its answers, and some are not meant to.
-        az webapp deploy --resource-group "$group" --name "$site" "${slot_option[@]}" \
-            --src-path "$package" --type zip --track-status false --output none
+        if quiet=yes az webapp deploy --resource-group "$group" --name "$site" "${slot_option[@]}" \
+            --src-path "$package" --type zip --track-status false --output none; then
+            return
+        fi
+        if ((try == 5)) || ! grep -q 'SCM container restart' "$work/az.err"; then
+            explain webapp deploy
+            exit 1
+        fi
+        say "$1: the container that takes deployments was restarted; trying again"
+        sleep "${LABRAT_RETRY_SECONDS:-20}"
     done
 }
 

@@ -46,7 +46,8 @@ show() {
 ask() {
     local question start end
     if [[ -z $dry_run ]]; then
-        start=$(jq -r .clock.started "$run/manifest.json")
+        # Kusto's moments have seven fractional digits.
+        start=$(jq -r '.clock.started | sub("(?<kept>\\.[0-9]{1,7})[0-9]*"; "\(.kept)")' "$run/manifest.json")
         end=$(jq -r '(.clock.ended // .clock.started) | sub("\\.[0-9]+"; "") | fromdateiso8601 + 300 | todate' "$run/manifest.json")
     fi
     while read -r question; do

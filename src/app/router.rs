@@ -23,6 +23,9 @@ use super::reply;
 use super::routes::{self, Handler, ROUTES, Route};
 use super::state::{AppState, UNKNOWN_ENDPOINT};
 
+/// The header in which a browser says whose page a request comes from.
+const FETCH_SITE: &str = "sec-fetch-site";
+
 /// The whole application.
 ///
 /// Every handler but the one of `/slow` is ready at its first poll; that one needs the timer of a
@@ -144,7 +147,9 @@ async fn answer(route: &'static Route, state: Arc<AppState>, request: Request) -
     match (route.operation(&method), &method) {
         (Some(operation), _) => {
             state.count(operation.endpoint);
-            if route.fault && !unlocked(&state, &request) {
+            if route.fault && is_cross_site(&request) {
+                foreign()
+            } else if route.fault && !unlocked(&state, &request) {
                 forbidden()
             } else {
                 if route.needs_caches {
@@ -180,6 +185,20 @@ fn unlocked(state: &AppState, request: &Request) -> bool {
         .headers()
         .get(KEY_HEADER)
         .is_some_and(|offered| key.opens_with(offered.as_bytes()))
+}
+
+/// Whether a page of another site has made a browser send this.
+fn is_cross_site(request: &Request) -> bool {
+    let from = request.headers().get(FETCH_SITE);
+    from.is_some_and(|site| site == "cross-site")
+}
+
+fn foreign() -> Response<Body> {
+    let body = json!({
+        "error": "a page of another site may not call this route",
+        "status": "forbidden",
+    });
+    reply::json_with_status(StatusCode::FORBIDDEN, &body)
 }
 
 fn forbidden() -> Response<Body> {

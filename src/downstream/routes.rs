@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -18,7 +19,17 @@ pub fn routes(service: Arc<Service>) -> Router {
         .route("/calls", get(calls))
         .route("/knobs", get(knobs).post(turn).delete(undo))
         .fallback(call)
+        .layer(middleware::from_fn(refuse_foreign_pages))
         .with_state(service)
+}
+
+/// Whoever may turn the knobs, a page of another site in somebody's browser may not.
+async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+    let from = request.headers().get("sec-fetch-site");
+    match from.is_some_and(|site| site == "cross-site") {
+        true => StatusCode::FORBIDDEN.into_response(),
+        false => next.run(request).await,
+    }
 }
 
 async fn call(State(service): State<Arc<Service>>) -> (StatusCode, Json<Value>) {

@@ -13,17 +13,18 @@
 //! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
 //! | `GET /query/NAME` | a typed query over the tables |
 //!
-//! It listens on loopback, or elsewhere with a token only, and refuses what a page in a browser
-//! sends it.
+//! Every request needs the token, on loopback as well: other users of this machine reach that too. What
+//! a page in a browser sends is refused, and so is a request for a host that is not this address: a
+//! name that somebody has pointed here.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{AUTHORIZATION, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -46,7 +47,7 @@ const MOST_LOG_BYTES: u64 = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub struct ControlApi {
     listener: TcpListener,
-    token: Option<String>,
+    token: String,
 }
 
 /// The new startup command.
@@ -90,9 +91,9 @@ impl ControlApi {
     /// Listen on `address`.
     ///
     /// # Errors
-    /// When the address cannot be had, or is not loopback and there is no token.
-    pub async fn bind(address: SocketAddr, token: Option<String>) -> Result<Self, HostError> {
-        if !address.ip().is_loopback() && token.as_ref().is_none_or(String::is_empty) {
+    /// When the address cannot be had, or the token is empty.
+    pub async fn bind(address: SocketAddr, token: String) -> Result<Self, HostError> {
+        if token.is_empty() {
             return Err(HostError::TokenNeeded(address));
         }
         let listener = TcpListener::bind(address)
@@ -122,7 +123,7 @@ impl ControlApi {
         let guard = middleware::from_fn(move |request: Request, next: Next| {
             let token = Arc::clone(&token);
             async move {
-                match refusal(request.headers(), token.as_deref()) {
+                match refusal(request.headers(), &token) {
                     Some(refusal) => refusal,
                     None => next.run(request).await,
                 }
@@ -134,17 +135,25 @@ impl ControlApi {
     }
 }
 
-fn refusal(headers: &HeaderMap, token: Option<&str>) -> Option<Response> {
-    if headers.contains_key(ORIGIN) {
+/// The header in which a browser says where a request comes from.
+const FETCH_SITE: &str = "sec-fetch-site";
+
+fn refusal(headers: &HeaderMap, token: &str) -> Option<Response> {
+    if !headers.get(HOST).is_some_and(is_an_address) {
+        return Some(refused(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the stand-in is asked by its address, or as localhost",
+        ));
+    }
+    if headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE) {
         return Some(refused(
             StatusCode::FORBIDDEN,
             "pages in a browser may not talk to the stand-in",
         ));
     }
-    let token = token?;
     let given = headers
         .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .and_then(|value| bearer(value.as_bytes()))
         .unwrap_or_default();
     match bool::from(given.ct_eq(token.as_bytes())) {
         true => None,
@@ -153,6 +162,27 @@ fn refusal(headers: &HeaderMap, token: Option<&str>) -> Option<Response> {
             "the token is missing or wrong",
         )),
     }
+}
+
+/// Whether a host is named by address or as `localhost`: whatever else is named may be anybody's, and
+/// point here.
+fn is_an_address(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else {
+        return false;
+    };
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
+/// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 fn refused(status: StatusCode, reason: &str) -> Response {
@@ -330,6 +360,8 @@ async fn logs(
 fn read_lines(path: &std::path::Path, from: u64) -> std::io::Result<(Vec<u8>, u64)> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let mut file = std::fs::File::open(path)?;
+    // Beyond the end there is nothing yet; a larger number is no place in a file at all.
+    let from = from.min(file.metadata()?.len());
     file.seek(SeekFrom::Start(from))?;
     let mut lines = Vec::new();
     file.take(MOST_LOG_BYTES).read_to_end(&mut lines)?;
@@ -343,4 +375,51 @@ fn read_lines(path: &std::path::Path, from: u64) -> std::io::Result<(Vec<u8>, u6
 
 async fn run_query(State(host): Stand, Path(name): Path<String>) -> Answer {
     Ok(Json(query(host.tables_folder(), &name)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            let name = axum::http::HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn only_who_has_the_token_and_is_no_page_and_asks_for_this_address_is_let_in() {
+        let good = ("authorization", "Bearer right");
+        let lower = ("authorization", "bearer right");
+        for (headers, expected) in [
+            (&[("host", "127.0.0.1:8790"), good][..], None),
+            (&[("host", "localhost:8790"), lower], None),
+            (&[("host", "[::1]:8790"), good], None),
+            (&[("host", "127.0.0.1")], Some(401)),
+            (
+                &[("host", "127.0.0.1"), ("authorization", "Bearer no")],
+                Some(401),
+            ),
+            (&[("host", "evil.example:8790"), good], Some(421)),
+            (&[good], Some(421)),
+            (
+                &[("host", "127.0.0.1"), good, ("origin", "http://x")],
+                Some(403),
+            ),
+            (
+                &[
+                    ("host", "127.0.0.1"),
+                    good,
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                Some(403),
+            ),
+        ] {
+            let refused = refusal(&with(headers), "right");
+            let status = refused.map(|response| response.status().as_u16());
+            assert_eq!(status, expected, "{headers:?}");
+        }
+    }
 }

@@ -91,9 +91,9 @@ pub enum HostError {
     /// The stand-in is being stopped.
     #[error("the stand-in is stopping")]
     Stopping,
-    /// A control API for others than this machine without a token.
+    /// A control API that anybody could use.
     #[error(
-        "the control API would listen on {0}, which is not loopback, without a token\n\nhint: give --token"
+        "the control API on {0} would be open: the token is empty\n\nhint: give another --token"
     )]
     TokenNeeded(SocketAddr),
     /// There is no such query or table.

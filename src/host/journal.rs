@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -107,7 +108,12 @@ struct Disk {
 
 impl TableFile {
     fn open(path: PathBuf, notify: Notify) -> Result<Self, HostError> {
-        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            // What was asked and said may be anybody's secret.
+            .mode(0o600)
+            .open(&path);
         let file = file.map_err(|source| HostError::Folder {
             path: path.clone(),
             source,

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod messages;
 mod network;
 mod prepare;
+pub mod presence;
 mod queries;
 mod settings;
 pub mod site;

@@ -112,6 +112,8 @@ impl Prepared {
             memory_box: settings.memory_box.clone(),
             failed_starts_until_block: settings.failed_starts_until_block.max(1),
             notify: settings.notify.clone(),
+            tell: settings.tell.clone(),
+            idle_limit: settings.idle_limit(),
         });
         let site = Site::begin(ground, identity.clone(), slot.configuration.clone());
         let front_end = FrontEnd::start(

@@ -90,7 +90,11 @@ pub fn query(folder: &Path, name: &str) -> Result<Value, HostError> {
     }
     if name == queries::STATUS_MIX.name {
         let rows = http()?;
-        let counts = queries::status_mix(rows.iter().filter_map(route_and_status));
+        let counts = queries::status_mix(
+            rows.iter()
+                .filter(is_of_the_site)
+                .filter_map(route_and_status),
+        );
         let list = counts.iter().map(|count| {
             json!({"CsUriStem": count.route, "ScStatus": count.status, "Requests": count.requests})
         });
@@ -119,6 +123,13 @@ pub fn query(folder: &Path, name: &str) -> Result<Value, HostError> {
     })
 }
 
+/// Requests for the second host of a site, which takes deployments, are not its clients'.
+fn is_of_the_site(row: &&HttpRow) -> bool {
+    !row.cs_host
+        .as_deref()
+        .is_some_and(|host| host.contains(".scm."))
+}
+
 fn route_and_status(row: &HttpRow) -> Option<(&str, u16)> {
     let status = u16::try_from(row.sc_status?).ok()?;
     Some((row.cs_uri_stem.as_deref()?, status))
@@ -126,7 +137,7 @@ fn route_and_status(row: &HttpRow) -> Option<(&str, u16)> {
 
 fn latency(rows: &[HttpRow]) -> Value {
     let mut by_route: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for row in rows {
+    for row in rows.iter().filter(is_of_the_site) {
         if let (Some(route), Some(taken)) = (row.cs_uri_stem.as_deref(), row.time_taken) {
             by_route.entry(route).or_default().push(taken as f64);
         }

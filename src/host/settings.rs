@@ -152,7 +152,14 @@ pub struct HostSettings {
     pub memory_box: Option<Arc<MemoryBox>>,
     /// Takes messages.
     pub notify: Notify,
+    /// Takes a line about each thing that happens to a site.
+    pub tell: Notify,
 }
+
+/// How long a site without Always On may be without a request until it is unloaded.
+const IDLE_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// The least of it that any pace leaves: who plays an incident takes time between two requests.
+const LEAST_IDLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Multiplies the platform's durations.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -193,7 +200,15 @@ impl HostSettings {
             auto_swap: false,
             memory_box: None,
             notify: Notify::silent(),
+            tell: Notify::silent(),
         }
+    }
+
+    /// How long a site may be without a request, on this pace. One that is kept awake, or that an
+    /// orchestrator looks after, is never unloaded.
+    pub(super) fn idle_limit(&self) -> Option<Duration> {
+        let stays = self.always_on || matches!(self.mode, Mode::Kubernetes(_));
+        (!stays).then(|| Pace(self.pace).of(IDLE_LIMIT).max(LEAST_IDLE_LIMIT))
     }
 
     pub(super) fn front_end_address(&self, port: u16) -> SocketAddr {

@@ -44,7 +44,12 @@ impl Host {
             None => None,
         };
         let pace = Pace(settings.pace);
-        let slots = Arc::new(SlotsAtWork::new(production, staging, pace));
+        let slots = Arc::new(SlotsAtWork::new(
+            production,
+            staging,
+            pace,
+            settings.tell.clone(),
+        ));
         let auto_swap = settings
             .auto_swap
             .then(|| AutoSwap::begin(Arc::clone(&slots), settings.notify.clone(), pace));
@@ -113,9 +118,7 @@ impl Host {
     /// When there is no such slot.
     pub fn set_startup_command(&self, slot: SlotName, command: &str) -> Result<(), HostError> {
         let site = &self.slot(slot)?.site;
-        let mut configuration = site.configuration();
-        command.clone_into(&mut configuration.startup_command);
-        site.configure(configuration);
+        site.change(|configuration| command.clone_into(&mut configuration.startup_command));
         if let (SlotName::Staging, Some(auto_swap)) = (slot, &self.auto_swap) {
             auto_swap.deployed();
         }
@@ -136,7 +139,7 @@ impl Host {
             setting.check()?;
         }
         let site = &self.slot(slot)?.site;
-        site.configure(site.configuration().with(settings));
+        site.change(|configuration| *configuration = configuration.clone().with(settings));
         Ok(())
     }
 
@@ -146,11 +149,11 @@ impl Host {
     /// When there is no such slot.
     pub fn remove_settings(&self, slot: SlotName, names: &[String]) -> Result<(), HostError> {
         let site = &self.slot(slot)?.site;
-        let mut configuration = site.configuration();
-        for name in names {
-            configuration.settings.remove(name);
-        }
-        site.configure(configuration);
+        site.change(|configuration| {
+            for name in names {
+                configuration.settings.remove(name);
+            }
+        });
         Ok(())
     }
 
@@ -163,7 +166,7 @@ impl Host {
         Ok(())
     }
 
-    /// Stop a slot; it answers 503 until it is restarted.
+    /// Stop a slot; it answers 403 until it is restarted.
     ///
     /// # Errors
     /// When there is no such slot.

@@ -35,6 +35,7 @@ class Azure:
         self.sticky = []
         self.sku = "B1"
         self.swapping = None
+        self.publishes = 0
         if options.existing_group:
             self.groups[options.existing_group] = {}
         if options.deployed:
@@ -50,7 +51,7 @@ class Azure:
         if self.options.parameters:
             parameters |= json.loads(self.options.parameters.read_text())["parameters"]
         # As deploy.sh words it: the program is where the package is.
-        parameters["startupCommand"] = {"value": f"chmod +x ./labrat && exec ./{parameters['startupCommand']['value']}"}
+        parameters["startupCommand"] = {"value": f"cp ./labrat /tmp/labrat && chmod +x /tmp/labrat && exec /tmp/{parameters['startupCommand']['value']}"}
         self.deploy(path, "labrat", {"parameters": parameters})
 
     def record(self, method, path, body):
@@ -219,6 +220,13 @@ class Azure:
             return 417, shapes.web_error("ExpectationFailed", reason)
         return self.site(method, path.rpartition("/operationresults")[0], found, body)
 
+    def publish(self, *arguments):
+        """The first is stopped where the container that takes deployments restarts."""
+        self.publishes += 1
+        if self.options.fault == "scm-restart" and self.publishes == 1:
+            return 400, {"message": "Deployment has been stopped due to SCM container restart."}
+        return self.published(*arguments)
+
     def published(self, *_):
         return 200, {"id": "1", "status": 4, "complete": True, "active": True, "status_text": "", "message": ""}
 
@@ -239,6 +247,8 @@ class Azure:
             return 200, shapes.table([])
         if not self.options.host_control:
             return 200, shapes.table(shapes.ROWS.get(name, []))
+        if name not in shapes.STAND_IN_QUERIES:
+            return 200, shapes.table([])
         return 200, shapes.table(self.stand_in.do("GET", f"/query/{name}"))
 
 
@@ -302,7 +312,7 @@ ROUTES = [
     (PLANS, READ + WRITE, Azure.plan),
     (PLANS, ("DELETE",), Azure.delete_resource),
     (WORKSPACES, ("DELETE",), Azure.delete_resource),
-    (r"/api/publish", ("POST",), Azure.published),
+    (r"/api/publish", ("POST",), Azure.publish),
     (r"/api/deployments(/.*)?", READ, Azure.published),
     (r"/v1/workspaces/[^/]+/query", ("POST",), Azure.query),
 ]
@@ -378,7 +388,7 @@ def serve():
     parser.add_argument("--existing-group", help="a resource group that was there before")
     parser.add_argument("--deployed", help="a resource group in which everything is there already")
     parser.add_argument("--parameters", type=pathlib.Path, help="with which parameters that was deployed")
-    parser.add_argument("--fault", help="login, quota, deployment, empty, export-TABLE, swap-ping, swap-conflict")
+    parser.add_argument("--fault", help="login, quota, deployment, scm-restart, empty, export-TABLE, swap-ping, swap-conflict")
     options = parser.parse_args()
     options.queries = {without_times(file.read_text()): file.stem for file in options.kql.glob("*.kql")}
     azure = Azure(options)

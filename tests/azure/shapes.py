@@ -231,6 +231,13 @@ def table(rows):
     }
 
 
+# The questions that a stand-in answers too; the others are for Azure alone.
+STAND_IN_QUERIES = {"http", "console", "platform", "status-mix", "latency", "worker-ends", "lifecycle"}
+
+# What the tests give to the stand-ins that they start for the fake.
+STAND_IN_TOKEN = "fake"
+
+
 class StandIn:
     """The control API of a running stand-in; without an address there is nothing to do."""
 
@@ -244,7 +251,7 @@ class StandIn:
             f"http://{self.address}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", "authorization": f"Bearer {STAND_IN_TOKEN}"},
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:

@@ -1,21 +1,22 @@
 //! `labrat ctl`: talk to a running pool over its control socket.
 
 mod client;
+mod find;
 mod table;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Exit;
 use super::output;
-use crate::serve::settings::{ProcessEnvironment, default_control_socket};
 
 /// Words of `labrat ctl`.
 #[derive(Debug, Args)]
 pub(super) struct CtlOptions {
-    /// Path of the control socket [default: $XDG_RUNTIME_DIR/labrat.ctl or ~/.labrat/labrat.ctl]
+    /// Path of the control socket [default: $XDG_RUNTIME_DIR/labrat.ctl or ~/.labrat/labrat.ctl, else
+    /// that of the one pool that `labrat host` runs]
     #[arg(short, long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print the raw data as JSON
@@ -125,12 +126,10 @@ impl Request {
 /// # Errors
 /// When there is no control socket, the pool refuses the request, or the answer cannot be read.
 pub(super) fn run(options: &CtlOptions) -> anyhow::Result<Exit> {
-    let socket = options
-        .socket
-        .clone()
-        .or_else(|| default_control_socket(&ProcessEnvironment));
-    let socket =
-        socket.context("no control socket is named\n\nhint: give --socket PATH, or set HOME")?;
+    let socket = match &options.socket {
+        Some(socket) => socket.clone(),
+        None => find::the_only_pool()?,
+    };
     let data = client::request(&socket, &options.request.line())?;
     if data.get("success") == Some(&serde_json::Value::Bool(false)) {
         let reason = data.get("error").and_then(serde_json::Value::as_str);

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use super::ControlOptions;
+use crate::host::presence;
 
 /// A swap waits for two starts, each of which may take up to 1800 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(4_000);
@@ -54,7 +55,11 @@ pub(super) fn ask(
     })?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     let body = body.map(Value::to_string).unwrap_or_default();
-    let authorization = match &control.token {
+    let token = control
+        .token
+        .clone()
+        .or_else(|| presence::find(address).map(|told| told.token));
+    let authorization = match &token {
         Some(token) => format!("Authorization: Bearer {token}\r\n"),
         None => String::new(),
     };

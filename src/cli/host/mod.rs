@@ -32,7 +32,7 @@ pub(super) struct ControlOptions {
     /// Address of the control API
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_CONTROL, env = "LABRAT_HOST_CONTROL")]
     control: SocketAddr,
-    /// Token of the control API
+    /// Token of the control API [default: what the stand-in left for this user]
     #[arg(long, env = "LABRAT_HOST_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Print JSON
@@ -60,7 +60,7 @@ struct StartOptions {
     /// Address of the control API, port 0 for any
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_CONTROL)]
     control: SocketAddr,
-    /// Token that the control API asks for; needed where that is not on loopback
+    /// Token that the control API asks for [default: a new one, which this user's commands find]
     #[arg(long, env = "LABRAT_HOST_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Startup command of both slots; a file of the site may be named, and nothing lets the
@@ -94,7 +94,7 @@ struct StartOptions {
     /// Path of the health check
     #[arg(long, value_name = "PATH")]
     health_path: Option<String>,
-    /// Request / every five minutes
+    /// Keep the site awake with a request every five minutes; without it 20 idle minutes unload it
     #[arg(long)]
     always_on: bool,
     /// Swap what is deployed to staging into production as soon as it is warm
@@ -176,7 +176,7 @@ enum HostRequest {
         #[command(flatten)]
         site: SiteOptions,
     },
-    /// Stop a slot; it answers 503 until it is restarted
+    /// Stop a slot; it answers 403 until it is restarted
     Stop {
         #[command(flatten)]
         site: SiteOptions,

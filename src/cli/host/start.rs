@@ -1,5 +1,8 @@
 //! Starting the stand-in and keeping it until it is told to stop.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +15,7 @@ use super::{ImageWord, ModeWord, NetworkWord, StartOptions};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::host::control::ControlApi;
+use crate::host::presence;
 use crate::host::{
     Host, HostSettings, Image, Mode, Network, Notify, Probes, Setting, SlotConfiguration,
     SlotSettings,
@@ -98,17 +102,37 @@ fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {
         ModeWord::Kubernetes => Mode::Kubernetes(Probes::default()),
     };
     settings.notify = Notify::new(|text| output::message(&format!("labrat: {text}\n")));
+    settings.tell = settings.notify.clone();
     Ok(settings)
 }
 
 async fn stand(options: &StartOptions, settings: HostSettings) -> anyhow::Result<Exit> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let control = ControlApi::bind(options.control, options.token.clone()).await?;
+    let token = match &options.token {
+        Some(token) => token.clone(),
+        None => presence::new_token().context("making a token for the control API")?,
+    };
+    let control = ControlApi::bind(options.control, token.clone()).await?;
     let control_address = control.address()?;
     let folder = settings.folder.clone();
     let pace = settings.pace;
     let host = Arc::new(Host::start(settings).await?);
+    let told = presence::Told {
+        control: control_address,
+        token,
+        pid: std::process::id(),
+        folder: folder.canonicalize().unwrap_or_else(|_| folder.clone()),
+    };
+    // Gone with this function, however it ends.
+    let _presence = presence::Presence::leave(&told)
+        .inspect_err(|error| {
+            output::message(&format!(
+                "labrat: commands do not find the token by themselves: {error}; \
+                 give it to both with --token\n"
+            ));
+        })
+        .ok();
     announce(&host, &folder, control_address, pace)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let api = tokio::spawn(control.serve(Arc::clone(&host), async {
@@ -151,8 +175,16 @@ fn announce(
         "tables": host.tables_folder(),
         "pace": pace,
     });
-    output::data(&format!("{started}\n"))?;
     let path = folder.join("host.json");
-    std::fs::write(&path, format!("{started:#}\n"))
-        .with_context(|| format!("writing {}", path.display()))
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(format!("{started:#}\n").as_bytes()));
+    written.with_context(|| format!("writing {}", path.display()))?;
+    // Last: whoever waits for the line finds everything.
+    output::data(&format!("{started}\n"))?;
+    Ok(())
 }

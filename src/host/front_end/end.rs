@@ -28,6 +28,12 @@ pub enum RequestEnd {
     NotReady,
     /// The front end itself was stopped in the meantime.
     FrontEndStopped,
+    /// The front end itself had no descriptor or port left for a connection to the site.
+    Shortage,
+    /// The client stopped sending its body, and waited for nothing but itself.
+    ClientStalled,
+    /// The client's request is no HTTP.
+    NotUnderstood,
     /// A method that the front end does not pass on (CONNECT).
     NotPassedOn,
 }
@@ -45,10 +51,13 @@ impl RequestEnd {
             Self::Refused | Self::NoAnswer => 502,
             Self::LimitReached => limit_status,
             Self::NotStarted
-            | Self::Stopped
             | Self::Blocked
             | Self::NotReady
-            | Self::FrontEndStopped => 503,
+            | Self::FrontEndStopped
+            | Self::Shortage => 503,
+            Self::Stopped => 403,
+            Self::ClientStalled => 408,
+            Self::NotUnderstood => 400,
             Self::NotPassedOn => 405,
         }
     }
@@ -56,7 +65,20 @@ impl RequestEnd {
     /// The page that the front end answers with.
     pub(super) fn page(self, status: u16) -> String {
         let (title, text) = match self {
-            Self::NotStarted | Self::Stopped | Self::Blocked | Self::NotReady => (
+            Self::Stopped => (
+                "Error 403 - This web app is stopped.",
+                "Whoever looks after it has stopped it, and can start it again.",
+            ),
+            Self::Shortage => (
+                "Service unavailable",
+                "The front end itself has no connection left for this request.",
+            ),
+            Self::ClientStalled => (
+                "Request timeout",
+                "The rest of the request did not come within the time that the front end waits.",
+            ),
+            Self::NotUnderstood => ("Bad request", "The request is no HTTP."),
+            Self::NotStarted | Self::Blocked | Self::NotReady => (
                 ":( Application Error",
                 "The application behind this address is not running. Whoever looks after it will \
                  find the reason in its console and platform logs.",
@@ -94,7 +116,10 @@ mod tests {
             (RequestEnd::NoAnswer, 502),
             (RequestEnd::LimitReached, 504),
             (RequestEnd::NotStarted, 503),
-            (RequestEnd::Stopped, 503),
+            (RequestEnd::Stopped, 403),
+            (RequestEnd::Shortage, 503),
+            (RequestEnd::ClientStalled, 408),
+            (RequestEnd::NotUnderstood, 400),
             (RequestEnd::Blocked, 503),
             (RequestEnd::NotReady, 503),
             (RequestEnd::FrontEndStopped, 503),

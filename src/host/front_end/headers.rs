@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, EXPECT, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, MAX_FORWARDS, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -32,6 +32,17 @@ const X_SITE_DEPLOYMENT_ID: HeaderName = HeaderName::from_static("x-site-deploym
 const DISGUISED_HOST: HeaderName = HeaderName::from_static("disguised-host");
 const WAS_DEFAULT_HOSTNAME: HeaderName = HeaderName::from_static("was-default-hostname");
 const CLIENT_IP: HeaderName = HeaderName::from_static("client-ip");
+const X_CLIENT_IP: HeaderName = HeaderName::from_static("x-client-ip");
+const X_CLIENT_PORT: HeaderName = HeaderName::from_static("x-client-port");
+const X_ARR_SSL: HeaderName = HeaderName::from_static("x-arr-ssl");
+const X_FORWARDED_TLS_VERSION: HeaderName = HeaderName::from_static("x-forwarded-tlsversion");
+const X_WAWS_UNENCODED_URL: HeaderName = HeaderName::from_static("x-waws-unencoded-url");
+
+/// What the platform says of the TLS that ends at its front end; here there is none.
+const TLS_VERSION: &str = "1.3";
+const CERTIFICATE: &str = "2048|256|CN=labrat emulator|CN=*.localhost";
+/// Hops that a request may still take.
+const HOPS: &str = "10";
 
 /// Take away every header that ends at this hop.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -43,8 +54,16 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok());
     let known = headers.keys().filter(|name| HOP_BY_HOP.contains(name));
     let ending: Vec<HeaderName> = named.chain(known.cloned()).collect();
+    // Nobody but the next hop may say where a body ends, so the length goes with the coding.
+    let is_coded = headers.contains_key(TRANSFER_ENCODING);
     for name in ending {
-        headers.remove(name);
+        // Whatever `Connection` says, these belong to the message.
+        if name != HOST && name != CONTENT_LENGTH {
+            headers.remove(name);
+        }
+    }
+    if is_coded {
+        headers.remove(CONTENT_LENGTH);
     }
 }
 
@@ -63,6 +82,7 @@ pub(super) fn wanted_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 #[derive(Debug)]
 pub(super) struct ClientAddress {
     pub(super) ip: String,
+    port: u16,
     /// With the port.
     full: String,
 }
@@ -71,6 +91,7 @@ impl From<SocketAddr> for ClientAddress {
     fn from(address: SocketAddr) -> Self {
         Self {
             ip: address.ip().to_string(),
+            port: address.port(),
             full: address.to_string(),
         }
     }
@@ -104,17 +125,25 @@ pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
         .path_and_query()
         .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
     let client = &arrival.client.full;
-    let earlier = head.headers.get(X_FORWARDED_FOR);
-    let forwarded_for = match earlier.and_then(|value| value.to_str().ok()) {
-        Some(earlier) => format!("{earlier}, {client}"),
-        None => client.clone(),
-    };
+    let earlier = head.headers.get_all(X_FORWARDED_FOR).iter();
+    let chain: Vec<&str> = earlier
+        .filter_map(|value| value.to_str().ok())
+        .chain([client.as_str()])
+        .collect();
+    let forwarded_for = chain.join(", ");
+    let port = arrival.client.port.to_string();
     // Whatever a client claims under these names is replaced, but for the chain of addresses.
     for (name, value) in [
         (X_FORWARDED_FOR, forwarded_for.as_str()),
-        (X_FORWARDED_PROTO, "http"),
+        (X_FORWARDED_PROTO, "https"),
+        (X_FORWARDED_TLS_VERSION, TLS_VERSION),
+        (X_ARR_SSL, CERTIFICATE),
+        (X_CLIENT_IP, &arrival.client.ip),
+        (X_CLIENT_PORT, &port),
+        (X_WAWS_UNENCODED_URL, &original),
+        (MAX_FORWARDS, HOPS),
         (X_FORWARDED_HOST, &host),
-        (X_APPSERVICE_PROTO, "http"),
+        (X_APPSERVICE_PROTO, "https"),
         (X_ORIGINAL_URL, &original),
         (X_ARR_LOG_ID, arrival.log_id),
         (X_SITE_DEPLOYMENT_ID, arrival.deployment),
@@ -192,6 +221,32 @@ mod tests {
         ]);
         strip_hop_by_hop(&mut head.headers);
         assert_eq!(names(&head), ["host", "x-yours"]);
+    }
+
+    #[test]
+    fn what_belongs_to_the_message_stays_whatever_connection_names() {
+        let mut head = parts(&[
+            ("host", "h"),
+            ("content-length", "3"),
+            ("connection", "host, content-length"),
+        ]);
+        strip_hop_by_hop(&mut head.headers);
+        assert_eq!(names(&head), ["content-length", "host"]);
+        // Of two lengths only the coding is true.
+        let mut head = parts(&[("content-length", "3"), ("transfer-encoding", "chunked")]);
+        strip_hop_by_hop(&mut head.headers);
+        assert_eq!(names(&head), [""; 0]);
+    }
+
+    #[test]
+    fn a_chain_of_addresses_in_several_lines_stays_whole() {
+        let mut head = parts(&[
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2"),
+        ]);
+        forward(&mut head, &arrival(&client()));
+        let chain = &head.headers["x-forwarded-for"];
+        assert_eq!(chain, "1.1.1.1, 2.2.2.2, 127.0.0.1:5000");
     }
 
     #[test]

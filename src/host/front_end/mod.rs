@@ -17,7 +17,7 @@ mod upstream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify as Wakeup, watch};
@@ -27,10 +27,15 @@ pub use end::RequestEnd;
 pub use lanes::Lanes;
 use record::Unfinished;
 pub use server::FrontEnd;
-pub use upstream::Upstream;
+pub use upstream::{IDLE_LIMIT, Upstream};
 
 use super::Notify;
 use super::journal::Journal;
+
+/// Rows of clients that left, kept until the site's start has ended.
+const MOST_DEFERRED: usize = 10_000;
+/// Between two complaints about the same.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -39,9 +44,9 @@ pub enum Routing {
     Up(Arc<Upstream>),
     /// Nowhere yet: requests wait while the site starts.
     Starting,
-    /// The last start failed; it was this one, counted from the first. A request asks for another
-    /// start and waits for it.
-    Failed {
+    /// No container runs: the last start failed, or the site was unloaded. That start was this one,
+    /// counted from the first; a request asks for another and waits for it.
+    Down {
         /// Number of the start.
         start: u64,
     },
@@ -93,6 +98,7 @@ struct Shared {
     /// Connections that changed their protocol.
     tunnels: Mutex<JoinSet<()>>,
     stopping: AtomicBool,
+    complained: Mutex<Option<Instant>>,
     log_id_prefix: String,
     log_id_next: AtomicU64,
 }
@@ -103,11 +109,27 @@ impl Shared {
     }
 
     fn defer(&self, row: Unfinished) {
-        self.deferred.lock().push(row);
+        let mut deferred = self.deferred.lock();
+        if deferred.len() >= MOST_DEFERRED {
+            // Early, and better than without bound.
+            drop(deferred);
+            return self.journal.http(&row.finish());
+        }
+        deferred.push(row);
+        drop(deferred);
         // The start may have ended in this very moment.
         let starting = matches!(*self.routing.borrow(), Routing::Starting);
         if !starting {
             self.write_deferred();
+        }
+    }
+
+    /// Say what this process lacks, now and then.
+    fn complain(&self, what: &str) {
+        let mut complained = self.complained.lock();
+        if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PAUSE) {
+            *complained = Some(Instant::now());
+            (self.notify)(&format!("{}: {what}", self.settings.default_host));
         }
     }
 

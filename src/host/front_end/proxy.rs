@@ -1,9 +1,9 @@
 //! One request, from its head to the head of its answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::headers::ClientAddress;
 use super::record::Record;
 use super::relay::Relay;
-use super::request_body::RequestBody;
+use super::request_body::{Progress, RequestBody, Upload};
 use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
 
 /// Pass a request on to the site and its answer back. The request has its record when this
@@ -81,20 +81,23 @@ async fn exchange(
     // A connection whose request has a body is not used again: an answer that comes before the
     // body has been taken would leave the rest of it on the connection.
     let reusable = body.is_end_stream() && client_side.is_none();
-    let broken = Arc::new(AtomicBool::new(false));
-    let body = RequestBody::new(body, record.received(), Arc::clone(&broken));
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        // hyper takes a GET for one without a body unless it is told.
+        head.headers
+            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    let progress = Progress::new(record.received(), record.started());
+    let body = RequestBody::new(body, Arc::clone(&progress));
     let sent = upstream.send(Request::from_parts(head, body), reusable);
-    let (mut answer, connection) = match tokio::time::timeout_at(deadline, sent).await {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(end)) => {
-            // A client that leaves in the middle of its body ends the request to the site as well.
-            let end = match broken.load(Ordering::Relaxed) {
-                true => RequestEnd::ClientLeft,
-                false => end,
-            };
+    let answered = within_limit(sent, &progress, shared.settings.limit).await;
+    let (mut answer, connection) = match answered {
+        Ok(answered) => answered,
+        Err(end) => {
+            if end == RequestEnd::Shortage {
+                shared.complain("no descriptor or port is left for a connection to the site");
+            }
             return own_answer(&shared, end, record);
         }
-        Err(_) => return own_answer(&shared, RequestEnd::LimitReached, record),
     };
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client_side) = client_side else {
@@ -117,6 +120,36 @@ async fn exchange(
     let limit = shared.settings.limit;
     let relay = Relay::site(body, status, connection, upstream, reusable, limit, record);
     Response::from_parts(head, relay)
+}
+
+/// Wait for the head of an answer, as long as the request moves, and for the limit after that.
+async fn within_limit<T>(
+    sent: impl Future<Output = Result<T, RequestEnd>>,
+    progress: &Progress,
+    limit: Duration,
+) -> Result<T, RequestEnd> {
+    let mut sent = std::pin::pin!(sent);
+    loop {
+        let deadline = progress.moved() + limit;
+        match tokio::time::timeout_at(deadline, sent.as_mut()).await {
+            Ok(Ok(answered)) => return Ok(answered),
+            // A client that leaves in the middle of its body ends the request to the site as well.
+            Ok(Err(end)) => {
+                return Err(match progress.upload() {
+                    Upload::Broken => RequestEnd::ClientLeft,
+                    Upload::NotUnderstood => RequestEnd::NotUnderstood,
+                    Upload::Idle | Upload::Awaited => end,
+                });
+            }
+            Err(_) if progress.moved() + limit > deadline => {}
+            Err(_) => {
+                return Err(match progress.upload() {
+                    Upload::Awaited => RequestEnd::ClientStalled,
+                    _ => RequestEnd::LimitReached,
+                });
+            }
+        }
+    }
 }
 
 /// Where the request goes; it waits here while the site starts.
@@ -148,7 +181,7 @@ async fn route(
                 shared.wake.notify_one();
                 return Err(RequestEnd::Blocked);
             }
-            Routing::Failed { start } => {
+            Routing::Down { start } => {
                 // A start that fails while the request waits for it is the end of the wait. One
                 // that had failed before is not: the request asks for another.
                 match failed_before {

@@ -60,6 +60,25 @@ impl Record {
         }
     }
 
+    /// The row of a request whose head is no HTTP.
+    pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress) {
+        let mut row = HttpRow::at(Timestamp::now().into());
+        row.c_ip = Some(client.ip.clone());
+        row.computer_name = Some(shared.settings.computer.clone());
+        row.s_port = Some(shared.settings.port.to_string());
+        row.row_type = Some(HttpRow::TABLE.to_owned());
+        let record = Self {
+            shared: Arc::clone(shared),
+            started: Instant::now(),
+            row,
+            received: Arc::new(AtomicU64::new(0)),
+            sent: 0,
+            held: false,
+            written: false,
+        };
+        record.end(RequestEnd::NotUnderstood);
+    }
+
     pub(super) fn started(&self) -> Instant {
         self.started
     }

@@ -1,29 +1,79 @@
 //! The body of a request on its way to the site: passed on as it comes, and counted.
 
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// How the client's side of a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Upload {
+    /// Nobody waits for the client.
+    Idle = 0,
+    /// The site wants more, and the client sends nothing.
+    Awaited = 1,
+    /// The client broke off.
+    Broken = 2,
+    /// What the client sent is no body.
+    NotUnderstood = 3,
+}
+
+/// The state of a body, for who waits for the answer.
+#[derive(Debug)]
+pub(super) struct Progress {
+    upload: AtomicU8,
+    /// When the client last sent something, and the site took it.
+    moved: Mutex<Instant>,
+    counted: Arc<AtomicU64>,
+}
+
+impl Progress {
+    /// `counted` grows with what passes.
+    pub(super) fn new(counted: Arc<AtomicU64>, now: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            upload: AtomicU8::new(Upload::Idle as u8),
+            moved: Mutex::new(now),
+            counted,
+        })
+    }
+
+    pub(super) fn upload(&self) -> Upload {
+        match self.upload.load(Ordering::Relaxed) {
+            1 => Upload::Awaited,
+            2 => Upload::Broken,
+            3 => Upload::NotUnderstood,
+            _ => Upload::Idle,
+        }
+    }
+
+    /// When something last moved.
+    pub(super) fn moved(&self) -> Instant {
+        *self.moved.lock()
+    }
+
+    fn set(&self, upload: Upload) {
+        self.upload.store(upload as u8, Ordering::Relaxed);
+    }
+}
 
 /// The client's body; a frame is asked of the client only when the site takes one.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     inner: Incoming,
-    counted: Arc<AtomicU64>,
-    broken: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl RequestBody {
-    /// `counted` grows with what passes; `broken` becomes true when the client breaks off.
-    pub(super) fn new(inner: Incoming, counted: Arc<AtomicU64>, broken: Arc<AtomicBool>) -> Self {
-        Self {
-            inner,
-            counted,
-            broken,
-        }
+    pub(super) fn new(inner: Incoming, progress: Arc<Progress>) -> Self {
+        Self { inner, progress }
     }
 }
 
@@ -35,16 +85,22 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                self.counted.fetch_add(length as u64, Ordering::Relaxed);
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        let progress = &self.progress;
+        progress.set(match &polled {
+            Poll::Pending => Upload::Awaited,
+            Poll::Ready(Some(Err(error))) if is_no_body(error) => Upload::NotUnderstood,
+            Poll::Ready(Some(Err(_))) => Upload::Broken,
+            Poll::Ready(frame) => {
+                if let Some(Ok(frame)) = frame {
+                    let length = frame.data_ref().map_or(0, Bytes::len);
+                    progress.counted.fetch_add(length as u64, Ordering::Relaxed);
+                }
+                *progress.moved.lock() = Instant::now();
+                Upload::Idle
             }
-            Some(Err(_)) => self.broken.store(true, Ordering::Relaxed),
-            None => {}
-        }
-        Poll::Ready(frame)
+        });
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -54,4 +110,17 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// Whether a body failed because of what was sent, and not because no more was.
+fn is_no_body(error: &hyper::Error) -> bool {
+    let cause = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        )
+    })
 }

@@ -15,6 +15,7 @@ use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
+use super::record::Record;
 use super::{FrontEndSettings, Lanes, Routing, Shared, log_id_prefix, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
@@ -24,6 +25,9 @@ const HEAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long requests in flight may take to end when the front end is stopped.
 const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// Between two looks for idle connections that have had their time.
+const REAP_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long the front end waits when it cannot take a connection (no descriptor is free).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -63,6 +67,7 @@ impl FrontEnd {
             deferred: Mutex::new(Vec::new()),
             tunnels: Mutex::new(JoinSet::new()),
             stopping: AtomicBool::new(false),
+            complained: Mutex::new(None),
             log_id_prefix: log_id_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
@@ -105,7 +110,7 @@ async fn serve(
     let mut connections = JoinSet::new();
     let mut routing = shared.routing.clone();
     let mut stop = stopped.clone();
-    let mut said = false;
+    let mut reaping = tokio::time::interval(REAP_PERIOD);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -114,14 +119,16 @@ async fn serve(
                     connections.spawn_on(connection, lanes.next());
                 }
                 Err(error) => {
-                    if !said {
-                        said = true;
-                        (shared.notify)(&format!("{}: cannot take a connection: {error}", shared.settings.default_host));
-                    }
+                    shared.complain(&format!("cannot take a connection: {error}"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            _ = reaping.tick() => {
+                if let Routing::Up(upstream) = &*shared.routing.borrow() {
+                    upstream.reap();
+                }
+            }
             changed = routing.changed() => {
                 if changed.is_err() {
                     break;
@@ -164,6 +171,7 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     let stop = stopped.clone();
     let client = Arc::new(ClientAddress::from(client));
+    let (of_connection, all) = (Arc::clone(&client), Arc::clone(&shared));
     let service = service_fn(move |request| {
         let (client, shared) = (Arc::clone(&client), Arc::clone(&shared));
         let answered = proxy::pass_on(request, client, shared, stop.clone());
@@ -175,12 +183,16 @@ async fn converse(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    // Errors of a connection are the client's: whatever request was on it has its row.
-    tokio::select! {
-        _ = connection.as_mut() => {}
+    // Errors of a connection are the client's: whatever request was on it has its row, but for one
+    // whose head hyper refuses by itself.
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
         () = super::told_to_stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            connection.await
         }
+    };
+    if ended.is_err_and(|error| error.is_parse()) {
+        Record::refused(&all, &of_connection);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use super::RequestEnd;
 use super::request_body::RequestBody;
 use crate::host::Dialer;
 
-/// How long an idle connection is kept: below the two seconds after which Gunicorn closes one, so
-/// that the two hardly ever meet.
-const IDLE_LIMIT: Duration = Duration::from_millis(1_500);
+/// How long an idle connection is kept, before the pace: the platform's figure. It is far above the
+/// two seconds after which Gunicorn closes one, so that now and then the two meet.
+pub const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Idle connections that each thread keeps for one container.
 const MOST_IDLE: usize = 256;
@@ -37,6 +37,9 @@ pub struct Upstream {
     dialer: Dialer,
     /// By the thread whose event loop a connection belongs to.
     idle: Mutex<HashMap<ThreadId, Vec<(Instant, Connection)>>>,
+    idle_limit: Duration,
+    /// When the last request came.
+    used: Mutex<Instant>,
 }
 
 impl Upstream {
@@ -45,7 +48,21 @@ impl Upstream {
         Self {
             dialer: dialer.into(),
             idle: Mutex::new(HashMap::new()),
+            idle_limit: IDLE_LIMIT,
+            used: Mutex::new(Instant::now()),
         }
+    }
+
+    /// Keep idle connections for another time.
+    #[must_use]
+    pub fn keeping_idle_for(mut self, limit: Duration) -> Self {
+        self.idle_limit = limit;
+        self
+    }
+
+    /// When the last request came, or the container.
+    pub fn used(&self) -> Instant {
+        *self.used.lock()
     }
 
     /// Send a request and wait for the head of its answer. A request that is `alone` has no body
@@ -55,6 +72,7 @@ impl Upstream {
         mut request: Request<RequestBody>,
         alone: bool,
     ) -> Result<(Response<Incoming>, Connection), RequestEnd> {
+        *self.used.lock() = Instant::now();
         while let Some(mut connection) = self.idle_connection() {
             if !connection.is_open().await {
                 continue;
@@ -76,7 +94,7 @@ impl Upstream {
         let mut idle = self.idle.lock();
         let idle = idle.get_mut(&std::thread::current().id())?;
         let (since, connection) = idle.pop()?;
-        if since.elapsed() < IDLE_LIMIT {
+        if since.elapsed() < self.idle_limit {
             return Some(connection);
         }
         // The newest is too old, so all are.
@@ -91,8 +109,22 @@ impl Upstream {
         }
         let mut idle = self.idle.lock();
         let idle = idle.entry(std::thread::current().id()).or_default();
+        // The oldest stand first.
+        let old = idle.partition_point(|(since, _)| since.elapsed() >= self.idle_limit);
+        idle.drain(..old);
         if idle.len() < MOST_IDLE {
             idle.push((Instant::now(), connection));
+        }
+    }
+
+    /// Close what has been idle for too long, and what the container has closed.
+    pub(super) fn reap(&self) {
+        let mut context = Context::from_waker(Waker::noop());
+        for idle in self.idle.lock().values_mut() {
+            idle.retain_mut(|(since, connection)| {
+                connection.drive(&mut context);
+                since.elapsed() < self.idle_limit && !matches!(connection.driver, Driver::Ended)
+            });
         }
     }
 
@@ -128,7 +160,15 @@ type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
 impl Connection {
     async fn open(dialer: &Dialer) -> Result<Self, RequestEnd> {
-        let stream = dialer.connect().await.map_err(|_| RequestEnd::Refused)?;
+        let stream = dialer
+            .connect()
+            .await
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EADDRNOTAVAIL) => {
+                    RequestEnd::Shortage
+                }
+                _ => RequestEnd::Refused,
+            })?;
         // Without it a small request could wait for an acknowledgement; a socket that refuses the
         // option is only slower.
         let _ = stream.set_nodelay(true);

@@ -13,12 +13,10 @@ use tokio::sync::{Notify as Wakeup, mpsc, watch};
 use tokio::task::JoinSet;
 
 use blocked::Block;
-use starts::StartEnd;
 
 use super::health::{self, Finding};
 use super::log::PlatformLog;
 use super::order::{Order, Running};
-use super::start::StartPlan;
 use super::{Ground, Phase, SiteIdentity, SiteStatus, stop};
 use crate::host::SlotConfiguration;
 use crate::host::front_end::{Liveness, Routing};
@@ -63,6 +61,8 @@ enum Event {
     Exited(i32),
     Found(String, Finding),
     BlockEnded,
+    /// Nobody has asked for the site for long.
+    Idle,
     /// Nobody is left to give orders.
     Abandoned,
 }
@@ -129,6 +129,7 @@ impl Actor {
                     self.found(&container, finding, &mut orders).await;
                 }
                 Event::BlockEnded => self.unblock(&mut orders).await,
+                Event::Idle => self.unload().await,
                 Event::Abandoned => return self.end().await,
             }
         }
@@ -152,6 +153,19 @@ impl Actor {
                 None => std::future::pending().await,
             }
         };
+        let limit = self.ground.idle_limit;
+        let idle = async {
+            match (running, limit) {
+                (Some(running), Some(limit)) => loop {
+                    let until = running.upstream.used() + limit;
+                    tokio::time::sleep_until(until).await;
+                    if running.upstream.used() + limit <= until {
+                        break;
+                    }
+                },
+                _ => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             order = orders.recv() => match order {
@@ -160,6 +174,7 @@ impl Actor {
             },
             code = exited => Event::Exited(code),
             () = block_ended => Event::BlockEnded,
+            () = idle => Event::Idle,
             Some((container, finding)) = self.findings.recv() => Event::Found(container, finding),
             () = self.wake.notified() => Event::Wanted,
             Some(_) = self.retiring.join_next(), if !self.retiring.is_empty() => Event::Found(String::new(), Finding::Ready(true)),
@@ -177,7 +192,14 @@ impl Actor {
                 }
                 self.start_configured(number, orders).await;
             }
-            Order::Restart => self.start_configured(number, orders).await,
+            Order::Restart(identity) if self.blocked.is_none() => {
+                self.start_as(*identity, number, orders).await;
+            }
+            Order::Restart(_) => self.start_configured(number, orders).await,
+            Order::Adopt(configuration) => {
+                self.configuration = *configuration;
+                self.publish(self.phase(), Some(number));
+            }
             Order::Stop => {
                 self.routing.send_replace(Routing::Stopped);
                 self.blocked = None;
@@ -188,14 +210,8 @@ impl Actor {
                 self.publish(Phase::Stopped, Some(number));
             }
             Order::Stage(staging, reply) => {
-                let plan = StartPlan::new(staging.identity, staging.configuration);
-                let ended = self.start(&plan, orders).await;
+                let answer = self.stage(*staging, orders).await;
                 self.publish(self.phase(), Some(number));
-                let answer = match ended {
-                    StartEnd::Up => Ok(()),
-                    StartEnd::Failed(reason) => Err(self.start_failed(reason)),
-                    StartEnd::Superseded => Err(self.start_failed("another order came".to_owned())),
-                };
                 // Who asked may be gone.
                 let _ = reply.send(answer);
             }
@@ -236,6 +252,11 @@ impl Actor {
             running.container.dialer(),
             self.finding_sender.clone(),
         );
+        // Whatever was wrong, this is not: a swap can put a container into a slot that is blocked.
+        self.failures = 0;
+        if self.blocked.take().is_some() {
+            self.log.say(&Message::Unblocked);
+        }
         let upstream = Arc::clone(&running.upstream);
         self.routing.send_replace(Routing::Up(upstream));
         self.running = Some(running);
@@ -285,7 +306,7 @@ impl Actor {
 
     /// A request found the site without a container.
     async fn wanted(&mut self, orders: &mut Orders) {
-        let failed = matches!(*self.routing.borrow(), Routing::Failed { .. });
+        let failed = matches!(*self.routing.borrow(), Routing::Down { .. });
         if self.blocked.is_some() {
             self.prohibit();
         } else if failed {
@@ -342,6 +363,18 @@ impl Actor {
         stop::stop_running(&self.log, running).await;
     }
 
+    /// Without Always On a site that nobody asks for is not kept.
+    async fn unload(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        let start = self.status.borrow().starts;
+        self.routing.send_replace(Routing::Down { start });
+        self.publish(Phase::Idle, None);
+        stop::stop_running(&self.log, running).await;
+        self.log.before = Details::StoppedAt(Timestamp::now());
+    }
+
     async fn end(&mut self) {
         self.routing.send_replace(Routing::Stopped);
         self.ending.send_replace(true);
@@ -356,11 +389,22 @@ impl Actor {
             (_, Routing::NotReady(_)) => Phase::NotReady,
             (Some(_), _) => Phase::Started,
             (None, Routing::Stopped) => Phase::Stopped,
+            (None, Routing::Blocked) => match &self.blocked {
+                Some(block) => Phase::Blocked { until: block.shown },
+                None => Phase::Starting,
+            },
+            (None, Routing::Down { .. }) => Phase::Failed {
+                reason: "its last start failed".to_owned(),
+            },
             (None, _) => Phase::Starting,
         }
     }
 
     fn publish(&self, phase: Phase, done: Option<u64>) {
+        if self.status.borrow().phase != phase {
+            let site = &self.identity.platform_name;
+            (self.ground.tell)(&format!("{site} {}", phase.told()));
+        }
         let container = self.running.as_ref().map(|running| &running.container);
         self.status.send_modify(|status| {
             status.phase = phase;

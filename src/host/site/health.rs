@@ -60,8 +60,14 @@ pub(super) fn watch(
     };
     let task = match (&ground.mode, &configuration.health_path) {
         (Mode::Kubernetes(probes), _) => {
-            let readiness = probe(&probes.readiness_path);
-            let liveness = probe(&probes.liveness_path);
+            // A kubelet takes a redirect for a success as well.
+            let kubelet = |path: &str| Probe {
+                statuses: (200..400).collect(),
+                agent: "kube-probe/1.34",
+                ..probe(path)
+            };
+            let readiness = kubelet(&probes.readiness_path);
+            let liveness = kubelet(&probes.liveness_path);
             let readiness = (readiness, dialer.clone().at(probes.readiness_port));
             let liveness = (liveness, dialer.clone().at(probes.liveness_port));
             let threshold = probes.failure_threshold;

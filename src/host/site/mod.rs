@@ -73,6 +73,10 @@ pub(super) struct Ground {
     pub(super) memory_box: Option<Arc<MemoryBox>>,
     pub(super) failed_starts_until_block: u32,
     pub(super) notify: Notify,
+    /// Takes what happens to the sites.
+    pub(super) tell: Notify,
+    /// How long a site may be without a request until it is unloaded.
+    pub(super) idle_limit: Option<Duration>,
 }
 
 /// What a site is doing.
@@ -97,8 +101,26 @@ pub enum Phase {
         /// UTC.
         until: Timestamp,
     },
+    /// Unloaded, because nobody asked for it for long; a request starts it again.
+    Idle,
     /// Stopped by order.
     Stopped,
+}
+
+impl Phase {
+    /// In a few words, for people.
+    fn told(&self) -> String {
+        match self {
+            Self::Starting => "starts".to_owned(),
+            Self::Restarting => "starts a new container, the old one serves".to_owned(),
+            Self::Started => "is up".to_owned(),
+            Self::NotReady => "is not ready, and out of rotation".to_owned(),
+            Self::Failed { reason } => format!("did not start: {reason}"),
+            Self::Blocked { until } => format!("is blocked until {until:.0}: starts failed"),
+            Self::Idle => "was idle, and is unloaded until a request comes".to_owned(),
+            Self::Stopped => "is stopped".to_owned(),
+        }
+    }
 }
 
 /// A site's state, for whoever wants to know.
@@ -163,7 +185,7 @@ impl Site {
             wake,
             task: Mutex::new(Some(task)),
         };
-        site.order(Order::Restart);
+        site.restart();
         site
     }
 
@@ -189,26 +211,41 @@ impl Site {
     }
 
     fn order(&self, order: Order) {
-        let mut wanted = self.wanted.lock();
-        wanted.0 += 1;
-        // A site that is gone carries nothing out, which its status says.
-        let _ = self.orders.send((wanted.0, order));
+        self.send(&mut self.wanted.lock().0, order);
     }
 
-    /// Change the configuration; the site restarts if it changed.
-    pub(super) fn configure(&self, configuration: SlotConfiguration) {
-        {
-            let mut wanted = self.wanted.lock();
-            if wanted.1 == configuration {
-                return;
-            }
-            wanted.1 = configuration.clone();
+    fn send(&self, number: &mut u64, order: Order) {
+        *number += 1;
+        // A site that is gone carries nothing out, which its status says.
+        let _ = self.orders.send((*number, order));
+    }
+
+    /// Change the configuration, one change after another; the site restarts if it changed.
+    pub(super) fn change(&self, change: impl FnOnce(&mut SlotConfiguration)) {
+        let mut wanted = self.wanted.lock();
+        let mut configuration = wanted.1.clone();
+        change(&mut configuration);
+        if wanted.1 == configuration {
+            return;
         }
-        self.order(Order::Configure(configuration));
+        wanted.1 = configuration.clone();
+        self.send(&mut wanted.0, Order::Configure(configuration));
+    }
+
+    /// Be meant to run a configuration from the next start on.
+    pub(super) fn adopt(&self, configuration: SlotConfiguration) {
+        let mut wanted = self.wanted.lock();
+        wanted.1 = configuration.clone();
+        self.send(&mut wanted.0, Order::Adopt(Box::new(configuration)));
     }
 
     pub(super) fn restart(&self) {
-        self.order(Order::Restart);
+        self.restart_as(self.identity.clone());
+    }
+
+    /// Restart what is configured, in a container that takes itself for another slot's.
+    pub(super) fn restart_as(&self, identity: SiteIdentity) {
+        self.order(Order::Restart(Box::new(identity)));
     }
 
     pub(super) fn stop(&self) {
@@ -257,6 +294,7 @@ impl Site {
                 Phase::Started | Phase::NotReady => return Ok(()),
                 Phase::Failed { reason } => reason.clone(),
                 Phase::Blocked { .. } => "it is blocked after several failed starts".to_owned(),
+                Phase::Idle => "it was idle, and starts with the next request".to_owned(),
                 _ => "it is stopped".to_owned(),
             },
             Ok(Err(_)) => return Err(HostError::Stopping),

@@ -16,9 +16,11 @@ use crate::host::{HostError, SlotConfiguration};
 pub(super) enum Order {
     /// Run this configuration from now on.
     Configure(SlotConfiguration),
-    /// Start anew, or start after a stop.
-    Restart,
-    /// Stop, and answer 503 until the next start.
+    /// Start anew, or start after a stop; the container is who the identity says.
+    Restart(Box<SiteIdentity>),
+    /// Be meant to run this configuration, without a start.
+    Adopt(Box<SlotConfiguration>),
+    /// Stop, and answer 403 until the next start.
     Stop,
     /// Restart for a swap, and say when it is warm.
     Stage(Box<Staging>, oneshot::Sender<Result<(), HostError>>),

@@ -13,7 +13,7 @@ use super::order::Running;
 use super::probe::{Probe, statuses};
 use super::startup::{StartScript, WWWROOT};
 use super::{Ground, SiteIdentity, entrance, environment};
-use crate::host::front_end::Upstream;
+use crate::host::front_end::{IDLE_LIMIT, Upstream};
 use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
 use crate::host::settings::{Image, Network};
 use crate::host::{HostError, SlotConfiguration};
@@ -26,6 +26,8 @@ const DEFAULT_PORT: u16 = 8000;
 /// The limit of a start in seconds, and the largest that can be set.
 const DEFAULT_LIMIT: u64 = 230;
 const LARGEST_LIMIT: u64 = 1_800;
+/// The smallest.
+const SMALLEST_LIMIT: u64 = 10;
 
 /// The path of the warm-up probe where none is set: one that hardly any application has.
 const WARM_UP_PATH: &str = "/robots933456.txt";
@@ -53,7 +55,9 @@ impl StartPlan {
         let limit_seconds = configuration
             .app_setting("WEBSITES_CONTAINER_START_TIME_LIMIT")
             .and_then(|text| text.trim().parse().ok())
-            .map_or(DEFAULT_LIMIT, |limit: u64| limit.clamp(1, LARGEST_LIMIT));
+            .map_or(DEFAULT_LIMIT, |limit: u64| {
+                limit.clamp(SMALLEST_LIMIT, LARGEST_LIMIT)
+            });
         Self {
             identity,
             configuration,
@@ -197,7 +201,12 @@ impl StartPlan {
     }
 
     /// The container answered.
-    pub(super) fn succeeded(&self, log: &mut PlatformLog, coming: Coming) -> Running {
+    pub(super) fn succeeded(
+        &self,
+        ground: &Ground,
+        log: &mut PlatformLog,
+        coming: Coming,
+    ) -> Running {
         let seconds = coming.since.elapsed().as_secs_f64();
         log.say(&Message::ProbeSucceeded(seconds));
         log.starting(
@@ -214,7 +223,10 @@ impl StartPlan {
             Level::Informational,
         );
         Running {
-            upstream: Arc::new(Upstream::new(coming.container.dialer().clone())),
+            upstream: Arc::new(
+                Upstream::new(coming.container.dialer().clone())
+                    .keeping_idle_for(ground.pace.of(IDLE_LIMIT)),
+            ),
             container: coming.container,
             started_at,
             watcher: None,
@@ -360,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_limit_of_a_start_is_bounded() {
-        for (text, expected) in [("60", 60), ("99999", 1_800), ("0", 1), ("x", 230)] {
+        for (text, expected) in [("60", 60), ("99999", 1_800), ("0", 10), ("x", 230)] {
             let plan = plan(&[("WEBSITES_CONTAINER_START_TIME_LIMIT", text)]);
             assert_eq!(plan.limit_seconds, expected);
         }

@@ -4,9 +4,9 @@ use tokio::sync::Mutex;
 
 use super::SlotName;
 use super::swap::{self, PendingSwap};
-use crate::host::HostError;
 use crate::host::prepare::Slot;
-use crate::host::settings::Pace;
+use crate::host::settings::{Notify, Pace};
+use crate::host::{HostError, Phase};
 
 /// Which slot is swapped into which, and whether to pause before routing is switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,16 +32,23 @@ pub(in crate::host) struct SlotsAtWork {
     production: Slot,
     staging: Option<Slot>,
     pace: Pace,
+    tell: Notify,
     /// One swap at a time; holds one that waits for the end of its preview.
     swap: Mutex<Option<PendingSwap>>,
 }
 
 impl SlotsAtWork {
-    pub(in crate::host) fn new(production: Slot, staging: Option<Slot>, pace: Pace) -> Self {
+    pub(in crate::host) fn new(
+        production: Slot,
+        staging: Option<Slot>,
+        pace: Pace,
+        tell: Notify,
+    ) -> Self {
         Self {
             production,
             staging,
             pace,
+            tell,
             swap: Mutex::new(None),
         }
     }
@@ -75,12 +82,29 @@ impl SlotsAtWork {
         }
         let source = &self.slot(options.source)?.site;
         let target = &self.slot(options.source.other())?.site;
-        let prepared = swap::apply_preview(options.source, source, target, self.pace).await?;
+        if [source, target]
+            .iter()
+            .any(|site| site.status().phase == Phase::Stopped)
+        {
+            return Err(HostError::SwapState(
+                "a slot that is stopped is not swapped\n\nhint: restart it first",
+            ));
+        }
+        let other = options.source.other();
+        (self.tell)(&format!(
+            "swap of {} into {other}: the source starts with the target's slot settings",
+            options.source
+        ));
+        let prepared = swap::apply_preview(options.source, source, target, self.pace).await;
+        let prepared = prepared.inspect_err(|error| self.tell_end(Err(error)))?;
         if options.preview {
             *pending = Some(prepared);
+            (self.tell)("swap: waits to be completed or cancelled");
             return Ok(());
         }
-        swap::complete(prepared, source, target).await
+        let swapped = swap::complete(prepared, source, target).await;
+        self.tell_end(swapped.as_ref().copied());
+        swapped
     }
 
     /// See [`crate::host::Host::end_preview`].
@@ -92,11 +116,23 @@ impl SlotsAtWork {
         let source = &self.slot(prepared.source)?.site;
         let target = &self.slot(prepared.source.other())?.site;
         match complete {
-            true => swap::complete(prepared, source, target).await,
+            true => {
+                let swapped = swap::complete(prepared, source, target).await;
+                self.tell_end(swapped.as_ref().copied());
+                swapped
+            }
             false => {
-                swap::revert_preview(source, prepared).await;
+                swap::revert_preview(source).await;
+                (self.tell)("swap: cancelled");
                 Ok(())
             }
+        }
+    }
+
+    fn tell_end(&self, ended: Result<(), &HostError>) {
+        match ended {
+            Ok(()) => (self.tell)("swap: routing is switched"),
+            Err(error) => (self.tell)(&format!("swap: nothing is switched: {error}")),
         }
     }
 }

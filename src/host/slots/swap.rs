@@ -4,12 +4,13 @@
 //!    container that it had goes on serving the source. With preview the swap pauses here.
 //! 2. It has to become warm; if it does not, the source gets its own settings back and nothing has
 //!    happened to the target.
-//! 3. The path of WEBSITE_SWAP_WARMUP_PING_PATH has to answer as
-//!    WEBSITE_SWAP_WARMUP_PING_STATUSES wants it.
+//! 3. The path of WEBSITE_SWAP_WARMUP_PING_PATH is asked. A status that
+//!    WEBSITE_SWAP_WARMUP_PING_STATUSES does not list stops the swap; no answer is asked for again.
 //! 4. Routing is switched: each slot serves from the other's container, from one request to the
 //!    next.
 //! 5. What ran in the target, now in the source slot, is restarted with the source's sticky
-//!    settings.
+//!    settings. As recorded, neither container is renamed: each takes itself for the slot that it
+//!    was in before.
 
 use std::time::Duration;
 
@@ -18,8 +19,13 @@ use crate::host::HostError;
 use crate::host::settings::Pace;
 use crate::host::site::{Probe, Site, Staging, statuses};
 
-/// How long the warm-up path may take to answer as wanted.
-const WARM_UP_LIMIT: Duration = Duration::from_secs(230);
+/// How long one request for the warm-up path may take.
+const PING_LIMIT: Duration = Duration::from_secs(90);
+/// How often a request without an answer is tried.
+const PINGS: u32 = 5;
+
+/// Before a connection that failed is tried again.
+const PING_PAUSE: Duration = Duration::from_millis(250);
 
 /// A swap whose first phase is done.
 #[derive(Debug)]
@@ -45,7 +51,8 @@ pub(in crate::host) async fn apply_preview(
     let coming = source_before.moved_into(&target.configuration());
     let staging = Staging {
         configuration: coming.clone(),
-        identity: target.identity().clone(),
+        // The container is not renamed by the swap: it stays who it is here.
+        identity: source.identity().clone(),
     };
     let mut pending = PendingSwap {
         source: name,
@@ -63,7 +70,7 @@ pub(in crate::host) async fn apply_preview(
             Ok(pending)
         }
         Err(error) => {
-            revert_preview(source, pending).await;
+            revert_preview(source).await;
             Err(HostError::SwapReverted {
                 reason: error.to_string(),
             })
@@ -94,12 +101,24 @@ async fn warm_up(
     let Some(dialer) = dialer else {
         return Err(failed("its container is gone".to_owned()));
     };
-    let limit = pace.of(WARM_UP_LIMIT);
-    if probe.succeeds(&dialer, limit).await {
-        return Ok(());
+    let limit = pace.of(PING_LIMIT);
+    for _ in 0..PINGS {
+        match tokio::time::timeout(limit, probe.ask(&dialer)).await {
+            Ok(Some(status)) if probe.accepts(status) => return Ok(()),
+            Ok(Some(status)) => {
+                return Err(failed(format!(
+                    "{} was answered {status}, which WEBSITE_SWAP_WARMUP_PING_STATUSES does not \
+                     list",
+                    probe.path
+                )));
+            }
+            // Not an answer: it is asked once more.
+            Ok(None) => tokio::time::sleep(PING_PAUSE).await,
+            Err(_) => {}
+        }
     }
     Err(failed(format!(
-        "{} did not answer as wanted within {:.1} s",
+        "{} gave no answer to {PINGS} requests of {:.1} s",
         probe.path,
         limit.as_secs_f64()
     )))
@@ -113,7 +132,7 @@ pub(in crate::host) async fn complete(
 ) -> Result<(), HostError> {
     // In a long preview the source may have been changed, or its container may have died.
     if pending.container.is_none() || source.status().container != pending.container {
-        revert_preview(source, pending).await;
+        revert_preview(source).await;
         return Err(HostError::SwapReverted {
             reason: "the container that was warmed up is gone".to_owned(),
         });
@@ -121,7 +140,7 @@ pub(in crate::host) async fn complete(
     let target_before = target.configuration();
     let left = target_before.moved_into(&pending.source_before);
     let Some(coming) = source.take().await else {
-        revert_preview(source, pending).await;
+        revert_preview(source).await;
         return Err(HostError::SwapReverted {
             reason: "the container that was warmed up is gone".to_owned(),
         });
@@ -130,16 +149,18 @@ pub(in crate::host) async fn complete(
     target.put(coming, pending.coming).await;
     match going {
         Some(going) => source.put(going, left).await,
-        None => source.configure(left),
+        None => source.adopt(left),
     }
-    source.restart();
+    // As recorded: what was in production still takes itself for production.
+    source.restart_as(target.identity().clone());
     Ok(())
 }
 
 /// Give the source its own settings back.
-pub(in crate::host) async fn revert_preview(source: &Site, pending: PendingSwap) {
+pub(in crate::host) async fn revert_preview(source: &Site) {
+    // Not what it had before the swap: somebody may have changed it meanwhile.
     let staging = Staging {
-        configuration: pending.source_before,
+        configuration: source.configuration(),
         identity: source.identity().clone(),
     };
     // If it does not come up with its own settings either, its log says so.

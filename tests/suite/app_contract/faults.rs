@@ -281,3 +281,42 @@ fn a_reset_undoes_this_workers_faults_and_asks_the_others() {
     assert_eq!(app.state.leak_blocks(), 0);
     assert_eq!(app.pool.resets.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_pulls_no_trigger_and_turns_no_knob() {
+    use tower::ServiceExt as _;
+    let from = |method: &str, target: &str, site: &str| {
+        http::Request::builder()
+            .method(method)
+            .uri(target)
+            .header("host", "127.0.0.1:8080")
+            .header("sec-fetch-site", site)
+            .body(axum::body::Body::empty())
+            .unwrap()
+    };
+    let app = App::new(&[]);
+    let service = std::sync::Arc::new(labrat::downstream::Service::default());
+    let downstream = labrat::downstream::routes(service);
+    for (router, method, target) in [
+        (&app.router, "GET", "/leak"),
+        (&app.router, "GET", "/heavy"),
+        (&app.router, "GET", "/slow?seconds=0"),
+        (&app.router, "POST", "/lab/reset"),
+        (&downstream, "POST", "/knobs?latency_seconds=1"),
+        (&downstream, "DELETE", "/knobs"),
+    ] {
+        for (site, refused) in [
+            ("cross-site", true),
+            ("same-origin", false),
+            ("none", false),
+        ] {
+            let answer = router.clone().oneshot(from(method, target, site)).await;
+            let status = answer.unwrap().status();
+            assert_eq!(
+                status == StatusCode::FORBIDDEN,
+                refused,
+                "{method} {target} {site}: {status}"
+            );
+        }
+    }
+}

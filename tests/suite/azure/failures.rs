@@ -60,6 +60,54 @@ fn a_deployment_that_fails_ends_the_script_with_azures_words() {
 }
 
 #[test]
+fn a_deployment_that_a_restart_stopped_is_tried_again() {
+    let Some(fake) = fake("scm-restart") else {
+        return;
+    };
+    // A scenario that begins with a site that is down: nothing waits for it.
+    let said = "the container that takes deployments was restarted; trying again";
+    fake.deploy("startup-failed").ends_with(0, &[said]);
+    assert_eq!(fake.asked("POST", "/api/publish").len(), 2);
+}
+
+#[test]
+fn the_names_follow_the_location_so_that_another_region_finds_nothing_in_its_way() {
+    let template = std::fs::read_to_string(root().join("bicep/main.bicep")).unwrap();
+    assert!(template.contains("uniqueString(resourceGroup().id, location)"));
+}
+
+#[test]
+fn an_az_that_is_too_old_is_named_with_what_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let az = folder.path().join("az");
+    std::fs::write(&az, "#!/bin/sh\necho 2.30.0\n").unwrap();
+    let mut mode = std::fs::metadata(&az).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+    std::fs::set_permissions(&az, mode).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new(root().join("scripts/deploy.sh"))
+        .arg(SCENARIO)
+        .env("PATH", format!("{}:{path}", folder.path().display()))
+        .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Outcome::of(&output).ends_with(1, &["az is 2.30.0", "hint: az upgrade"]);
+}
+
+#[test]
+fn rows_of_deployments_snapshots_and_the_platform_are_not_taken_for_the_runs() {
+    let Some(az) = real_az() else {
+        return;
+    };
+    let fake = Fake::start(&az, &["--deployed", GROUP]);
+    // The fake's four rows are all the run's own: a fifth request has none yet.
+    let run = fake.run_of(SCENARIO, 5);
+    let words = ["http 4 rows for 5 requests (4 in all)"];
+    gather(&fake, "collect.sh", &run).ends_with(11, &words);
+}
+
+#[test]
 fn an_empty_workspace_is_no_evidence_and_the_verdict_inconclusive() {
     let Some((fake, run)) = fake_with_a_run("empty") else {
         return;

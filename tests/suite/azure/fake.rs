@@ -74,6 +74,7 @@ impl Fake {
             .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
             .env("LABRAT_SITE_SCHEME", "http")
             .env("LABRAT_POLL_SECONDS", "1")
+            .env("LABRAT_RETRY_SECONDS", "0")
             .env("LABRAT_HEALTH_LIMIT", "60")
             .env_remove("LAB_KEY")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -30,6 +30,7 @@ impl StandIn {
         };
         let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
             .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
+            .args(["--token", "fake"])
             .args(pace)
             .args(words)
             .arg("--folder")

@@ -83,7 +83,10 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     let deployments = fake.asked("PUT", "/deployments/labrat");
     let given = &deployments[0]["body"]["properties"]["parameters"];
     let command = given["startupCommand"]["value"].as_str().unwrap();
-    assert_eq!(command, format!("chmod +x ./labrat && exec ./{wrong}"));
+    assert_eq!(
+        command,
+        format!("cp ./labrat /tmp/labrat && chmod +x /tmp/labrat && exec /tmp/{wrong}")
+    );
     assert_eq!(given["deployerAddress"]["value"], "203.0.113.7/32");
     let key = given["labKey"]["value"].as_str().unwrap().to_owned();
     assert!(key.len() >= 16, "the key can be guessed");

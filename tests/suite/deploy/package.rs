@@ -181,8 +181,14 @@ fn the_zip_runs_where_a_built_in_image_unpacks_it_by_the_words_that_the_labs_typ
     }
     for (program, keep_the_run_bit) in [
         ("labrat", true),
-        ("chmod +x ./labrat && exec ./labrat", true),
-        ("chmod +x ./labrat && exec ./labrat", false),
+        (
+            "cp ./labrat /tmp/labrat && chmod +x /tmp/labrat && exec /tmp/labrat",
+            true,
+        ),
+        (
+            "cp ./labrat /tmp/labrat && chmod +x /tmp/labrat && exec /tmp/labrat",
+            false,
+        ),
     ] {
         let command = format!("{program} {LAB_WORDS}");
         let (code, said) = start_as_a_built_in_image(&command, keep_the_run_bit);

@@ -43,8 +43,12 @@ async fn the_site_sees_exactly_the_headers_that_the_platform_adds() {
             "accept" => value == "*/*",
             "x-forwarded-for" => value.strip_prefix("10.1.1.1, ").is_some_and(is_client),
             "client-ip" => is_client(value),
-            "x-forwarded-proto" | "x-appservice-proto" => value == "http",
-            "x-original-url" => value == "/a/b?c=d",
+            "x-forwarded-proto" | "x-appservice-proto" => value == "https",
+            "x-original-url" | "x-waws-unencoded-url" => value == "/a/b?c=d",
+            "x-client-ip" => value == "127.0.0.1",
+            "x-client-port" => value.parse::<u16>().is_ok(),
+            "x-forwarded-tlsversion" | "x-arr-ssl" => !value.is_empty(),
+            "max-forwards" => value == "10",
             "x-arr-log-id" => value.len() == 36 && value.split('-').count() == 5,
             "x-site-deployment-id" => value == "site",
             "was-default-hostname" => value == "site.localhost",
@@ -53,7 +57,7 @@ async fn the_site_sees_exactly_the_headers_that_the_platform_adds() {
         assert!(right, "{line}");
         names.push(name);
     }
-    assert_eq!(names.len(), 12, "{names:?}");
+    assert_eq!(names.len(), 18, "{names:?}");
     let row = front.row().await;
     assert_eq!(row.cs_method.as_deref(), Some("GET"));
     assert_eq!(row.cs_uri_stem.as_deref(), Some("/a/b"));

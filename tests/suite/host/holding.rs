@@ -45,7 +45,7 @@ async fn a_request_that_waits_for_a_start_that_fails_gets_the_error_page_with_50
     let address = front.address();
     let asked = tokio::spawn(async move { get(address, "/").await });
     front.held(1).await;
-    front.routing.send_replace(Routing::Failed { start: 1 });
+    front.routing.send_replace(Routing::Down { start: 1 });
     let reply = asked.await.unwrap();
     assert_eq!(reply.status, 503);
     assert!(
@@ -59,7 +59,7 @@ async fn a_request_that_waits_for_a_start_that_fails_gets_the_error_page_with_50
 #[tokio::test]
 async fn a_request_for_a_site_whose_start_has_failed_asks_for_another_and_waits_for_it() {
     let site = answering_site().await;
-    let front = Front::start(Routing::Failed { start: 1 }, LIMIT).await;
+    let front = Front::start(Routing::Down { start: 1 }, LIMIT).await;
     let address = front.address();
     let asked = tokio::spawn(async move { get(address, "/").await.status });
     let wanted = tokio::time::timeout(PATIENCE, front.wake.notified()).await;
@@ -77,10 +77,18 @@ async fn a_request_that_waits_longer_than_the_limit_gets_503() {
 }
 
 #[tokio::test]
-async fn a_site_that_is_stopped_blocked_or_not_ready_is_a_503_at_once() {
-    for routing in [Routing::Stopped, Routing::Blocked, Routing::NotReady(None)] {
+async fn a_site_that_is_stopped_is_a_403_and_one_blocked_or_not_ready_a_503_at_once() {
+    for (routing, status) in [
+        (Routing::Stopped, 403),
+        (Routing::Blocked, 503),
+        (Routing::NotReady(None), 503),
+    ] {
         let front = Front::start(routing.clone(), LIMIT).await;
-        assert_eq!(get(front.address(), "/").await.status, 503, "{routing:?}");
+        assert_eq!(
+            get(front.address(), "/").await.status,
+            status,
+            "{routing:?}"
+        );
         let row = front.row().await;
         assert!(row.time_taken.unwrap() < 5_000, "{row:?}");
     }

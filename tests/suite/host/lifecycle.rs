@@ -186,14 +186,14 @@ async fn a_start_that_takes_longer_than_its_limit_is_ended() {
         let production = &mut settings.production.configuration;
         *production = production
             .clone()
-            .with([Setting::app("WEBSITES_CONTAINER_START_TIME_LIMIT", "5")]);
+            .with([Setting::app("WEBSITES_CONTAINER_START_TIME_LIMIT", "10")]);
     })
     .await;
     let failed = stand.host.wait_until_warm(PRODUCTION, PATIENCE).await;
     let Err(HostError::StartFailed { reason, .. }) = failed else {
         panic!("{failed:?}");
     };
-    assert!(reason.contains("time limit of 5s"), "{reason}");
+    assert!(reason.contains("time limit of 10s"), "{reason}");
     let wanted = [
         "Site startup probe failed after ",
         "Starting/WaitingForSiteWarmUpProbeSuccess",
@@ -337,14 +337,14 @@ async fn a_container_that_dies_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_stopped_site_answers_503_until_it_is_started() {
+async fn a_stopped_site_answers_403_until_it_is_started() {
     let stand = Stand::warm(SERVE, |_| {}).await;
     stand.host.stop_site(PRODUCTION).unwrap();
     until("the site is stopped", || {
         (stand.host.status(PRODUCTION).unwrap().phase == Phase::Stopped).then_some(())
     })
     .await;
-    assert_eq!(stand.get("/").await.status, 503);
+    assert_eq!(stand.get("/").await.status, 403);
     assert_eq!(
         stand.host.status(PRODUCTION).unwrap().starts,
         1,

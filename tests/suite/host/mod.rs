@@ -14,7 +14,9 @@ mod own_site;
 mod program;
 mod real_pool;
 mod recorded;
+mod relayed;
 mod slots;
+mod states;
 mod traffic;
 
 use std::path::{Path, PathBuf};

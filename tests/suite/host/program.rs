@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::{SERVE, executable};
-use crate::harness::{Address, PATIENCE, first_words, get, poll};
+use crate::harness::{Address, PATIENCE, exchange, first_words, get, poll};
 
 /// A running `labrat host`.
 struct Program {
@@ -262,9 +262,15 @@ fn two_thousand_held_requests_cost_less_than_100_megabytes_and_each_has_its_row(
 }
 
 #[test]
-fn a_token_is_asked_for_and_is_needed_beyond_loopback() {
+fn a_token_is_asked_for_by_default_and_this_users_commands_find_it() {
     let program = Program::start(&["--token", "right"]);
-    let refused = program.ask(&["status"]);
+    // Another user has another home, and finds no token there.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let refused = Command::new(executable())
+        .args(["host", "status", "--control", &program.control])
+        .env("XDG_RUNTIME_DIR", elsewhere.path())
+        .output()
+        .unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(
         text(&refused.stderr).contains("the token is missing or wrong"),
@@ -282,16 +288,52 @@ fn a_token_is_asked_for_and_is_needed_beyond_loopback() {
             .status
             .success()
     );
-    let open = Command::new(executable())
-        .args(["host", "--port", "0", "--control", "0.0.0.0:0", "--folder"])
-        .arg(tempfile::tempdir().unwrap().path())
-        .output()
+    assert!(program.ask(&["status"]).status.success());
+    let unasked = Program::start(&[]);
+    assert!(unasked.ask(&["status"]).status.success());
+    let address: Address = Address::Tcp(unasked.control.parse().unwrap());
+    // The harness asks for a host by a name, which could have been pointed here by anybody.
+    let renamed = get(&address, "/status");
+    assert_eq!(renamed.status(), Some(421), "{renamed:?}");
+    let request = format!("GET /status HTTP/1.1\r\nHost: {}\r\n\r\n", unasked.control);
+    let open = exchange(&address, request.as_bytes(), PATIENCE);
+    assert_eq!(open.status(), Some(401), "{open:?}");
+}
+
+#[test]
+fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_stand_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let runtime = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(executable())
+        .args([
+            "host",
+            "--port",
+            "0",
+            "--control",
+            "127.0.0.1:0",
+            "--folder",
+        ])
+        .arg(folder.path())
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .unwrap();
-    assert_eq!(open.status.code(), Some(1));
-    assert!(
-        text(&open.stderr).contains("hint: give --token"),
-        "{open:?}"
-    );
+    first_words(&mut child);
+    let private = runtime.path().join("labrat");
+    let files: Vec<_> = std::fs::read_dir(&private).unwrap().flatten().collect();
+    assert_eq!(files.len(), 1);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&private), mode(&files[0].path())), (0o700, 0o600));
+    for file in ["tables/http.jsonl", "tables/console.jsonl", "host.json"] {
+        let bits = mode(&folder.path().join(file));
+        assert_eq!(bits & 0o077, 0, "{file}: {bits:o}");
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    child.wait().unwrap();
+    assert_eq!(std::fs::read_dir(&private).unwrap().count(), 0);
 }
 
 #[test]
@@ -318,4 +360,58 @@ fn a_verb_without_a_stand_in_and_unknown_names_are_errors_with_a_hint() {
         text(&slot.stderr).contains("there is no slot staging"),
         "{slot:?}"
     );
+}
+
+#[test]
+fn ctl_finds_the_pool_inside_the_container_by_itself() {
+    let runtime = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(executable())
+        .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
+        .args(["--startup-command", SERVE, "--folder"])
+        .arg(folder.path())
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    first_words(&mut child);
+    let shown = poll(PATIENCE, || {
+        let ctl = Command::new(executable())
+            .args(["ctl", "show", "workers", "--json"])
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .output()
+            .unwrap();
+        ctl.status.success().then(|| text(&ctl.stdout))
+    });
+    let shown: Value = serde_json::from_str(&shown.expect("the pool answers")).unwrap();
+    assert_eq!(
+        shown["workers"].as_array().map(Vec::len),
+        Some(1),
+        "{shown}"
+    );
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_terminal_says_in_a_line_each_what_happens() {
+    let program = Program::start(&["--startup-command", "exit 3"]);
+    let waited = program.ask(&["restart", "--wait", "60"]);
+    assert_eq!(waited.status.code(), Some(1));
+    for _ in 0..2 {
+        program.ask(&["restart", "--wait", "60"]);
+    }
+    let stopped = program.ask(&["stop"]);
+    assert!(stopped.status.success());
+    let (_, said) = program.interrupt();
+    for words in [
+        "app-labrat did not start: container has finished running with exit code 3",
+        "app-labrat is blocked until ",
+        "app-labrat is stopped",
+    ] {
+        let lines = said.lines().filter(|line| line.contains(words));
+        assert!(lines.count() >= 1, "{words}: {said}");
+    }
 }

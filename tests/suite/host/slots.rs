@@ -80,7 +80,10 @@ async fn a_swap_moves_what_is_not_sticky_keeps_what_is_and_every_answer_is_200()
             .iter()
             .all(|seen| seen.contains("Server=production"))
     );
+    // As recorded: the containers keep the slot that they were in.
     let slot = stand.get("/diag/env").await.json()["WEBSITE_SLOT_NAME"].clone();
+    assert_eq!(slot, "staging");
+    let slot = stand.get_from(STAGING, "/diag/env").await.json()["WEBSITE_SLOT_NAME"].clone();
     assert_eq!(slot, "<unset>");
     stand.stop().await;
 }
@@ -124,7 +127,7 @@ async fn a_failing_warm_up_leaves_production_untouched() {
         panic!("{failed:?}");
     };
     assert!(
-        reason.contains("/no-such-path did not answer as wanted"),
+        reason.contains("/no-such-path was answered 404"),
         "{reason}"
     );
     assert_eq!(stand.host.status(PRODUCTION).unwrap(), before);
@@ -139,7 +142,7 @@ async fn a_failing_warm_up_leaves_production_untouched() {
         .host
         .set_settings(
             STAGING,
-            [Setting::app("WEBSITE_SWAP_WARMUP_PING_PATH", "/ready")],
+            [Setting::app("WEBSITE_SWAP_WARMUP_PING_PATH", "/warmup")],
         )
         .unwrap();
     stand.wait(STAGING).await;

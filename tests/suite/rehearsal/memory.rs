@@ -19,8 +19,8 @@ const INCONCLUSIVE: Option<i32> = Some(11);
 /// The kill may free so much that the symptom is over.
 const NOT_REPRODUCED: Option<i32> = Some(10);
 const CUT_SHORT: Option<i32> = Some(12);
-/// What TERM gives a container to end by itself, on App Service and here.
-const GRACE: Duration = Duration::from_secs(5);
+/// The least that TERM gives a container to end by itself, at any pace.
+const GRACE: Duration = Duration::from_millis(500);
 /// Full when the 100 leaks end, so that little has to go through the slow swap before /heavy does.
 const FULL_AT_THE_END: &str = "--box-room 1700";
 /// A slower swap than the calibrated one: a machine that is busy with other things computes longer,

@@ -16,7 +16,7 @@ const BLOCK: Duration = Duration::from_secs(120);
 /// A site that is left alone.
 pub(super) struct Block {
     pub(super) until: Instant,
-    shown: Timestamp,
+    pub(super) shown: Timestamp,
     /// The order that waits for the end of the block.
     pub(super) pending: Option<u64>,
 }
@@ -64,7 +64,7 @@ impl Actor {
         self.log.say(&Message::Unblocked);
         self.log.before = Details::BlockedUntil(block.shown);
         let start = self.status.borrow().starts;
-        self.routing.send_replace(Routing::Failed { start });
+        self.routing.send_replace(Routing::Down { start });
         match block.pending {
             Some(number) => self.start_configured(number, orders).await,
             None => self.publish(

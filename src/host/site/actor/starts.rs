@@ -9,9 +9,9 @@ use crate::host::HostError;
 use crate::host::front_end::Routing;
 use crate::host::messages::Details;
 use crate::host::settings::Network;
-use crate::host::site::order::Order;
+use crate::host::site::order::{Order, Staging};
 use crate::host::site::start::{Coming, StartPlan};
-use crate::host::site::{Ground, Phase, elsewhere, stop};
+use crate::host::site::{Ground, Phase, SiteIdentity, elsewhere, stop};
 
 /// How a start ended.
 pub(super) enum StartEnd {
@@ -59,13 +59,23 @@ impl Actor {
             block.pending = Some(number);
             return self.prohibit();
         }
-        let plan = StartPlan::new(self.identity.clone(), self.configuration.clone());
+        self.start_as(self.identity.clone(), number, orders).await;
+    }
+
+    /// The same, in a container that takes itself for another slot's.
+    pub(super) async fn start_as(
+        &mut self,
+        identity: SiteIdentity,
+        number: u64,
+        orders: &mut Orders,
+    ) {
+        let plan = StartPlan::new(identity, self.configuration.clone());
         match self.start(&plan, orders).await {
             StartEnd::Up => self.publish(Phase::Started, Some(number)),
             StartEnd::Superseded => self.publish(self.phase(), Some(number)),
             StartEnd::Failed(reason) => {
                 self.failures += 1;
-                self.routing.send_replace(Routing::Failed {
+                self.routing.send_replace(Routing::Down {
                     start: self.status.borrow().starts,
                 });
                 if let Some(running) = self.running.take() {
@@ -78,6 +88,33 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// A start for a swap: whether it came up. Where it did not, the slot is as it was before.
+    pub(super) async fn stage(
+        &mut self,
+        staging: Staging,
+        orders: &mut Orders,
+    ) -> Result<(), HostError> {
+        if matches!(*self.routing.borrow(), Routing::Stopped) {
+            return Err(self.start_failed("it is stopped".to_owned()));
+        }
+        let plan = StartPlan::new(staging.identity, staging.configuration);
+        let reason = match self.start(&plan, orders).await {
+            StartEnd::Up => return Ok(()),
+            StartEnd::Superseded => "another order came".to_owned(),
+            StartEnd::Failed(reason) => reason,
+        };
+        if self.running.is_none() {
+            // The start took the place of what the routing said before.
+            self.routing.send_replace(match self.blocked {
+                Some(_) => Routing::Blocked,
+                None => Routing::Down {
+                    start: self.status.borrow().starts,
+                },
+            });
+        }
+        Err(self.start_failed(reason))
     }
 
     /// One start. Requests go to the container that serves, as long as there is one.
@@ -99,8 +136,7 @@ impl Actor {
         };
         match self.wait_for(&coming, orders).await {
             Outcome::Answered => {
-                let running = plan.succeeded(&mut self.log, coming);
-                self.failures = 0;
+                let running = plan.succeeded(&self.ground, &mut self.log, coming);
                 let old = self.running.take();
                 self.serve_from(running);
                 if let Some(old) = old {
