@@ -157,7 +157,7 @@ const STATES: &[State] = &[
     ),
     (
         "idle at TERM, then a request",
-        "--keep-alive 1 --graceful-timeout 20",
+        "--keep-alive 9 --graceful-timeout 20",
         |server| {
             let (mut connection, first) = idle(server);
             signal(server, Signal::SIGTERM, "term");

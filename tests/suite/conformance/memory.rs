@@ -26,9 +26,11 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// Kilobytes that one `/leak` adds, for each of so many.
+/// Kilobytes that one `/leak` adds, for each of so many after a first one, which brings its code into
+/// memory as well.
 fn leaks(server: &Server, count: usize) -> Vec<f64> {
     let worker = server.booted()[0];
+    assert_eq!(server.get("/leak").status(), Some(200));
     let mut before = resident_kilobytes(worker).expect("a resident size");
     let mut grown = Vec::new();
     for _ in 0..count {

@@ -46,9 +46,9 @@ fn a_worker_that_any_signal_kills_is_reported_as_by_gunicorn_and_replaced() {
     }
     let count = DEADLY.len();
     let run = |kind| {
-        let mut server = Launch::new(kind, &format!("--workers {count} --preload"))
-            .start()
-            .with_workers(count);
+        // TERM may be lost on a worker of Gunicorn's that has only just been forked.
+        let arguments = format!("--workers {count} --preload --graceful-timeout 3");
+        let mut server = Launch::new(kind, &arguments).start().with_workers(count);
         let victims = server.booted();
         for (signal, victim) in DEADLY.iter().zip(&victims) {
             send(*signal, *victim);
