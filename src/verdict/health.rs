@@ -16,7 +16,7 @@ use crate::evidence::manifest::PhaseKind;
 use crate::evidence::sample::Sample;
 
 /// However quick a run is played, an answer may take this long: processors do not follow the pace.
-const LEAST_SECONDS: f64 = 1.0;
+const LEAST_SECONDS: f64 = 2.0;
 
 /// What the console says of a worker that died.
 const WORKER_DIED: [&str; 3] = [

@@ -174,7 +174,7 @@ const STATES: &[State] = &[
     ),
     (
         "idle at TERM, and silent",
-        "--keep-alive 1 --graceful-timeout 3",
+        "--keep-alive 9 --graceful-timeout 3",
         |server| {
             let (connection, first) = idle(server);
             let began = Instant::now();
