@@ -63,9 +63,15 @@ fn open(server: &Server, bytes: &[u8]) -> Connection {
 fn idle(server: &Server) -> (Connection, String) {
     let mut connection = open(server, NEXT);
     let first = answer(&mut connection);
-    // Either server keeps it only after the answer, and nothing outside tells when it has.
-    std::thread::sleep(Duration::from_millis(300));
     (connection, first)
+}
+
+/// The same, and surely kept: either server keeps it only after the answer, and nothing outside tells
+/// when it has.
+fn kept(server: &Server) -> (Connection, String) {
+    let found = idle(server);
+    std::thread::sleep(Duration::from_millis(300));
+    found
 }
 
 /// Wait until the server has acted on the signal.
@@ -161,7 +167,7 @@ const STATES: &[State] = &[
         "idle at TERM, then a request",
         "--keep-alive 9 --graceful-timeout 20",
         |server| {
-            let (mut connection, first) = idle(server);
+            let (mut connection, first) = kept(server);
             signal(server, Signal::SIGTERM, "term");
             std::thread::sleep(Duration::from_millis(300));
             connection.send(NEXT);
@@ -178,7 +184,7 @@ const STATES: &[State] = &[
         "idle at TERM, and silent",
         "--keep-alive 9 --graceful-timeout 3",
         |server| {
-            let (connection, first) = idle(server);
+            let (connection, first) = kept(server);
             let began = Instant::now();
             signal(server, Signal::SIGTERM, "term");
             let code = server.wait_for_end();
@@ -191,7 +197,7 @@ const STATES: &[State] = &[
         "idle at HUP, then a request",
         "--keep-alive 9 --graceful-timeout 20",
         |server| {
-            let (mut connection, first) = idle(server);
+            let (mut connection, first) = kept(server);
             signal(server, Signal::SIGHUP, "hup");
             server.wait_for_count(2, "Booting worker");
             std::thread::sleep(Duration::from_millis(300));
@@ -200,7 +206,7 @@ const STATES: &[State] = &[
         },
     ),
     ("idle at QUIT", "--keep-alive 9", |server| {
-        let (connection, first) = idle(server);
+        let (connection, first) = kept(server);
         signal(server, Signal::SIGQUIT, "quit");
         vec![
             first,
