@@ -281,6 +281,18 @@ pub struct FileNote {
 }
 
 impl FileNote {
+    /// A note with nothing else to know.
+    pub(super) fn new(path: &str, state: FileState, taken_for: Option<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            state,
+            taken_for,
+            notes: Vec::new(),
+            help: None,
+            digest: None,
+        }
+    }
+
     /// What it was taken for, or why for nothing.
     pub fn words(&self) -> String {
         let taken = self

@@ -248,14 +248,7 @@ fn failed(path: &str, hint: Option<LogTable>, error: &TableError) -> FileNote {
             None,
         ),
     };
-    FileNote {
-        path: path.to_owned(),
-        state,
-        taken_for,
-        notes: Vec::new(),
-        help: None,
-        digest: None,
-    }
+    FileNote::new(path, state, taken_for)
 }
 
 /// The command that would export the table.

@@ -154,14 +154,7 @@ impl<'r> Reader<'r> {
     }
 
     fn note(&mut self, path: &str, state: FileState, taken_for: Option<String>) {
-        let note = FileNote {
-            path: path.to_owned(),
-            state,
-            taken_for,
-            notes: Vec::new(),
-            help: None,
-            digest: None,
-        };
+        let note = FileNote::new(path, state, taken_for);
         self.notes.insert(path.to_owned(), note);
     }
 
