@@ -157,8 +157,10 @@ fn status(answer: &[u8]) -> anyhow::Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::TcpListener;
+
+    use super::*;
+    use crate::machine::reserved_port::ReservedPort;
 
     fn parts(url: &str) -> (String, String, String) {
         let target = target(url).unwrap();
@@ -243,10 +245,8 @@ mod tests {
 
     #[test]
     fn a_refused_connection_is_a_failure_that_names_the_address() {
-        let free = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let reserved = ReservedPort::choose().unwrap();
+        let free = reserved.address();
         let error = run(&ProbeOptions {
             url: format!("http://{free}/"),
             timeout: 5.0,

@@ -14,6 +14,7 @@ pub mod memory_box;
 pub mod out_of_memory;
 pub mod pressure;
 pub mod proc_files;
+pub mod reserved_port;
 pub mod sys;
 mod unavailable;
 

@@ -5,7 +5,6 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -18,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::plan::{RehearsalError, RehearsalPlan};
 use super::prepared;
+use crate::machine::reserved_port::ReservedPort;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape;
 
@@ -42,8 +42,6 @@ const PASS: Duration = Duration::from_millis(20);
 /// What it says when it takes connections, and when it gives up.
 const READY: &str = "database system is ready to accept connections";
 const FATAL: &str = "FATAL:";
-/// Somebody else may take the port between the choice and the start.
-const ATTEMPTS: usize = 3;
 /// The guardian: a shell that ends the server, at once, when its own standard input is closed,
 /// which a rehearsal does at its end, however it ends.
 const GUARDIAN: &str =
@@ -88,7 +86,7 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> NoDatabaseServer {
 /// A running server. Dropping it ends it, and so does the end of this process.
 #[derive(Debug)]
 pub(super) struct DatabaseServer {
-    port: u16,
+    port: ReservedPort,
     password: String,
     guardian: Child,
     /// The guardian ends the server when this is closed.
@@ -133,27 +131,19 @@ impl DatabaseServer {
         let password = password().map_err(system("reading random bytes"))?;
         let statements = statements(wanted, &password);
         programs.run_statements(folder.path(), &statements).await?;
-        let mut attempt = 1;
-        loop {
-            match programs.launch(&folder).await {
-                Ok((port, guardian, lifeline)) => {
-                    return Ok(Self {
-                        port,
-                        password,
-                        guardian,
-                        lifeline,
-                        folder,
-                    });
-                }
-                Err(NoDatabaseServer::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
+        let (port, guardian, lifeline) = programs.launch(&folder).await?;
+        Ok(Self {
+            port,
+            password,
+            guardian,
+            lifeline,
+            folder,
+        })
     }
 
     /// A setting's value with the password and the address in it.
     pub(super) fn fill_in(&self, value: &str) -> String {
-        let (password, port) = (&self.password, self.port);
+        let (password, port) = (&self.password, self.port.number());
         value.replace(
             shape::DATABASE_SERVER,
             &format!("{password}@127.0.0.1:{port}"),
@@ -293,7 +283,7 @@ impl Programs {
     async fn launch(
         &self,
         folder: &OwnFolder,
-    ) -> Result<(u16, Child, ChildStdin), NoDatabaseServer> {
+    ) -> Result<(ReservedPort, Child, ChildStdin), NoDatabaseServer> {
         let rules = "host all all 127.0.0.1/32 scram-sha-256\n";
         fs::write(
             folder.path().join(HOME).join(DATA).join("pg_hba.conf"),
@@ -302,12 +292,12 @@ impl Programs {
         .map_err(system("writing who may connect"))?;
         let log = folder.path().join(LOG);
         let said = File::create(&log).map_err(system("making a log"))?;
-        let port = free_port().map_err(system("finding a free port"))?;
+        let port = ReservedPort::choose().map_err(system("reserving a port"))?;
         let started = self
             .command(Path::new("/bin/sh"), folder.path())
             .args(["-c", GUARDIAN, "guardian"])
             .arg(&self.postgres)
-            .args(["-D", DATA, "-F", "-p", &port.to_string()])
+            .args(["-D", DATA, "-F", "-p", &port.number().to_string()])
             .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "unix_socket_directories="])
             .args(["-c", "shared_buffers=16MB", "-c", "max_connections=40"])
@@ -349,12 +339,6 @@ fn usual_folders() -> Vec<PathBuf> {
     versions.sort_by_key(|path| std::cmp::Reverse(number(path)));
     folders.extend(versions.into_iter().map(|path| path.join("bin")));
     folders
-}
-
-/// A port of loopback that nobody listens on, for the moment.
-fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }
 
 fn real(path: PathBuf) -> PathBuf {

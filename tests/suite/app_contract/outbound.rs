@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use labrat::app::ConsoleText;
 use labrat::downstream::{Knobs, Service, routes};
+use labrat::machine::reserved_port::ReservedPort;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
@@ -129,9 +130,8 @@ async fn a_call_under_way_ends_with_the_undo() {
 
 #[tokio::test]
 async fn nobody_there_and_nothing_set_have_words_of_their_own() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", free.local_addr().unwrap());
-    drop(free);
+    let reserved = ReservedPort::choose().unwrap();
+    let url = format!("http://{}/", reserved.address());
     let app = App::new(&[("API_BASE_URL", &url)]);
     let answer = app.wait_for("/dependency").await;
     assert_eq!(answer.json()["error"], "refused");

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use labrat::machine::reserved_port::ReservedPort;
 use labrat::scenario::apply::Course;
 use labrat::scenario::catalogue;
 use labrat::scenario::plan::planned;
@@ -37,11 +38,6 @@ impl Drop for Running {
         );
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }
 
 /// A target that answers everything soon, and writes who asked for what.
@@ -93,7 +89,8 @@ fn play_by_locust(scenario: &str, url: &str, folder: &Path) -> Vec<String> {
     let scenario = catalogue::find(scenario).unwrap();
     let plan = folder.join("plan.json");
     fs::write(&plan, planned(scenario, Course::Symptom).to_string()).unwrap();
-    let port = free_port();
+    let reserved = ReservedPort::choose().unwrap();
+    let port = reserved.number().to_string();
     let locust = |words: &[&str], log: &Path| {
         Command::new(root().join("target/locust/bin/locust"))
             .arg("-f")

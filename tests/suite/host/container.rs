@@ -8,6 +8,7 @@ use std::sync::Arc;
 use labrat::host::{
     HostSettings, Network, Notify, Setting, SlotConfiguration, SlotName, SlotSettings,
 };
+use labrat::machine::reserved_port::ReservedPort;
 use parking_lot::Mutex;
 
 use super::{Reply, Stand, get, rows, until};
@@ -272,12 +273,9 @@ async fn where_no_namespaces_are_wanted_the_command_is_rewritten_and_stays_on_lo
 async fn a_container_on_loopback_that_listens_elsewhere_is_said_to() {
     let said = Arc::new(Mutex::new(Vec::<String>::new()));
     let kept = Arc::clone(&said);
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let script = format!("labrat serve --bind=127.0.0.1:{port} --workers=1 app:app\n");
+    let reserved = ReservedPort::choose().unwrap();
+    let address = reserved.address();
+    let script = format!("labrat serve --bind={address} --workers=1 app:app\n");
     let stand = Stand::start("sh start-it", |settings| {
         let wwwroot = settings.folder.join("home/production/site/wwwroot");
         fs::create_dir_all(&wwwroot).unwrap();
@@ -286,7 +284,7 @@ async fn a_container_on_loopback_that_listens_elsewhere_is_said_to() {
         settings.notify = Notify::new(move |text| kept.lock().push(text.to_owned()));
     })
     .await;
-    let words = format!("listens on 127.0.0.1:{port}");
+    let words = format!("listens on {address}");
     until("it is said", || {
         said.lock()
             .iter()

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use labrat::host::front_end::{Routing, Upstream};
+use labrat::machine::reserved_port::ReservedPort;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Notify as Wakeup;
 
 use super::own_site::{Front, OwnSite, read_head};
@@ -311,8 +312,8 @@ async fn a_client_that_leaves_in_the_middle_of_its_body_is_a_499() {
 
 #[tokio::test]
 async fn a_refused_connection_is_a_502() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr();
-    let closed = Routing::Up(Arc::new(Upstream::new(address.unwrap())));
+    let port = ReservedPort::choose().unwrap();
+    let closed = Routing::Up(Arc::new(Upstream::new(port.address())));
     let front = Front::start(closed, LIMIT).await;
     assert_eq!(get(front.address(), "/").await.status, 502);
     assert_eq!(front.row().await.sc_status, Some(502));

@@ -1,7 +1,6 @@
 //! A pool in a virtual machine of a B1's size: the figures of the whole machine are the pool's.
 
 use std::io::{BufRead, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use labrat::machine::Unavailable;
 use labrat::machine::memory_box::{BoxSize, ENDED, STOP, VmBox, VmParts};
+use labrat::machine::reserved_port::ReservedPort;
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -25,13 +25,13 @@ struct Guest {
     emulator: Child,
     address: Address,
     console: Arc<Mutex<Vec<String>>>,
+    _port: ReservedPort,
 }
 
 impl Guest {
     fn start(vm: &VmBox, arguments: &[&str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let port = ReservedPort::choose().unwrap();
+        let address = port.address();
         let mut labrat = Command::new(env!("CARGO_BIN_EXE_labrat"));
         labrat
             .arg("serve")
@@ -60,6 +60,7 @@ impl Guest {
             emulator,
             address: Address::Tcp(address),
             console,
+            _port: port,
         }
     }
 

@@ -6,6 +6,7 @@ use labrat::load::{
     Attempt, Client, Event, FailureClass, Group, Phase, PhaseSummary, StopSignal, Target,
     run_phase, stop_pair,
 };
+use labrat::machine::reserved_port::ReservedPort;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::server::{Reply, Server};
@@ -173,10 +174,8 @@ async fn a_close_a_reset_a_cut_body_and_an_answer_that_is_not_http_have_their_cl
 
 #[tokio::test]
 async fn a_port_without_a_listener_is_refused_and_an_unknown_name_is_dns() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let reserved = ReservedPort::choose().unwrap();
+    let free = reserved.address();
     let url = format!("http://{free}");
     assert_eq!(outcome(&url, GENEROUS).await, Err(FailureClass::Refused));
     // The top-level name `invalid` never resolves (RFC 2606).

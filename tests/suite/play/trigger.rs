@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use labrat::evidence::manifest::{Completion, PhaseKind};
 use labrat::evidence::read;
+use labrat::machine::reserved_port::ReservedPort;
 use tempfile::{TempDir, tempdir};
 
 use super::program::{every_text, labrat, manifest, trigger};
@@ -130,10 +131,8 @@ async fn no_load_is_sent_to_what_cannot_be_a_target() {
     let other = Server::start(json(r#"{"pid":1}"#)).await;
     let missing = Server::start(|_, _| Reply::Answer(404, String::new())).await;
     let closing = Server::start(|_, _| Reply::Close).await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let reserved = ReservedPort::choose().unwrap();
+    let free = reserved.address();
     let plain = target_double::start(NO_SPECIAL).await;
     let untrusted = tls_server().await;
     let https = format!("https://localhost:{}", untrusted.address.port());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use labrat::machine::reserved_port::ReservedPort;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::Signal;
 
@@ -224,14 +225,10 @@ fn a_socket_file_is_removed_at_the_end() {
 #[test]
 fn with_reuse_port_every_worker_listens_for_itself_and_all_are_served() {
     // Port 0 would give every worker a port of its own.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = ReservedPort::choose().unwrap();
     let server = Launch::new(Kind::Labrat, "--workers=2 --reuse-port")
         .without_bind()
-        .argument(format!("--bind=127.0.0.1:{port}"))
+        .argument(format!("--bind={}", port.address()))
         .start();
     server.wait_for_count(2, "Booting worker");
     poll(PATIENCE, || {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
+use labrat::machine::reserved_port::ReservedPort;
 
 use super::ask::{Worker, words};
 use super::servers;
@@ -32,6 +33,7 @@ fn status(line: &'static str) -> u16 {
 #[tokio::test]
 async fn every_answer_of_another_service_has_its_word() {
     let (_listener, silent) = servers::silent();
+    let reserved = ReservedPort::choose().unwrap();
     let http = |port: u16| format!("http://127.0.0.1:{port}/base?key=planted");
     for (url, expected) in [
         (http(status("200 OK")), None),
@@ -45,7 +47,7 @@ async fn every_answer_of_another_service_has_its_word() {
             Some("wrong_answer"),
         ),
         (http(service("").0), Some("closed")),
-        (http(servers::free_port()), Some("refused")),
+        (http(reserved.number()), Some("refused")),
         (http(silent), Some("slow")),
         (
             "http://no-such-host.invalid/planted".to_owned(),
@@ -74,7 +76,8 @@ async fn hooks_are_asked_for_once_however_often_one_warms_up() {
         assert_eq!(body["steps"][0]["name"], "hooks");
     }
     assert_eq!(count.load(Ordering::Relaxed), 2);
-    let gone = format!("http://127.0.0.1:{}/", servers::free_port());
+    let reserved = ReservedPort::choose().unwrap();
+    let gone = format!("http://{}/", reserved.address());
     let worker = Worker::new(&[("LAB_WARMUP_URLS", &gone)]);
     let (status, body) = worker.ask("/warmup").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use labrat::machine::reserved_port::ReservedPort;
+
 use crate::harness::{Kind, Launch};
 
 /// `labrat migrate` with these words: exit code and what it said.
@@ -36,10 +38,8 @@ fn an_entry_point_migrates_what_its_environment_names_and_may_do_so_again() {
 
 #[test]
 fn a_database_that_cannot_be_migrated_fails_the_entry_point_without_showing_a_password() {
-    let refused = format!(
-        "postgres://lab:planted@127.0.0.1:{}/x",
-        super::servers::free_port()
-    );
+    let reserved = ReservedPort::choose().unwrap();
+    let refused = format!("postgres://lab:planted@{}/x", reserved.address());
     for (arguments, database, expected) in [
         (&[][..], Some(refused.as_str()), "cannot connect: refused"),
         (&[], Some("mysql://lab:planted@h/x"), "begins with none of"),
@@ -60,11 +60,12 @@ fn a_database_that_cannot_be_migrated_fails_the_entry_point_without_showing_a_pa
 
 #[test]
 fn a_worker_makes_no_client_and_no_thread_before_a_probe_needs_one() {
-    let nowhere = super::servers::free_port();
+    let reserved = ReservedPort::choose().unwrap();
+    let nowhere = reserved.address();
     let server = Launch::new(Kind::Labrat, "--workers 1")
         .env("DATABASE_URL", "sqlite:/nowhere/orders.db")
-        .env("REDIS_URL", format!("redis://127.0.0.1:{nowhere}"))
-        .env("API_BASE_URL", format!("http://127.0.0.1:{nowhere}"))
+        .env("REDIS_URL", format!("redis://{nowhere}"))
+        .env("API_BASE_URL", format!("http://{nowhere}"))
         .start()
         .ready();
     let worker = server.ready_worker();

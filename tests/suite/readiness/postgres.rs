@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use labrat::app::dependencies::DatabaseUrl;
 use labrat::app::dependencies::migrations::{MIGRATIONS, migrate};
+use labrat::machine::reserved_port::ReservedPort;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -16,7 +17,7 @@ use crate::harness::{PATIENCE, skip_unless};
 const BUDGET: (&str, &str) = ("LAB_CHECK_SECONDS", "3");
 
 fn url(server: &Server, host: &str, password: &str, database: &str) -> String {
-    let (user, port) = (SUPERUSER.0, server.port);
+    let (user, port) = (SUPERUSER.0, server.port());
     format!("postgres://{user}:{password}@{host}:{port}/{database}")
 }
 
@@ -88,10 +89,11 @@ async fn cases(server: Server) {
 
     let both = |word| words(&[("database", word), ("migrations", word)]);
     let (_listener, silent) = servers::silent();
-    let closed = servers::free_port();
+    let reserved = ReservedPort::choose().unwrap();
+    let closed = reserved.number();
     let visitor = format!(
         "postgres://visitor:planted-visitor@127.0.0.1:{}/orders",
-        server.port
+        server.port()
     );
     let retired = visitor.replace("visitor", "retired");
     for (database, expected) in [
@@ -111,7 +113,7 @@ async fn cases(server: Server) {
             both("wrong_password"),
         ),
         (
-            format!("postgres://lab@127.0.0.1:{}/orders", server.port),
+            format!("postgres://lab@127.0.0.1:{}/orders", server.port()),
             both("wrong_password"),
         ),
         (right(&server, "planted_nowhere"), both("wrong_database")),

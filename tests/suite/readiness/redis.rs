@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
+use labrat::machine::reserved_port::ReservedPort;
 use nix::sys::signal::Signal;
 
 use super::ask::{Worker, block_on, words};
@@ -45,8 +46,9 @@ fn every_way_in_which_redis_is_not_there_has_its_word() {
 }
 
 async fn cases(server: Server) {
-    let port = server.port;
-    let nowhere = servers::free_port();
+    let port = server.port();
+    let reserved = ReservedPort::choose().unwrap();
+    let nowhere = reserved.number();
     let replica = servers::redis(&[&format!("replicaof 127.0.0.1 {nowhere}")])
         .expect("there is a redis-server");
     let (_listener, silent) = servers::silent();
@@ -69,7 +71,7 @@ async fn cases(server: Server) {
             Some("forbidden"),
         ),
         (
-            format!("redis://127.0.0.1:{}", replica.port),
+            format!("redis://127.0.0.1:{}", replica.port()),
             Some("read_only"),
         ),
         (

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use labrat::machine::reserved_port::ReservedPort;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, chown, geteuid};
 use tempfile::TempDir;
@@ -33,12 +34,6 @@ pub fn program(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no {name}: {}", complaints.trim()))
 }
 
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 /// A listener that the kernel answers for, and nobody else.
 pub fn silent() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -49,11 +44,16 @@ pub fn silent() -> (TcpListener, u16) {
 /// A running server in a folder of its own.
 pub struct Server {
     child: Child,
-    pub port: u16,
+    port: ReservedPort,
     pub folder: TempDir,
 }
 
 impl Server {
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// Stop its process, or let it go on.
     pub fn signal(&self, signal: Signal) {
         kill(pid(self.child.id()), signal).expect("the server runs");
@@ -148,12 +148,12 @@ pub fn postgres() -> Result<Server, String> {
         "--encoding=UTF8",
         "--no-sync",
     ]));
-    let port = free_port();
+    let port = ReservedPort::choose().expect("loopback has a free port");
     let log = path.join("log");
     let output = fs::File::create(&log).expect("a log");
     let mut command = unprivileged(&postgres, path);
     command
-        .args(["-D", "data", "-p", &port.to_string()])
+        .args(["-D", "data", "-p", &port.number().to_string()])
         .args([
             "-c",
             "listen_addresses=127.0.0.1",
@@ -218,10 +218,13 @@ fn certificates(folder: &Path) -> Result<(), String> {
 pub fn redis(configuration: &[&str]) -> Result<Server, String> {
     let program = program("redis-server")?;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let port = free_port();
+    let port = ReservedPort::choose().expect("loopback has a free port");
     let log = folder.path().join("log");
     let output = fs::File::create(&log).expect("a log");
-    let own = format!("port {port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\n");
+    let own = format!(
+        "port {}\nbind 127.0.0.1\nsave \"\"\nappendonly no\n",
+        port.number()
+    );
     let text = own + &configuration.join("\n") + "\n";
     fs::write(folder.path().join("redis.conf"), text).expect("a file");
     let mut command = Command::new(program);
