@@ -95,8 +95,9 @@ pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result
     })
 }
 
-/// Every run of these scenarios, in the order of the catalogue. The ones that fill a memory have the
-/// machine to themselves and go first; symptoms, which take longest, come before the rest.
+/// Every run of these scenarios, in the order of the catalogue. The ones that fill a memory, which
+/// are symptoms, have the machine to themselves and go first; then come the other symptoms, which
+/// take longest.
 fn play_all(scenarios: &[&'static Scenario], folder: &OwnFolder) -> anyhow::Result<Vec<Played>> {
     let runs: Vec<_> = scenarios
         .iter()
@@ -107,9 +108,10 @@ fn play_all(scenarios: &[&'static Scenario], folder: &OwnFolder) -> anyhow::Resu
         })
         .enumerate()
         .collect();
-    let (alone, mut beside): (Vec<_>, Vec<_>) = runs
-        .into_iter()
-        .partition(|(_, (scenario, _))| scenario.needs_box());
+    let (alone, mut beside): (Vec<_>, Vec<_>) =
+        runs.into_iter().partition(|(_, (scenario, course))| {
+            scenario.needs_box() && matches!(course, Course::Symptom)
+        });
     beside.sort_by_key(|(_, (_, course))| !matches!(course, Course::Symptom));
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut played = play_beside(alone, 1, folder)?;

@@ -41,13 +41,15 @@ fn outlive(server: &Server, address: &Address, count: usize, is_kept: bool) {
 #[test]
 fn a_worker_without_descriptors_keeps_what_it_holds_and_goes_on() {
     let cases = [
-        (40, "--workers 1 -k gthread --threads 2 --keep-alive 60"),
-        (256, "--workers 1 -k gthread --threads 2 --keep-alive 60"),
-        (40, "--workers 1 -k async --keep-alive 60"),
-        (256, "--workers 2 -k async --keep-alive 60"),
+        (40, 1, "-k gthread --threads 2 --keep-alive 60"),
+        (256, 1, "-k gthread --threads 2 --keep-alive 60"),
+        (40, 1, "-k async --keep-alive 60"),
+        (256, 2, "-k async --keep-alive 60"),
     ];
-    in_parallel(&cases, |(descriptors, arguments)| {
-        let server = limited(*descriptors, arguments).start().ready();
+    in_parallel(&cases, |(descriptors, count, arguments)| {
+        let arguments = format!("--workers {count} {arguments}");
+        let server = limited(*descriptors, &arguments).start().ready();
+        let server = server.with_workers(*count);
         let workers = server.booted();
         let count = usize::try_from(*descriptors).unwrap() * workers.len() + 20;
         // With one worker the first connection is certainly held by it.

@@ -76,7 +76,7 @@ fn the_connections_that_wait_are_sent_where_that_is_wanted() {
         let address = socket.local_addr().unwrap();
         let flags = format!("--workers 1 --enable-backlog-metric --statsd-host {address}");
         let server = Launch::new(kind, &flags).start().ready();
-        let held = server.in_flight("/slow?seconds=3");
+        let held = server.in_flight("/slow?seconds=8");
         let waiting = server.queued(2, "/fast");
         let wanted = "gunicorn.backlog:2|h".to_owned();
         let seen = packets(&socket, |packets| packets.contains(&wanted));

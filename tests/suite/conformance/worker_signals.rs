@@ -91,7 +91,7 @@ fn a_busy_worker_that_gets_a_signal_ends_its_request_as_gunicorns_does() {
         in_parallel(DEADLY, |signal| -> Outcome {
             let server = Launch::new(kind, "--workers 1").start().ready();
             let victim = server.booted()[0];
-            let in_flight = server.in_flight("/slow?seconds=4");
+            let in_flight = server.in_flight("/slow?seconds=10");
             let queued = server.queued(2, "/fast");
             server.signal_to(victim, *signal);
             let mut outcomes = vec![in_flight.end(PATIENCE).to_string()];
