@@ -1,5 +1,6 @@
 //! Bundles made in the test: files in memory, then a folder with a manifest of their digests.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,10 +26,36 @@ pub struct Builder {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
+thread_local! {
+    /// Start and end of the load of the run that is being built.
+    static LOAD: Cell<(Timestamp, Timestamp)> = Cell::new({
+        let start: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
+        let later = |seconds| start + SignedDuration::from_secs(seconds);
+        (later(20), later(150))
+    });
+}
+
+/// Give what is built from now on the times of this run: its load is the one from 20 to 150.
+pub fn in_the_load_of(run: &Manifest) {
+    let loads = |phase: &&Phase| !matches!(phase.kind, PhaseKind::Baseline | PhaseKind::Recovery);
+    let starts = run
+        .phases
+        .iter()
+        .filter(loads)
+        .filter_map(|phase| phase.started);
+    let ends = run
+        .phases
+        .iter()
+        .filter(loads)
+        .filter_map(|phase| phase.ended);
+    LOAD.set((starts.min().unwrap(), ends.max().unwrap()));
+}
+
 /// So many seconds after the start of every built run.
 pub fn at(seconds: f64) -> Timestamp {
-    let start: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
-    start + SignedDuration::from_secs_f64(seconds)
+    let (start, end) = LOAD.get();
+    let scale = (end - start).total(jiff::Unit::Second).unwrap() / 130.0;
+    start + SignedDuration::from_secs_f64((seconds - 20.0) * scale)
 }
 
 impl Builder {

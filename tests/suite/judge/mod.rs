@@ -24,3 +24,5 @@ mod reports;
 mod secrets;
 mod table_shapes;
 mod thresholds;
+
+pub(crate) use mutations::each_criterion_of_the_run_can_flip;

@@ -21,7 +21,7 @@ use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, judge};
 use serde_json::{Value, json};
 
-use super::builder::{Builder, answered, at, gave_up, log_time};
+use super::builder::{Builder, answered, at, gave_up, in_the_load_of, log_time};
 
 /// A run of nothing: its clock, its load from second 20 to 150, and no observation.
 fn nothing(rules: &ScenarioRules) -> Bundle {
@@ -462,6 +462,96 @@ fn every_criterion_of_the_catalogue_can_be_met_can_fail_and_is_no_evidence_witho
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(tried.len(), catalogue::all().len());
+}
+
+/// Take from a run all that this measure reads.
+fn forget(bundle: &mut Bundle, measure: &Measure) {
+    match measure {
+        Measure::All(parts) | Measure::Any(parts) | Measure::First(parts) => {
+            parts.iter().for_each(|part| forget(bundle, part));
+        }
+        Measure::Not(part) => forget(bundle, part),
+        Measure::Requests(_) | Measure::Tail(_) | Measure::Groups(_) => {
+            bundle.samples.clear();
+            bundle.http = Default::default();
+            bundle
+                .snapshots
+                .retain(|one| one.kind() != SnapshotKind::Health);
+        }
+        Measure::Figure(_)
+        | Measure::PerRequest(_)
+        | Measure::PoolFull(_)
+        | Measure::Ready(_)
+        | Measure::Snapshot(_)
+        | Measure::Process(_) => {
+            bundle.snapshots.clear();
+            bundle.samples.clear();
+            forget_events(bundle);
+        }
+        Measure::Console(_) => bundle.console = Default::default(),
+        Measure::Platform(_) | Measure::Restart(_) => bundle.platform = Default::default(),
+        Measure::Command(_) => {
+            bundle.commands.clear();
+            bundle.console = Default::default();
+            if let Some(manifest) = &mut bundle.manifest {
+                manifest.topology.startup_command = None;
+            }
+        }
+        Measure::Event(_) => forget_events(bundle),
+        Measure::Setting(_) => {
+            bundle.settings.clear();
+            bundle.snapshots.clear();
+            if let Some(manifest) = &mut bundle.manifest {
+                manifest.topology.settings.clear();
+            }
+        }
+    }
+}
+
+fn forget_events(bundle: &mut Bundle) {
+    if let Some(manifest) = &mut bundle.manifest {
+        manifest.events.clear();
+    }
+}
+
+/// Every criterion of a run that was reproduced says nothing once what it reads is taken away, and
+/// the opposite once that is replaced by the opposite.
+pub fn each_criterion_of_the_run_can_flip(run: &Bundle) {
+    let manifest = run.manifest.as_ref().unwrap();
+    let rules = &catalogue::find(&manifest.scenario).unwrap().rules;
+    in_the_load_of(manifest);
+    let mut wrong: Vec<String> = Vec::new();
+    for (kind, criterion) in rules.criteria() {
+        let (before, _) = finding(rules, criterion, run);
+        let mut without = run.clone();
+        // What is put in its place has the durations of the rules and the figures of a whole machine.
+        let changed = without.manifest.as_mut().unwrap();
+        changed.pace = 1.0;
+        changed.topology.memory_box = None;
+        forget(&mut without, &criterion.check);
+        let mut check = |wanted: Finding, bundle: &Bundle| {
+            let (found, observed) = finding(rules, criterion, bundle);
+            if found != wanted {
+                let place = format!("{} {kind:?} {}, {before:?}", rules.name, criterion.id);
+                wrong.push(format!(
+                    "{place}: {found:?} in place of {wanted:?}: {observed}"
+                ));
+            }
+        };
+        check(Finding::NoEvidence, &without);
+        for (met, flipped) in [(true, Finding::Met), (false, Finding::NotMet)] {
+            if before != flipped {
+                let mut evidence = Evidence {
+                    rules,
+                    bundle: without.clone(),
+                    ready: json!({}),
+                };
+                evidence.make(&criterion.check, met);
+                check(flipped, &evidence.bundle);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use labrat::machine::memory_box::{BoxKind, BoxSize, BoxWish, VmParts};
@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{HEALTHY, REPRODUCED, criterion, met};
+use super::{HEALTHY, REPRODUCED, criterion, met, verdict_of};
 use crate::harness::{PATIENCE, poll, root, skip_unless};
 
 const INCONCLUSIVE: Option<i32> = Some(11);
@@ -120,14 +120,8 @@ impl Judged {
     fn rehearse(words: &str) -> Self {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_labrat"));
         let scratch = Scratch::new();
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = scratch.command(&program, words).output().unwrap();
-        let said = String::from_utf8_lossy(&stderr).into_owned();
-        let verdict = serde_json::from_slice(&stdout)
-            .unwrap_or_else(|error| panic!("{words}: no verdict ({error})\n{said}"));
+        let output = scratch.command(&program, words).output().unwrap();
+        let verdict = verdict_of(words, &output, &scratch.path().join("run"));
         let table = |name: &str| {
             let path = scratch.path().join("run/tables").join(name);
             fs::read_to_string(path).unwrap_or_default()
@@ -135,11 +129,11 @@ impl Judged {
         let (console, platform) = (table("console.jsonl"), table("platform.jsonl"));
         scratch.assert_nothing_is_left();
         Self {
-            code: status.code(),
+            code: output.status.code(),
             verdict,
             console,
             platform,
-            said,
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 

@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::judge::each_criterion_of_the_run_can_flip;
+
 /// Exit codes of a verdict.
 const REPRODUCED: Option<i32> = Some(0);
 /// A fix or a control that is healthy, as expected.
@@ -42,8 +44,7 @@ fn judged(pace: &str, words: &str) -> (Option<i32>, Value, String) {
     let out = folder.path().join("run");
     let output = rehearse_at(pace, words, &out);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let verdict = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{words}: no verdict ({error})\n{said}"));
+    let verdict = verdict_of(words, &output, &out);
     for file in [
         "manifest.json",
         "report/report.html",
@@ -63,10 +64,22 @@ fn expect(words: &str, code: Option<i32>) -> Value {
 fn expect_at(pace: &str, words: &str, code: Option<i32>) -> Value {
     let (got, verdict, said) = judged(pace, words);
     assert_eq!(got, code, "{words}: {}\n{said}", verdict["headline"]);
-    agrees_with_itself(words, &verdict);
     let fix = words.contains("--control") || words.contains("--fix");
     if code == HEALTHY && fix {
         assert_eq!(verdict["as_expected"], true, "{words}: {said}");
+    }
+    verdict
+}
+
+/// The verdict of a rehearsal, which agrees with itself; of a reproduced one every criterion can
+/// flip.
+fn verdict_of(words: &str, output: &Output, bundle: &Path) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let verdict = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words}: no verdict ({error})\n{said}"));
+    agrees_with_itself(words, &verdict);
+    if verdict["outcome"] == "reproduced" {
+        each_criterion_of_the_run_can_flip(&labrat::evidence::read(bundle).unwrap());
     }
     verdict
 }

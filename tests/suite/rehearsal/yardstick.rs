@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{HEALTHY, REPRODUCED};
+use super::{HEALTHY, REPRODUCED, verdict_of};
 use crate::harness::{Kind, both, oracle, root, skip_unless};
 
 /// Every `/slow` lasts as long as every other, so that both servers have the same work.
@@ -44,9 +44,7 @@ fn rehearsed(pace: &str, words: &str, kind: Kind) -> Rehearsed {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let verdict = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{words} with {kind:?}: no verdict ({error})\n{said}"));
+    let verdict = verdict_of(words, &output, folder.path());
     Rehearsed {
         code: output.status.code(),
         verdict,
