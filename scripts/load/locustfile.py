@@ -18,11 +18,16 @@ import time
 
 # Locust first: it has to change the libraries of the network before others use them.
 from locust import LoadTestShape, User, events, task
+from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
 import gevent
 import gevent.event
 import requests
+
+# Heartbeats, of a second each, that a worker may miss. With Locust's 3 a master whose machine is busy
+# takes its workers for lost and ends the test.
+runners.HEARTBEAT_LIVENESS = 30
 
 BEGIN, ENDED = "labrat-begin", "labrat-ended"
 PLAN = pathlib.Path(os.environ.get("LABRAT_PLAN") or pathlib.Path(__file__).with_name("plan.json"))
@@ -65,7 +70,7 @@ class Barrier:
     def __init__(self):
         self.phases = read_plan()
         self.begun = [gevent.event.AsyncResult() for _ in self.phases]
-        self.ended = 0
+        self.ended = set()
         self.finished = False
         self.runner = None
 
@@ -82,10 +87,11 @@ class Barrier:
 
     def on_ended(self, environment, msg):
         """On the master: a worker has ended a phase; -1 is its arrival."""
-        self.ended += 1
-        if self.ended < self.runner.worker_count:
+        self.ended.add(msg.node_id)
+        # As many as were waited for: one that is busy may be counted out for a moment.
+        if len(self.ended) < max(self.runner.environment.parsed_options.expect_workers, self.runner.worker_count):
             return
-        self.ended = 0
+        self.ended.clear()
         following = msg.data["phase"] + 1
         if following == len(self.phases):
             self.finished = True

@@ -76,12 +76,16 @@ fn work_grows_with_the_length_of_a_text_and_no_faster() {
     for part in HOSTILE {
         for head in ["", "password=\"", "password=", "pwd={", "x://"] {
             let text = |bytes: usize| format!("{head}{}", part.repeat(bytes / part.len()));
-            // The least of several, since the machine is shared.
+            // Processor time, and the least of several, since the machine is shared.
             let least = |text: &str| {
+                let clock = || {
+                    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+                    std::time::Duration::from(clock.now().unwrap())
+                };
                 let once = || {
-                    let begun = std::time::Instant::now();
+                    let begun = clock();
                     let _ = redact(text);
-                    begun.elapsed().as_secs_f64()
+                    (clock() - begun).as_secs_f64()
                 };
                 (0..3).map(|_| once()).fold(f64::MAX, f64::min)
             };

@@ -29,8 +29,8 @@ fn term_finishes_what_is_in_flight_and_resets_what_waits_when_the_last_worker_ha
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 2").start().with_workers(2);
         let in_flight = vec![
-            server.in_flight("/slow?seconds=3"),
-            server.in_flight("/slow?seconds=3.1"),
+            server.in_flight("/slow?seconds=8"),
+            server.in_flight("/slow?seconds=8.1"),
         ];
         let queued = server.queued(3, "/fast");
         server.signal(Signal::SIGTERM);
@@ -79,11 +79,11 @@ fn a_graceful_timeout_that_is_not_enough_cuts_the_clients_off_and_still_ends_wel
             .ready();
         let in_flight = server.in_flight("/slow?seconds=20");
         let queued = server.queued(2, "/fast");
-        server.signal(Signal::SIGTERM);
         let began = Instant::now();
+        server.signal(Signal::SIGTERM);
         let in_flight = in_flight.end(PATIENCE);
         let took = in_flight.ended.duration_since(began).as_secs_f64();
-        assert!((0.9..1.8).contains(&took), "{kind:?} waited {took} s");
+        assert!((0.9..6.0).contains(&took), "{kind:?} waited {took} s");
         let queued = words(&ends(queued));
         let code = server.wait_for_end();
         let mut said = server.said();
@@ -155,7 +155,7 @@ fn hup_replaces_every_worker_and_lets_the_old_ones_finish() {
     let run = |kind| {
         let server = Launch::new(kind, "--workers 2").start().with_workers(2);
         let old = server.booted();
-        let in_flight = server.in_flight("/slow?seconds=3");
+        let in_flight = server.in_flight("/slow?seconds=8");
         server.signal(Signal::SIGHUP);
         server.wait_for_count(4, "Booting worker");
         let during = server

@@ -5,26 +5,35 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Output, Stdio};
 
+use labrat::scenario::catalogue;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::found::commands;
-use crate::harness::{first_words, root, skip_unless};
+use crate::harness::{first_words, in_parallel, root, skip_unless};
 
 /// The code spans of a page's runbook for this machine, by the row's first words.
 fn row_of(scenario: &str, step: &str) -> Vec<String> {
+    let mut rows = rows_of(scenario).into_iter();
+    let row = rows.find(|(name, _)| name == step);
+    row.unwrap_or_else(|| panic!("no row {step}")).1
+}
+
+/// Every row of a page's runbook: its first words, and the code spans for this machine.
+fn rows_of(scenario: &str) -> Vec<(String, Vec<String>)> {
     let page = root().join(format!("docs/scenarios/{scenario}.md"));
     let page = fs::read_to_string(page).unwrap();
-    let begin = format!("| {step} |");
-    let row = page.lines().find(|line| line.starts_with(&begin));
-    let here = row
-        .unwrap_or_else(|| panic!("no row {step}"))
-        .split(" | ")
-        .nth(2)
-        .unwrap();
-    let spans = here.split('`').skip(1).step_by(2);
-    spans.map(str::to_owned).collect()
+    let table = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| set up |"));
+    let rows = table.take_while(|line| line.starts_with('|'));
+    rows.map(|line| {
+        let cells: Vec<&str> = line.trim_matches(['|', ' ']).split(" | ").collect();
+        let spans = cells[2].split('`').skip(1).step_by(2);
+        (cells[0].to_owned(), spans.map(str::to_owned).collect())
+    })
+    .collect()
 }
 
 fn row(step: &str) -> Vec<String> {
@@ -40,6 +49,10 @@ struct Terminal {
 
 impl Terminal {
     fn open(set_up: &str) -> Self {
+        Self::open_at_full_pace(&format!("{set_up} --pace 0.1"))
+    }
+
+    fn open_at_full_pace(set_up: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         symlink(root().join("scripts"), folder.path().join("scripts")).unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
@@ -49,7 +62,7 @@ impl Terminal {
         )
         .unwrap();
         let free = set_up.replace("--staging-port 8081", "--staging-port 0");
-        let line = format!("exec {free} --port 0 --control 127.0.0.1:0 --pace 0.1");
+        let line = format!("exec {free} --port 0 --control 127.0.0.1:0");
         let mut stand_in = bash(&folder, &line)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -204,4 +217,73 @@ fn the_fix_is_tried_with_the_same_load_on_the_target_that_it_was_made_on() {
     );
     terminal.interrupt();
     terminal.do_it(&row("clean up")[1]);
+}
+
+const AGAIN: &str = "the same load again, against what the fix left: healthy";
+
+/// A reader who plays the page's column for this machine as it stands: the symptom, and then each
+/// fix on a target that had it, and the control. What did not come out as the page says.
+fn every_row(scenario: &str) -> Vec<String> {
+    let rows = rows_of(scenario);
+    let row = |step: &str| row_of(scenario, step);
+    let wrong = std::cell::RefCell::new(Vec::new());
+    let expect = |terminal: &Terminal, line: &str, words: &str| {
+        let output = terminal.type_in(line);
+        let said = String::from_utf8_lossy(&output.stdout);
+        if !said.contains(words) {
+            let why = String::from_utf8_lossy(&output.stderr);
+            wrong.borrow_mut().push(format!("{line}\n{said}\n{why}"));
+        }
+    };
+    let judge = row("collect the log tables and judge");
+    let set_up = row("set up");
+    let mut terminal = Terminal::open_at_full_pace(&set_up[0]);
+    terminal.do_it(&row("play the load and the changes, keep the evidence")[0]);
+    terminal.do_it(&judge[0]);
+    expect(&terminal, &judge[1], "reproduced: all");
+    let again = rows.iter().find(|(name, _)| name == AGAIN);
+    let again = again.map_or(&[][..], |(_, spans)| spans);
+    let fixes = rows.iter().filter_map(|(step, spans)| {
+        let name = step.strip_prefix("fix: `")?.strip_suffix('`')?;
+        (!spans.is_empty()).then_some((name, spans))
+    });
+    for (count, (fix, spans)) in fixes.enumerate() {
+        if count > 0 {
+            terminal.interrupt();
+            terminal.do_it(&row("clean up")[1]);
+            terminal = Terminal::open_at_full_pace(&set_up[0]);
+        }
+        spans.iter().for_each(|line| drop(terminal.do_it(line)));
+        let Some((last, before)) = again.split_last() else {
+            continue;
+        };
+        for line in before {
+            terminal.do_it(&line.replace("FIX", fix));
+        }
+        let words = format!("as expected of `{fix}`: healthy");
+        expect(&terminal, &last.replace("FIX", fix), &words);
+    }
+    let control = row("negative control: healthy");
+    expect(&terminal, &control[0], "healthy");
+    terminal.interrupt();
+    terminal.do_it(&row("clean up")[1]);
+    wrong.into_inner()
+}
+
+#[test]
+fn every_row_of_every_page_comes_out_as_the_page_says_at_full_pace() {
+    let (boxed, others): (Vec<_>, Vec<_>) = catalogue::all()
+        .into_iter()
+        .partition(|scenario| scenario.needs_box());
+    let play = |scenario: &&labrat::scenario::shape::Scenario| {
+        let wrong = every_row(scenario.name());
+        assert!(
+            wrong.is_empty(),
+            "{}: {}",
+            scenario.name(),
+            wrong.join("\n")
+        );
+    };
+    in_parallel(&others, play);
+    boxed.iter().for_each(|scenario| play(scenario));
 }
