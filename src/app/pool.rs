@@ -90,6 +90,12 @@ pub trait Pool: Send + Sync + std::fmt::Debug {
         true
     }
 
+    /// How long one request may hold the caller's worker before the arbiter takes the worker for
+    /// hung; `None` where nobody does.
+    fn longest_request(&self) -> Option<Duration> {
+        None
+    }
+
     /// The caller's worker has done its warm-up.
     fn note_warm(&self) {}
 

@@ -16,8 +16,9 @@ use super::reply;
 use super::state::AppState;
 use crate::readiness::{self, WarmUpAnswer};
 
-/// How long `/warmup` waits: it holds a worker, and platforms give up on a probe.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long `/warmup` waits where nobody minds: App Service gives a ping before a swap 90 s, and ends
+/// the swap when the status that comes is not a listed one.
+const LONGEST_WAIT: Duration = Duration::from_secs(85);
 /// Pause between two looks at the other workers.
 const PASS: Duration = Duration::from_millis(10);
 
@@ -56,8 +57,8 @@ pub(super) async fn startup(state: Arc<AppState>) -> Response<Body> {
 }
 
 /// `GET /warmup`: do what the first requests would have to wait for, in every worker. Answers 200
-/// when all are done, and 503 when that takes longer than a probe should wait; the warm-up then
-/// goes on.
+/// when all are done, and 503 when that takes longer than the ping before a swap waits, or half of
+/// what a sync worker's heartbeat allows; the warm-up then goes on.
 pub(super) async fn warm_up(state: Arc<AppState>) -> Response<Body> {
     if state.readiness.is_warm() && state.pool.is_warm(true) {
         return warm_up_answer(&state.readiness.warm_up().await, &*state.pool);
@@ -65,7 +66,8 @@ pub(super) async fn warm_up(state: Arc<AppState>) -> Response<Body> {
     state.pool.request_warm_up();
     let (readiness, pool) = (state.readiness.clone(), Arc::clone(&state.pool));
     let waited = state.check_runtime.run(async move {
-        let deadline = Instant::now() + LONGEST_WAIT;
+        let limit = pool.longest_request().map(|limit| limit / 2);
+        let deadline = Instant::now() + limit.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
         let own = timeout_at(deadline, readiness.warm_up()).await;
         let is_done = own.as_ref().is_ok_and(WarmUpAnswer::is_done);
         while is_done && !pool.is_warm(true) && Instant::now() < deadline {

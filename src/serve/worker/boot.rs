@@ -117,6 +117,7 @@ pub(super) fn load(context: &WorkerContext) -> Result<Application, BootFailure> 
         listeners: Arc::clone(&context.listeners),
         slot: context.slot.clone(),
         requests_at_once: context.settings.requests_at_once(),
+        timeout: context.settings.timeout,
     });
     let state = AppState::new(config, (*environment.0).clone(), pool);
     Ok(Application {

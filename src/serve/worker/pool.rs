@@ -1,6 +1,7 @@
 //! The pool as its application sees it: the scoreboard and the listeners' accept queues.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use crate::app::pool::{AcceptQueue, Pool, PoolSnapshot};
 use crate::machine::accept_queue;
@@ -18,6 +19,8 @@ pub(super) struct WorkerPool {
     pub slot: Slot,
     /// Requests that a worker serves at the same time.
     pub requests_at_once: usize,
+    /// `--timeout`; zero for none.
+    pub timeout: Duration,
 }
 
 impl Pool for WorkerPool {
@@ -40,6 +43,11 @@ impl Pool for WorkerPool {
 
     fn is_draining(&self) -> bool {
         self.scoreboard.is_draining()
+    }
+
+    fn longest_request(&self) -> Option<Duration> {
+        // The heartbeat of the other classes does not wait for their requests.
+        (self.requests_at_once == 1 && !self.timeout.is_zero()).then_some(self.timeout)
     }
 
     fn note_warm(&self) {

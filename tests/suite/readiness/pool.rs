@@ -90,7 +90,7 @@ fn at_term_readiness_goes_first_then_the_listener_then_the_work_in_flight() {
         let mut server = Launch::new(Kind::Labrat, &arguments)
             .start()
             .with_workers(2);
-        let held = server.in_flight("/slow?seconds=4");
+        let held = server.in_flight("/slow?seconds=10");
         let in_flight = std::thread::spawn(move || held.end(PATIENCE));
         assert_eq!(server.get("/ready").status(), Some(200), "{class}");
         server.signal(Signal::SIGTERM);
@@ -130,4 +130,26 @@ fn at_term_readiness_goes_first_then_the_listener_then_the_work_in_flight() {
         assert!(answer.ended > closed, "{class}: after the listener");
         assert_eq!(server.wait_for_end(), Some(0), "{class}");
     }
+}
+
+#[test]
+fn a_warm_up_is_waited_for_as_long_as_a_swap_waits_and_never_until_a_worker_is_killed() {
+    let server = Launch::new(Kind::Labrat, "--workers 1 -k gthread --threads 2")
+        .env("LAB_WARMUP_SECONDS", "11")
+        .start();
+    let answer = server.get("/warmup");
+    assert_eq!(answer.status(), Some(200), "{answer}");
+
+    let server = Launch::new(Kind::Labrat, "--workers 1 --timeout 4")
+        .env("LAB_WARMUP_SECONDS", "5")
+        .start();
+    let (worker, answer) = (server.booted(), server.get("/warmup"));
+    assert_eq!(answer.status(), Some(503), "{answer}");
+    let body = answer.response().unwrap().json().unwrap();
+    assert_eq!(body["error"], "still_warming_up");
+    let warm = poll(PATIENCE, || {
+        (server.get("/warmup").status() == Some(200)).then_some(())
+    });
+    assert!(warm.is_some());
+    assert_eq!(server.booted(), worker, "it was not taken for hung");
 }
