@@ -2,7 +2,7 @@
 # Do what only the platform can: play one action of a scenario, which comes as JSON on standard
 # input, through az or through a running stand-in. labrat trigger --operator starts this.
 #
-#   scripts/operate.sh azure --resource-group RG --site SITE
+#   scripts/operate.sh azure --resource-group RG --site SITE [--slot SLOT]...
 #   scripts/operate.sh host          the stand-in that labrat host finds
 #
 #   --dry-run                        only print the commands
@@ -15,11 +15,17 @@ read_options "$@"
 platform=${rest[0]}
 set -- "${rest[@]:1}"
 site=
+slots=(production)
 while (($# > 0)); do
     case $1 in
     --site)
         needs_value "$1" $#
         site=$2
+        shift 2
+        ;;
+    --slot)
+        needs_value "$1" $#
+        slots+=("$2")
         shift 2
         ;;
     *) not_understood "$1" ;;
@@ -70,13 +76,25 @@ effective_here() {
     done | jq -cs .
 }
 
+# What is effective in each slot on Azure, in the same form; a value is not among it.
+effective_on_azure() {
+    local configuration settings slot
+    for slot in "${slots[@]}"; do
+        configuration=$(site_configuration "$slot") || return 1
+        settings=$(site_settings "$slot") || return 1
+        jq -c --arg slot "$slot" --argjson settings "$settings" \
+            '{slot: $slot, startup_command: .appCommandLine,
+              settings: [$settings[] | {name, sticky: .slotSetting}]}' <<<"$configuration"
+    done | jq -cs .
+}
+
 order=$(jq -c . 2>/dev/null) || die "standard input is no action in JSON"
 if [[ $(jq -r .action <<<"$order") == show ]]; then
-    # On Azure scripts/trigger.sh asks az before and after the run.
-    [[ $platform == host ]] || {
-        echo '[]'
+    if [[ $platform == azure ]]; then
+        [[ -n $group && -n $site ]] || refuse "--resource-group and --site are needed"
+        effective_on_azure
         exit
-    }
+    fi
     labrat=$(find_labrat)
     effective_here
     exit

@@ -92,7 +92,11 @@ slot=$(said '.slots[1] // empty')
 words+=(--yes-this-is-mine "${course_words[@]}" "${pace_words[@]}")
 mapfile -t told < <(declared)
 words+=("${told[@]}")
-words+=(--operator "$(quoted "$root/scripts/operate.sh" azure --resource-group "$group" --site "$site")")
+operated=(azure --resource-group "$group" --site "$site")
+while read -r slot; do
+    operated+=(--slot "$slot")
+done < <(said '.slots[1:][]')
+words+=(--operator "$(quoted "$root/scripts/operate.sh" "${operated[@]}")")
 [[ -z $dry_run ]] || words=("${words[@]//$root\//}")
 [[ -z $dry_run ]] || out=runs/azure/$scenario-TIME
 
