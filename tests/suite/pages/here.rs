@@ -53,14 +53,7 @@ impl Terminal {
     }
 
     fn open_at_full_pace(set_up: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        symlink(root().join("scripts"), folder.path().join("scripts")).unwrap();
-        fs::create_dir(folder.path().join("bin")).unwrap();
-        symlink(
-            env!("CARGO_BIN_EXE_labrat"),
-            folder.path().join("bin/labrat"),
-        )
-        .unwrap();
+        let folder = folder();
         let free = set_up.replace("--staging-port 8081", "--staging-port 0");
         let line = format!("exec {free} --port 0 --control 127.0.0.1:0");
         let mut stand_in = bash(&folder, &line)
@@ -108,6 +101,16 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.interrupt();
     }
+}
+
+/// The reader's folder.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    symlink(root().join("scripts"), folder.path().join("scripts")).unwrap();
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    let labrat = folder.path().join("bin/labrat");
+    symlink(env!("CARGO_BIN_EXE_labrat"), labrat).unwrap();
+    folder
 }
 
 fn bash(folder: &tempfile::TempDir, line: &str) -> Command {
@@ -281,7 +284,7 @@ fn by_one_command(scenario: &str) -> Vec<String> {
         page.contains(&format!("by one command: `{line}`.")),
         "{scenario}"
     );
-    let output = bash(&tempfile::tempdir().unwrap(), &line).output().unwrap();
+    let output = bash(&folder(), &line).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     match said.contains("reproduced: all") {
         true => Vec::new(),
