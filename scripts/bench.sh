@@ -7,7 +7,8 @@
 #
 # Where nginx is installed it is measured beside the front end.
 #
-# Whatever follows is given to tests/bench/run.py (--rounds, --seconds, --starts).
+# Whatever follows is given to tests/bench/run.py (--rounds, --seconds, --starts, and --before PROGRAM:
+# an earlier labrat, to be measured beside this one).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"

@@ -22,6 +22,8 @@ pub struct Entry<'a> {
     pub request: (&'a str, &'a str, (u8, u8)),
     /// The head, when it was accepted.
     pub head: Option<&'a Head>,
+    /// The beginning of the path that is not the application's (`SCRIPT_NAME`).
+    pub script_name: &'a str,
     /// Status code.
     pub status: u16,
     /// Bytes of the body that the application wrote.
@@ -123,9 +125,11 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
         "m" => method.to_owned(),
         // Gunicorn takes the path from the parsed head, which a refused request does not have.
         "U" if entry.head.is_none() => "None".to_owned(),
-        "U" => entry
-            .head
-            .map_or_else(String::new, |head| decode(&head.path())),
+        // `PATH_INFO`: what the application routes.
+        "U" => entry.head.map_or_else(String::new, |head| {
+            let path = head.path();
+            decode(path.strip_prefix(entry.script_name).unwrap_or(&path))
+        }),
         "q" => entry.head.map_or_else(
             || {
                 target
@@ -170,6 +174,7 @@ fn named_atom(name: &str, entry: &Entry<'_>) -> String {
         Some("request_method") => entry.request.0.to_owned(),
         Some("raw_uri") => entry.request.1.to_owned(),
         Some("path_info") if entry.head.is_some() => atom("U", entry),
+        Some("script_name") if entry.head.is_some() => entry.script_name.to_owned(),
         Some("query_string") => atom("q", entry),
         Some("server_protocol") => atom("H", entry),
         Some("remote_addr") => atom("h", entry),
@@ -229,6 +234,7 @@ mod tests {
                 peer: "127.0.0.1:9".parse().ok(),
                 request: (&head.method, &head.target, head.version),
                 head: Some(&head),
+                script_name: "",
                 status: 200,
                 sent: 37,
                 response: None,

@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::clock;
 use super::settings::MOST_WORKERS;
 use crate::app::pool::{Activity, WorkerSnapshot};
-use crate::machine::sys::SharedTable;
+use crate::machine::sys::{SharedMemory, shared_structs};
 
 /// Workers that one pool can hold at the same time: during a reload the old ones and the new ones.
 pub const SLOTS: usize = 2 * MOST_WORKERS;
@@ -24,45 +24,46 @@ pub const SLOTS: usize = 2 * MOST_WORKERS;
 const TEXT_WORDS: usize = 8;
 const TEXT_BYTES: usize = TEXT_WORDS * 8;
 
-/// Fields of a slot, in words.
-#[derive(Debug, Clone, Copy)]
-enum Field {
-    Pid,
-    Age,
-    /// Monotonic nanoseconds of the last heartbeat, 0 before the first.
-    Heartbeat,
-    InFlight,
-    /// Monotonic nanoseconds at which the current request began.
-    Since,
-    Requests,
-    LeakBlocks,
-    /// 1 when the worker has done its warm-up.
-    Warm,
-    Text,
-}
+shared_structs! {
+    /// The table, as it lies in the shared memory.
+    struct Cells {
+        pool: PoolCells,
+        slots: [SlotCells; SLOTS],
+    }
 
-const WORDS: usize = Field::Text as usize + TEXT_WORDS;
-/// Words of a line of the processor's cache.
-const LINE: usize = 8;
-/// Fields before the first slot, in words.
-#[derive(Debug, Clone, Copy)]
-enum Header {
-    /// How often a reset was asked for.
-    ResetGeneration,
-    /// The arbiter's pid.
-    Arbiter,
-    /// Facts about the whole pool that, once true, stay true.
-    Facts,
-    /// Workers wanted.
-    Wanted,
+    /// What is of the whole pool.
+    struct PoolCells {
+        /// How often a reset was asked for.
+        reset_generation: AtomicU64,
+        arbiter: AtomicU32,
+        /// Facts that, once true, stay true: bits of [`Fact`].
+        facts: AtomicU32,
+        /// Workers wanted.
+        wanted: AtomicU32,
+    }
+
+    /// What a worker writes of itself.
+    struct SlotCells {
+        /// 0 while the slot is free.
+        pid: AtomicU32,
+        in_flight: AtomicU32,
+        age: AtomicU64,
+        /// Monotonic nanoseconds of the last heartbeat, 0 before the first.
+        heartbeat: AtomicU64,
+        /// Monotonic nanoseconds at which the current request began.
+        since: AtomicU64,
+        requests: AtomicU64,
+        leak_blocks: AtomicU64,
+        /// The worker has done its warm-up.
+        is_warm: AtomicBool,
+        /// The current request, ended by a zero byte.
+        text: [AtomicU64; TEXT_WORDS],
+    }
 }
-/// Words before the first slot: whole lines, as a slot has, or two workers that write each its own
-/// slot would wait for each other.
-const HEADER: usize = (Header::Wanted as usize + 1).next_multiple_of(LINE);
-const _: () = assert!(WORDS.is_multiple_of(LINE));
 
 /// A fact about the whole pool; one bit each.
 #[derive(Debug, Clone, Copy)]
+#[repr(u32)]
 enum Fact {
     Draining = 1,
     Booted = 2,
@@ -73,7 +74,7 @@ enum Fact {
 /// The table; clones share it.
 #[derive(Debug, Clone)]
 pub struct Scoreboard {
-    table: Arc<SharedTable<AtomicU64>>,
+    cells: Arc<SharedMemory<Cells>>,
 }
 
 impl Scoreboard {
@@ -83,38 +84,34 @@ impl Scoreboard {
     /// When the memory cannot be mapped.
     pub fn new(wanted: usize) -> Result<Self, Errno> {
         let scoreboard = Self {
-            table: Arc::new(SharedTable::new(HEADER + SLOTS * WORDS)?),
+            cells: Arc::new(SharedMemory::new()?),
         };
-        let header = |word, value| scoreboard.header(word).store(value, Ordering::Relaxed);
-        header(Header::Arbiter, u64::from(std::process::id()));
-        header(Header::Wanted, u64::try_from(wanted).unwrap_or(u64::MAX));
+        let pool = &scoreboard.cells.pool;
+        pool.arbiter.store(std::process::id(), Ordering::Relaxed);
+        scoreboard.want(wanted);
         Ok(scoreboard)
     }
 
-    fn header(&self, word: Header) -> &AtomicU64 {
-        &self.table[word as usize]
-    }
-
     fn is(&self, fact: Fact) -> bool {
-        self.header(Header::Facts).load(Ordering::Acquire) & fact as u64 != 0
+        self.cells.pool.facts.load(Ordering::Acquire) & fact as u32 != 0
     }
 
     fn note(&self, fact: Fact) {
-        self.header(Header::Facts)
-            .fetch_or(fact as u64, Ordering::AcqRel);
+        let facts = &self.cells.pool.facts;
+        facts.fetch_or(fact as u32, Ordering::AcqRel);
     }
 
-    /// So many workers are wanted now; none is nobody's wish, but a pool on its way out.
+    /// Publish the number of workers wanted; 0 only occurs during shutdown and is ignored.
     pub fn want(&self, workers: usize) {
-        if let Some(workers) = u64::try_from(workers).ok().filter(|workers| *workers > 0) {
-            self.header(Header::Wanted)
-                .store(workers, Ordering::Relaxed);
+        if workers > 0 {
+            let workers = u32::try_from(workers).unwrap_or(u32::MAX);
+            self.cells.pool.wanted.store(workers, Ordering::Relaxed);
         }
     }
 
     /// Workers wanted.
     pub fn wanted(&self) -> usize {
-        let wanted = self.header(Header::Wanted).load(Ordering::Relaxed);
+        let wanted = self.cells.pool.wanted.load(Ordering::Relaxed);
         usize::try_from(wanted).unwrap_or(usize::MAX)
     }
 
@@ -181,18 +178,18 @@ impl Scoreboard {
 
     /// The arbiter's pid.
     pub fn arbiter(&self) -> u32 {
-        u32::try_from(self.header(Header::Arbiter).load(Ordering::Relaxed)).unwrap_or(0)
+        self.cells.pool.arbiter.load(Ordering::Relaxed)
     }
 
     /// How often a reset was asked for.
     pub fn reset_generation(&self) -> u64 {
-        self.header(Header::ResetGeneration).load(Ordering::Acquire)
+        self.cells.pool.reset_generation.load(Ordering::Acquire)
     }
 
     /// Ask every worker to undo its faults.
     pub fn ask_for_reset(&self) {
-        self.header(Header::ResetGeneration)
-            .fetch_add(1, Ordering::AcqRel);
+        let generation = &self.cells.pool.reset_generation;
+        generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Every taken slot, oldest worker first.
@@ -213,13 +210,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn field(&self, field: Field) -> &AtomicU64 {
-        &self.scoreboard.table[HEADER + self.number * WORDS + field as usize]
-    }
-
-    fn text(&self) -> &[AtomicU64] {
-        let start = HEADER + self.number * WORDS + Field::Text as usize;
-        &self.scoreboard.table[start..start + TEXT_WORDS]
+    fn cells(&self) -> &SlotCells {
+        &self.scoreboard.cells.slots[self.number]
     }
 
     /// Number of the slot.
@@ -230,39 +222,55 @@ impl Slot {
     /// Give the slot to a worker that is about to be forked; the pid follows when it is known.
     pub fn assign(&self, age: u64) {
         self.clear();
-        self.field(Field::Age).store(age, Ordering::Relaxed);
+        self.cells().age.store(age, Ordering::Relaxed);
     }
 
     /// Say which process holds the slot.
     pub fn occupy(&self, pid: u32) {
-        self.field(Field::Pid)
-            .store(u64::from(pid), Ordering::Release);
+        self.cells().pid.store(pid, Ordering::Release);
     }
 
     /// Empty the slot.
     pub fn clear(&self) {
-        let start = HEADER + self.number * WORDS;
-        for word in &self.scoreboard.table[start..start + WORDS] {
+        // Named one by one: a field that is forgotten here does not compile.
+        let SlotCells {
+            pid,
+            in_flight,
+            age,
+            heartbeat,
+            since,
+            requests,
+            leak_blocks,
+            is_warm,
+            text,
+        } = self.cells();
+        pid.store(0, Ordering::Relaxed);
+        in_flight.store(0, Ordering::Relaxed);
+        is_warm.store(false, Ordering::Relaxed);
+        for word in [age, heartbeat, since, requests, leak_blocks] {
+            word.store(0, Ordering::Relaxed);
+        }
+        for word in text {
             word.store(0, Ordering::Relaxed);
         }
     }
 
     fn is_taken(&self) -> bool {
-        self.field(Field::Pid).load(Ordering::Acquire) != 0
+        self.cells().pid.load(Ordering::Acquire) != 0
     }
 
     /// Whether the worker has taken a request.
     pub fn has_served(&self) -> bool {
-        self.field(Field::Requests).load(Ordering::Acquire) != 0
+        self.cells().requests.load(Ordering::Acquire) != 0
     }
 
     /// The worker has done its warm-up.
     pub fn note_warm(&self) {
-        self.field(Field::Warm).store(1, Ordering::Release);
+        self.cells().is_warm.store(true, Ordering::Release);
     }
 
     fn is_warm(&self) -> bool {
-        self.field(Field::Warm).load(Ordering::Acquire) != 0
+        self.cells().is_warm.load(Ordering::Acquire)
     }
 
     /// The worker is alive.
@@ -272,13 +280,12 @@ impl Slot {
 
     /// The worker was alive at this time of the monotonic clock, in nanoseconds.
     pub(super) fn beat_at(&self, nanoseconds: u64) {
-        self.field(Field::Heartbeat)
-            .store(nanoseconds, Ordering::Release);
+        self.cells().heartbeat.store(nanoseconds, Ordering::Release);
     }
 
     /// Time since the last heartbeat; `None` before the first.
     pub fn heartbeat_age(&self) -> Option<Duration> {
-        match self.field(Field::Heartbeat).load(Ordering::Acquire) {
+        match self.cells().heartbeat.load(Ordering::Acquire) {
             0 => None,
             beat => Some(clock::since(beat)),
         }
@@ -286,54 +293,57 @@ impl Slot {
 
     /// A connection was accepted: the worker is busy for as long as the guard lives.
     pub fn serve(&self) -> Serving<'_> {
-        self.field(Field::Since)
+        let cells = self.cells();
+        cells
+            .since
             .store(clock::now_nanoseconds(), Ordering::Relaxed);
-        self.text()[0].store(0, Ordering::Relaxed);
-        self.field(Field::InFlight).fetch_add(1, Ordering::Release);
-        Serving { slot: self }
+        cells.text[0].store(0, Ordering::Relaxed);
+        cells.in_flight.fetch_add(1, Ordering::Release);
+        Serving { cells }
     }
 
     /// Connections that the worker is serving.
-    pub fn in_flight(&self) -> u64 {
-        self.field(Field::InFlight).load(Ordering::Acquire)
+    pub fn in_flight(&self) -> u32 {
+        self.cells().in_flight.load(Ordering::Acquire)
     }
 
     /// How many leaked blocks the worker holds.
     pub fn note_leak_blocks(&self, blocks: u64) {
-        self.field(Field::LeakBlocks)
-            .store(blocks, Ordering::Relaxed);
+        self.cells().leak_blocks.store(blocks, Ordering::Relaxed);
     }
 
     /// What the slot shows; `None` when it is empty.
     pub fn snapshot(&self) -> Option<WorkerSnapshot> {
-        let get = |field: Field| self.field(field).load(Ordering::Acquire);
-        let pid = u32::try_from(get(Field::Pid))
-            .ok()
-            .filter(|&pid| pid != 0)?;
+        let cells = self.cells();
+        let pid = cells.pid.load(Ordering::Acquire);
+        if pid == 0 {
+            return None;
+        }
         let last_heartbeat = self.heartbeat_age();
-        let in_flight = u32::try_from(get(Field::InFlight)).unwrap_or(u32::MAX);
-        let activity = match (in_flight, last_heartbeat) {
+        let activity = match (self.in_flight(), last_heartbeat) {
             (0, None) => Activity::Booting,
             (0, Some(_)) => Activity::Idle,
             (in_flight, _) => Activity::Busy {
-                request: self.request_text(),
-                since: clock::since(get(Field::Since)),
+                request: cells.request_text(),
+                since: clock::since(cells.since.load(Ordering::Acquire)),
                 in_flight,
             },
         };
         Some(WorkerSnapshot {
             pid,
-            age: get(Field::Age),
+            age: cells.age.load(Ordering::Acquire),
             activity,
-            requests: get(Field::Requests),
+            requests: cells.requests.load(Ordering::Acquire),
             last_heartbeat,
-            leak_blocks: get(Field::LeakBlocks),
+            leak_blocks: cells.leak_blocks.load(Ordering::Acquire),
         })
     }
+}
 
+impl SlotCells {
     fn request_text(&self) -> String {
         let bytes: Vec<u8> = self
-            .text()
+            .text
             .iter()
             .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
             .take_while(|&byte| byte != 0)
@@ -345,7 +355,7 @@ impl Slot {
 /// A connection that a worker is serving: until this is dropped, also by a panic.
 #[derive(Debug)]
 pub struct Serving<'a> {
-    slot: &'a Slot,
+    cells: &'a SlotCells,
 }
 
 impl Serving<'_> {
@@ -358,14 +368,12 @@ impl Serving<'_> {
             // What does not fit is left out, which is no error of a slice.
             let _ = rest.write(part.as_bytes());
         }
-        for (word, chunk) in self.slot.text().iter().zip(text.chunks_exact(8)) {
+        for (word, chunk) in self.cells.text.iter().zip(text.chunks_exact(8)) {
             let mut bytes = [0u8; 8];
             bytes.copy_from_slice(chunk);
             word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
         }
-        self.slot
-            .field(Field::Requests)
-            .fetch_add(1, Ordering::Relaxed);
+        self.cells.requests.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -373,11 +381,12 @@ impl Drop for Serving<'_> {
     /// The connection is done with, answered or not.
     fn drop(&mut self) {
         // Never below zero: a slot may have been cleared under a worker that is on its way out.
-        let _ = self.slot.field(Field::InFlight).fetch_update(
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-            |count| count.checked_sub(1),
-        );
+        let _ = self
+            .cells
+            .in_flight
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
+                count.checked_sub(1)
+            });
     }
 }
 

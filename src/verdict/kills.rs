@@ -158,28 +158,42 @@ fn by_console(console: &Table<TextEvent>, kill: &TextEvent, pid: u32) -> KilledW
     }
 }
 
-/// Kills that the console leaves open are the kernel's if its counter grew by as many.
+/// Kills that the console leaves open are the kernel's if its counter grew by as many more than the
+/// arbiter saw it grow.
 fn attribute_to_the_kernel(bundle: &Bundle, workers: &mut [KilledWorker]) {
     let Some(growth) = metric_growth(bundle, Metric::OutOfMemoryKills) else {
         return;
     };
-    let open: Vec<&mut KilledWorker> = workers
+    let (told, open): (Vec<_>, Vec<_>) = workers
         .iter_mut()
-        .filter(|worker| worker.cause == KillCause::Open)
-        .collect();
-    let (cause, because) = if growth.amount >= open.len() as f64 {
+        .filter(|worker| matches!(worker.cause, KillCause::OutOfMemory | KillCause::Open))
+        .partition(|worker| worker.cause == KillCause::OutOfMemory);
+    let left = growth.amount - told.len() as f64;
+    let (cause, because) = if left < 0.0 {
+        // The snapshots do not span the kills that the arbiter saw.
+        return;
+    } else if left >= open.len() as f64 {
         (
             KillCause::OutOfMemory,
             "the kernel's counter of kills for memory grew by as many",
         )
-    } else if growth.amount == 0.0 {
+    } else if left > 0.0 {
+        (
+            KillCause::Open,
+            "the kernel's counter of kills for memory grew by fewer than there are such kills",
+        )
+    } else if told.is_empty() {
         (
             KillCause::Open,
             "no WORKER TIMEOUT of the pid before it, and the kernel's counter of kills for memory \
              did not move: somebody else sent it",
         )
     } else {
-        return;
+        (
+            KillCause::Open,
+            "no WORKER TIMEOUT of the pid before it, and the kernel's counter of kills for memory \
+             moved only for the others: somebody else sent it",
+        )
     };
     for worker in open {
         worker.cause = cause;

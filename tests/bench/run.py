@@ -109,15 +109,17 @@ class Server:
 def commands(options):
     """How each program is started with N workers on a port; None where it chooses the port."""
 
-    def labrat(workers, port, *more):
-        return [options.labrat, "serve", f"--bind=127.0.0.1:{port}", f"--workers={workers}", *more, "app:app"]
+    def labrat(program, workers, port, *more):
+        return [program, "serve", f"--bind=127.0.0.1:{port}", f"--workers={workers}", *more, "app:app"]
 
     def gunicorn(workers, port):
         return [options.gunicorn, f"--bind=127.0.0.1:{port}", f"--workers={workers}", "app:app"]
 
     return {
-        "labrat": lambda workers, port: labrat(workers, port),
-        "labrat async": lambda workers, port: labrat(workers, port, "--worker-class=async"),
+        "labrat": lambda workers, port: labrat(options.labrat, workers, port),
+        "labrat async": lambda workers, port: labrat(options.labrat, workers, port, "--worker-class=async"),
+        "before": lambda workers, port: labrat(options.before, workers, port),
+        "before async": lambda workers, port: labrat(options.before, workers, port, "--worker-class=async"),
         "gunicorn": gunicorn,
         "bare": lambda workers, port: [options.bare, str(workers)],
         "axum": lambda workers, port: [options.axum, str(workers)],
@@ -172,7 +174,7 @@ def throughput(names, options, environment):
 
 def starts(options, environment):
     """Milliseconds from exec to the first 200 with 4 workers, rounds interleaved."""
-    times = {"labrat": [], "gunicorn": []}
+    times = {name: [] for name in ("labrat", "gunicorn", *earlier(options))}
     for _ in range(options.starts):
         for name, found in times.items():
             begun = time.perf_counter()
@@ -185,9 +187,24 @@ def starts(options, environment):
     return times
 
 
+def forget_pages(program):
+    """Drop a program's pages from the page cache, to be read from the disk again.
+
+    A file that was just written lies in the cache in large folios, of which a fault maps much more
+    than of a file that was read: that would measure the build and not the program.
+    """
+    if program:
+        descriptor = os.open(program, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
 def idle_memory(options, environment):
     """PSS in MB of an arbiter and 4 workers that have nothing to do."""
-    memory = {"labrat": [], "gunicorn": []}
+    for program in (options.labrat, options.before):
+        forget_pages(program)
+    memory = {name: [] for name in ("labrat", "gunicorn", *earlier(options))}
     for _ in range(3):
         for name, found in memory.items():
             server = start(name, 4, options, environment)
@@ -201,6 +218,11 @@ def idle_memory(options, environment):
                 server.stop()
     say("memory measured")
     return memory
+
+
+def earlier(options, kind=""):
+    """The earlier labrat as one more server, where there is one."""
+    return [f"before{kind}"] if options.before else []
 
 
 def summary(values):
@@ -225,14 +247,16 @@ def judged(measured):
     found["first 200, ms"] = first["labrat"]["median"]
     found["first 200, Gunicorn / labrat"] = first["gunicorn"]["median"] / first["labrat"]["median"]
     found["idle PSS, MB"] = measured["idle_pss_mb"]["labrat"]["median"]
-    through = measured["front_end"]
-    found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
-    for connections in map(str, CONNECTIONS):
-        name = f"front end: throughput c={connections} / direct"
-        found[name] = through["rate_ratio"][connections]["median"]
-    found["front end: 2,000 held, MB"] = through["held_mb"]
+    if through := measured["front_end"]:
+        found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
+        for connections in map(str, CONNECTIONS):
+            name = f"front end: throughput c={connections} / direct"
+            found[name] = through["rate_ratio"][connections]["median"]
+        found["front end: 2,000 held, MB"] = through["held_mb"]
     rows = []
     for name, (relation, wanted) in TARGETS.items():
+        if name not in found:
+            continue
         value = found[name]
         met = {">=": value >= wanted, "<": value < wanted, "<=": value <= wanted}[relation]
         rows.append({"target": name, "wanted": f"{relation} {wanted}", "found": value, "met": met})
@@ -241,6 +265,22 @@ def judged(measured):
 
 # Other work above this share of the cores makes the ratios doubtful.
 BUSY = 0.05
+
+
+def against_before(results):
+    """What has changed since the earlier labrat: the medians of the rounds' own ratios."""
+    for group, name in (("sync", ""), ("async", " async")):
+        for connections in map(str, CONNECTIONS):
+            rates = results[group]
+            now, before = rates[f"labrat{name}"][connections], rates[f"before{name}"][connections]
+            yardstick = rates["axum" if name else "bare"][connections]
+            yield (
+                f"{group} c={connections}: {paired(now, before):.3f} of before, "
+                f"which was {paired(before, yardstick):.3f} of the yardstick"
+            )
+    for name, unit in (("first_200_ms", "ms"), ("idle_pss_mb", "MB")):
+        found = results[name]
+        yield f"{name}: {found['labrat']['median']:.2f} {unit}, before {found['before']['median']:.2f} {unit}"
 
 
 def machine():
@@ -312,7 +352,8 @@ def markdown(results):
     first, memory = results["first_200_ms"], results["idle_pss_mb"]
     row("exec to first 200, 4 workers: ms", first["labrat"], first["gunicorn"], None, True)
     row("PSS of an idle arbiter and 4 workers: MB", memory["labrat"], memory["gunicorn"], None, True)
-    return "\n".join(lines) + "\n\n" + front_end_markdown(results["front_end"])
+    through = results["front_end"]
+    return "\n".join(lines) + "\n" + ("\n" + front_end_markdown(through) if through else "")
 
 
 def front_end_markdown(found):
@@ -358,6 +399,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--starts", type=int, default=11)
+    parser.add_argument("--before", help="an earlier labrat, measured beside this one and without the front end")
     parser.add_argument("--readme", type=Path)
     return parser.parse_args()
 
@@ -373,13 +415,19 @@ def main():
             "PATH": os.environ["PATH"], "HOME": folder, "XDG_RUNTIME_DIR": folder,
             "PYTHONPATH": options.app, "PYTHONDONTWRITEBYTECODE": "1",
         }
-        sync, sync_cost, sync_errors = throughput(["labrat", "bare", "gunicorn"], options, environment)
-        concurrent, async_cost, async_errors = throughput(["labrat async", "axum"], options, environment)
+        sync, sync_cost, sync_errors = throughput(
+            ["labrat", "bare", "gunicorn", *earlier(options)], options, environment
+        )
+        concurrent, async_cost, async_errors = throughput(
+            ["labrat async", "axum", *earlier(options, " async")], options, environment
+        )
         first = starts(options, environment)
         memory = idle_memory(options, environment)
         rounds, seconds = options.rounds, options.seconds
-        through = front_end.measure(options.labrat, options.relay, environment, rounds, seconds, summary)
-        say("front end measured")
+        through = None
+        if not options.before:
+            through = front_end.measure(options.labrat, options.relay, environment, rounds, seconds, summary)
+            say("front end measured")
 
     def table(rates):
         return {name: {str(c): summary(found) for c, found in by.items()} for name, by in rates.items()}
@@ -395,7 +443,7 @@ def main():
         "first_200_ms": {name: summary(found) for name, found in first.items()},
         "idle_pss_mb": {name: summary(found) for name, found in memory.items()},
         "front_end": through,
-        "errors": sync_errors + async_errors + through["errors"],
+        "errors": sync_errors + async_errors + (through["errors"] if through else []),
     }
     results["targets"] = judged(results)
     out = Path(options.out)
@@ -405,6 +453,8 @@ def main():
     if options.readme:
         write_readme(options.readme, markdown(results))
     print(markdown(results))
+    if options.before:
+        print(*against_before(results), sep="\n")
     for row in results["targets"]:
         print(f"{'met   ' if row['met'] else 'MISSED'}  {row['target']}: {row['found']:.3g} ({row['wanted']})")
     for error in results["errors"]:

@@ -1,7 +1,10 @@
 //! The child table: the one place that forks, signals and reaps.
 //!
-//! A pid belongs to its process until it is reaped. Only this table reaps, and it signals only pids
-//! that it has not reaped yet, so no signal can reach a stranger that got the pid later.
+//! A pid belongs to its process until it is reaped: an ended child stays a zombie, and the kernel gives
+//! its pid to nobody (wait(2), NOTES). Only this table reaps, in the arbiter's one thread, and it
+//! signals only pids that it has not reaped yet, so no signal can reach a stranger that got the pid
+//! later. A pidfd would promise the same and cost a descriptor for each child. It takes `SIGCHLD` not
+//! being ignored, which [`sys::restore_default_actions`] sees to.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -130,6 +133,8 @@ impl Children {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
     use crate::machine::child::SignalNumber;
 
@@ -146,6 +151,32 @@ mod tests {
         let stranger = children.take(8, 3 << 8).unwrap();
         assert_eq!(stranger.role, None);
         assert_eq!(stranger.ending, Ending::Exited(3));
+    }
+
+    /// The line of `/proc/PID/stat` says Z for a child that has ended and was not reaped.
+    fn is_zombie(pid: i32) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('Z'))
+        })
+    }
+
+    #[test]
+    fn an_ended_child_keeps_its_pid_until_it_is_reaped_and_gets_no_signal_afterwards() {
+        let mut children = Children::default();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(ended.id()).unwrap();
+        children.roles.insert(pid, Role::ProbeServer);
+        while !is_zombie(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(children.signal(pid, Signal::SIGKILL), Ok(()), "its own");
+        assert!(is_zombie(pid), "nobody else can have the pid");
+        let status = ended.wait().unwrap().into_raw();
+        assert!(children.take(pid, status).is_some(), "reaped");
+        // Whether or not the kernel has given the pid to somebody else by now.
+        assert_eq!(children.signal(pid, Signal::SIGKILL), Err(Errno::ESRCH));
     }
 
     #[test]

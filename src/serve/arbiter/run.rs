@@ -1,5 +1,5 @@
-//! The arbiter at work: waits for signals, children and the control socket, and carries out what
-//! the worker table answers.
+//! The arbiter at work: waits for signals, children and the control socket, and answers them. What
+//! becomes of children stands in [`super::supervise`].
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -10,11 +10,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::actions::Action;
 use super::backoff::Backoff;
-use super::children::{Children, Reaped, Role};
+use super::children::Children;
 use super::pidfile::Pidfile;
-use super::spawn::ProbeServerEntry;
+use super::supervise::ProbeServerEntry;
 use super::worker_table::WorkerTable;
 use crate::machine::Unavailable;
 use crate::machine::accept_queue;
@@ -55,7 +54,7 @@ pub struct Arbiter {
     pub(super) signals: Option<SignalFd>,
     pub(super) control: Option<ControlServer>,
     pidfile: Option<Pidfile>,
-    oom_kills: OutOfMemoryKills,
+    pub(super) oom_kills: OutOfMemoryKills,
     started: Instant,
     pub(super) leave: Option<u8>,
 }
@@ -210,8 +209,10 @@ impl Arbiter {
         if let Some(control) = &self.control {
             control.add_to_poll(&mut polled);
         }
-        let pause = i32::try_from(self.workers.pause(self.now()).as_micros().div_ceil(1000))
-            .unwrap_or(1000);
+        let table = self.workers.pause(self.now());
+        let control = self.control.as_ref().and_then(ControlServer::pause);
+        let pause = table.min(control.unwrap_or(table));
+        let pause = i32::try_from(pause.as_micros().div_ceil(1000)).unwrap_or(1000);
         match poll(
             &mut polled,
             PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO),
@@ -237,24 +238,6 @@ impl Arbiter {
     fn act_on(&mut self, signal: Signal) {
         let actions = self.workers.on_signal(signal, self.now());
         self.apply(actions);
-    }
-
-    /// Reap every child that has ended. As PID 1 the arbiter also gets orphans: they are nobody's
-    /// business, so their ends are forgotten.
-    fn reap_children(&mut self) {
-        while let Some(Reaped { pid, role, ending }) = self.children.reap() {
-            match role {
-                Some(Role::Worker { slot }) => {
-                    let slot = self.scoreboard.slot(slot);
-                    let has_served = slot.has_served();
-                    slot.clear();
-                    let actions = self.workers.on_exit(pid, ending, has_served, self.now());
-                    self.apply(actions);
-                }
-                Some(Role::ProbeServer) => self.on_probe_server_exit(pid),
-                None => {}
-            }
-        }
     }
 
     fn answer_control(&mut self) {
@@ -310,34 +293,9 @@ impl Arbiter {
         }
     }
 
-    /// Do what the worker table answers, in its order.
-    pub(super) fn apply(&mut self, actions: Vec<Action>) {
-        for order in actions {
-            match order {
-                Action::Log(event) => self.log.log(&event),
-                Action::Spawn { age } => self.spawn_worker(age),
-                Action::Signal { pid, signal } => {
-                    // ESRCH: it has just ended, and its burial follows.
-                    let _ = self.children.signal(pid, signal);
-                }
-                Action::BeginDraining => self.scoreboard.begin_draining(),
-                Action::CloseListeners => self.close_listeners(),
-                Action::ReopenLogs => {
-                    self.log.reopen();
-                    if let Some(access) = &self.access {
-                        access.reopen();
-                    }
-                }
-                Action::RewritePidfile => self.rewrite_pidfile(),
-                Action::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
-                Action::Leave { code } => self.leave = Some(code),
-            }
-        }
-    }
-
     /// Close the arbiter's copies. The workers' copies keep the port open until the last of them
     /// has gone: whoever waits in the accept queue then gets a reset.
-    fn close_listeners(&mut self) {
+    pub(super) fn close_listeners(&mut self) {
         self.scoreboard.begin_draining();
         // Gunicorn stops its control socket first.
         if let Some(control) = self.control.take() {
@@ -356,7 +314,7 @@ impl Arbiter {
         }
     }
 
-    fn rewrite_pidfile(&mut self) {
+    pub(super) fn rewrite_pidfile(&mut self) {
         let Some(pidfile) = &self.pidfile else {
             return;
         };
@@ -366,19 +324,5 @@ impl Arbiter {
                 error: &error.to_string(),
             }),
         }
-    }
-
-    fn look_for_out_of_memory(&mut self, pid: i32) {
-        let now = OutOfMemoryKills::now();
-        let moved = self.oom_kills.moved_to(&now);
-        if let Some(moved) = &moved {
-            self.log.log(&LogEvent::KilledOutOfMemory {
-                pid,
-                counter: &moved.counter,
-                before: moved.before,
-                after: moved.after,
-            });
-        }
-        self.oom_kills.account_for(moved.as_ref(), now);
     }
 }

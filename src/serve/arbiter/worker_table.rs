@@ -128,11 +128,6 @@ impl WorkerTable {
         self.entries.contains_key(&pid)
     }
 
-    /// Slot of a worker.
-    pub fn slot_of(&self, pid: i32) -> Option<usize> {
-        self.entries.get(&pid).map(|entry| entry.slot)
-    }
-
     /// Pids of all workers.
     pub fn pids(&self) -> Vec<i32> {
         self.entries.keys().copied().collect()

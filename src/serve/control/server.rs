@@ -126,8 +126,13 @@ impl ControlServer {
     }
 
     fn may_accept(&self) -> bool {
-        self.not_before
-            .is_none_or(|moment| Instant::now() >= moment)
+        self.pause().is_none()
+    }
+
+    /// Time until connections can be accepted again; `None` when they can be now.
+    pub fn pause(&self) -> Option<Duration> {
+        let left = self.not_before?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
     }
 
     /// Take new clients, read what they sent, and give back whole commands.

@@ -2,7 +2,7 @@
 
 use super::head::parse_trailers;
 use super::rejection::Rejection;
-use crate::serve::settings::HeadLimits;
+use crate::serve::settings::HeadRules;
 
 /// Longest line with the size of a chunk. Gunicorn has no bound; nobody needs more.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -62,11 +62,11 @@ impl Chunks {
     pub fn consume(
         &mut self,
         buffer: &mut Vec<u8>,
-        limits: HeadLimits,
+        rules: &HeadRules,
     ) -> Result<Progress, ChunkError> {
         let mut at = 0;
         let progress = loop {
-            match self.step(&buffer[at..], limits)? {
+            match self.step(&buffer[at..], rules)? {
                 Step::Taken(bytes) => at += bytes,
                 Step::Ended(bytes) => {
                     at += bytes;
@@ -84,7 +84,7 @@ impl Chunks {
         self.part == Part::Trailers
     }
 
-    fn step(&mut self, input: &[u8], limits: HeadLimits) -> Result<Step, ChunkError> {
+    fn step(&mut self, input: &[u8], rules: &HeadRules) -> Result<Step, ChunkError> {
         match self.part {
             Part::Size => {
                 let Some(end) = self.find(input, b"\r\n") else {
@@ -127,7 +127,7 @@ impl Chunks {
                 let Some(end) = self.find(input, b"\r\n\r\n") else {
                     return Ok(Step::Needs);
                 };
-                parse_trailers(&input[..end], limits).map_err(ChunkError::Trailer)?;
+                parse_trailers(&input[..end], rules).map_err(ChunkError::Trailer)?;
                 Ok(Step::Ended(end + 4))
             }
         }
@@ -176,12 +176,7 @@ fn size_of(line: &[u8]) -> Result<u64, ChunkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LIMITS: HeadLimits = HeadLimits {
-        line: 4094,
-        fields: 100,
-        field_size: 8190,
-    };
+    use crate::serve::http::head::tests::RULES;
 
     /// Feed the input so many bytes at a time; what follows the body.
     fn read(input: &[u8], at_a_time: usize) -> Result<Option<Vec<u8>>, ChunkError> {
@@ -189,7 +184,7 @@ mod tests {
         let mut buffer = Vec::new();
         for (number, piece) in input.chunks(at_a_time).enumerate() {
             buffer.extend_from_slice(piece);
-            if chunks.consume(&mut buffer, LIMITS)? == Progress::Complete {
+            if chunks.consume(&mut buffer, &RULES)? == Progress::Complete {
                 let read = (number + 1) * at_a_time;
                 buffer.extend_from_slice(&input[read.min(input.len())..]);
                 return Ok(Some(buffer));

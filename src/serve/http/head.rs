@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::rejection::Rejection;
 use super::target;
 use crate::serve::python::latin1;
-use crate::serve::settings::HeadLimits;
+use crate::serve::settings::{HeadLimits, HeadRules, HeaderMap};
 
 /// Largest request line that Gunicorn can be told to accept.
 const LARGEST_LINE: usize = 8190;
@@ -41,8 +41,8 @@ pub struct Head {
     pub target: String,
     /// Major and minor version: 1 and 0 to 9.
     pub version: (u8, u8),
-    /// Header names (upper case, as WSGI has them) and values, in order; names with an underscore
-    /// are dropped.
+    /// Header names (upper case, as WSGI has them) and values, in order; of names with an
+    /// underscore those that [`HeadRules`] lets pass.
     pub headers: Vec<(String, String)>,
     /// How the body is framed.
     pub body: BodyFraming,
@@ -174,9 +174,10 @@ impl HeadParser {
     pub fn parse(
         &mut self,
         input: &[u8],
-        limits: HeadLimits,
+        rules: &HeadRules,
         is_trusted: bool,
     ) -> Result<Progress, Refused> {
+        let limits = rules.limits;
         let line = match self.line.take() {
             Some(line) => line,
             None => match self.read_line(input, limits)? {
@@ -203,7 +204,12 @@ impl HeadParser {
         let parsed = if headers_length == 0 {
             ParsedHeaders::default()
         } else {
-            parse_headers(&rest[..headers_length], line.version, limits, is_trusted)?
+            HeaderBlock {
+                rules,
+                version: line.version,
+                kind: BlockKind::Head { is_trusted },
+            }
+            .parse(&rest[..headers_length])?
         };
         let framing = body_framing(&parsed.headers, line.version);
         let consumed = line.length + headers_length + separator;
@@ -256,13 +262,13 @@ impl HeadParser {
 ///
 /// # Errors
 /// With the refusal that Gunicorn would answer.
-pub fn parse_trailers(block: &[u8], limits: HeadLimits) -> Result<(), Rejection> {
-    let mut parsed = HeaderBlock {
-        limits,
+pub fn parse_trailers(block: &[u8], rules: &HeadRules) -> Result<(), Rejection> {
+    let trailers = HeaderBlock {
+        rules,
         version: (1, 1),
         kind: BlockKind::Trailers,
     };
-    parsed.parse(block).map(drop)
+    trailers.parse(block).map(drop)
 }
 
 /// Bytes of unfinished headers that are held at most: fields x (size + 2) + 4.
@@ -361,21 +367,6 @@ struct ParsedHeaders {
     is_encrypted: bool,
 }
 
-fn parse_headers(
-    block: &[u8],
-    version: (u8, u8),
-    limits: HeadLimits,
-    is_trusted: bool,
-) -> Result<ParsedHeaders, Rejection> {
-    let kind = BlockKind::Head { is_trusted };
-    let mut parser = HeaderBlock {
-        limits,
-        version,
-        kind,
-    };
-    parser.parse(block)
-}
-
 /// Where header lines stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlockKind {
@@ -383,14 +374,14 @@ enum BlockKind {
     Trailers,
 }
 
-struct HeaderBlock {
-    limits: HeadLimits,
+struct HeaderBlock<'a> {
+    rules: &'a HeadRules,
     version: (u8, u8),
     kind: BlockKind,
 }
 
-impl HeaderBlock {
-    fn parse(&mut self, block: &[u8]) -> Result<ParsedHeaders, Rejection> {
+impl HeaderBlock<'_> {
+    fn parse(&self, block: &[u8]) -> Result<ParsedHeaders, Rejection> {
         let is_trusted = self.kind == BlockKind::Head { is_trusted: true };
         let mut parsed = ParsedHeaders::default();
         let mut is_encrypted = None;
@@ -407,7 +398,7 @@ impl HeaderBlock {
                     current
                 }
             };
-            if parsed.headers.len() >= field_limit(self.limits) {
+            if parsed.headers.len() >= field_limit(self.rules.limits) {
                 return Err(Rejection::HeadersTooLarge("limit request headers fields"));
             }
             let (name, value) = self.parse_line(line, rest)?;
@@ -423,16 +414,28 @@ impl HeaderBlock {
             {
                 return Err(Rejection::SchemeHeaders);
             }
-            // A name with an underscore cannot be told from one with a dash in WSGI: dropped, but
-            // for the two that a proxy may set.
-            let is_kept = !name.contains('_')
-                || is_trusted && matches!(name.as_str(), SCRIPT_NAME | "PATH_INFO");
-            if is_kept {
+            if self.is_kept(&name, is_trusted)? {
                 parsed.headers.push((name, latin1(value).into_owned()));
             }
         }
         parsed.is_encrypted = is_encrypted == Some(true);
         Ok(parsed)
+    }
+
+    /// Whether a header counts: a name with an underscore cannot be told from one with a dash in
+    /// WSGI.
+    fn is_kept(&self, name: &str, is_trusted: bool) -> Result<bool, Rejection> {
+        let is_forwarders = |forwarder: &String| forwarder == name || forwarder == "*";
+        if !name.contains('_')
+            || is_trusted && self.rules.forwarder_headers.iter().any(is_forwarders)
+        {
+            return Ok(true);
+        }
+        match self.rules.header_map {
+            HeaderMap::Drop => Ok(false),
+            HeaderMap::Dangerous => Ok(true),
+            HeaderMap::Refuse => Err(Rejection::HeaderName(name.to_owned())),
+        }
     }
 
     /// Name, in upper case, and value of a line; `rest` is what follows it.
@@ -462,7 +465,7 @@ impl HeaderBlock {
                 framing: false,
             });
         }
-        if line.len() + 2 > field_size_limit(self.limits) {
+        if line.len() + 2 > field_size_limit(self.rules.limits) {
             return Err(Rejection::HeadersTooLarge(
                 "limit request headers fields size",
             ));
@@ -558,4 +561,4 @@ fn is_decimal(text: &str) -> bool {
 
 #[cfg(test)]
 #[path = "head_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,8 +8,16 @@ const LIMITS: HeadLimits = HeadLimits {
     field_size: 8190,
 };
 
+/// What nobody has set.
+pub const RULES: HeadRules = HeadRules {
+    limits: LIMITS,
+    header_map: HeaderMap::Drop,
+    forwarder_headers: Vec::new(),
+};
+
 fn parse(input: &[u8], limits: HeadLimits) -> Result<Progress, Refused> {
-    HeadParser::default().parse(input, limits, false)
+    let rules = HeadRules { limits, ..RULES };
+    HeadParser::default().parse(input, &rules, false)
 }
 
 fn refusal(input: &[u8]) -> Rejection {
@@ -204,6 +212,48 @@ fn the_connection_header_decides_over_the_version() {
     assert!(!keeps("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"));
 }
 
+#[test]
+fn names_with_an_underscore_are_kept_or_refused_as_the_two_settings_say() {
+    let input = b"GET / HTTP/1.1\r\nX_A: 1\r\nSCRIPT_NAME: /x\r\n\r\n";
+    let kept = |header_map, forwarders: &[&str], is_trusted| {
+        let rules = HeadRules {
+            header_map,
+            forwarder_headers: forwarders.iter().map(ToString::to_string).collect(),
+            ..RULES
+        };
+        match HeadParser::default().parse(input, &rules, is_trusted) {
+            Ok(Progress::Complete(head)) => Some(head.headers.len()),
+            Ok(Progress::Partial) => panic!("it is whole"),
+            Err(refused) => {
+                assert_eq!(refused.rejection, Rejection::HeaderName("X_A".to_owned()));
+                None
+            }
+        }
+    };
+    assert_eq!(kept(HeaderMap::Drop, &[], true), Some(0));
+    assert_eq!(kept(HeaderMap::Drop, &["SCRIPT_NAME"], true), Some(1));
+    assert_eq!(kept(HeaderMap::Drop, &["script_name"], true), Some(0));
+    assert_eq!(kept(HeaderMap::Drop, &["*"], true), Some(2));
+    assert_eq!(kept(HeaderMap::Drop, &["*"], false), Some(0));
+    assert_eq!(kept(HeaderMap::Dangerous, &[], false), Some(2));
+    assert_eq!(kept(HeaderMap::Refuse, &["SCRIPT_NAME"], true), None);
+    assert_eq!(
+        kept(HeaderMap::Refuse, &["X_A", "SCRIPT_NAME"], true),
+        Some(2)
+    );
+    let trailers = |header_map| {
+        parse_trailers(
+            b"X_A: 1",
+            &HeadRules {
+                header_map,
+                ..RULES
+            },
+        )
+    };
+    assert!(trailers(HeaderMap::Drop).is_ok());
+    assert!(trailers(HeaderMap::Refuse).is_err());
+}
+
 proptest::proptest! {
     #[test]
     fn no_input_makes_the_parser_panic(input: Vec<u8>) {
@@ -229,7 +279,7 @@ fn a_head_that_dribbles_in_is_read_in_linear_time() {
     let began = std::time::Instant::now();
     let mut parser = HeadParser::default();
     for end in 1..=head.len() {
-        let progress = parser.parse(&head[..end], LIMITS, false);
+        let progress = parser.parse(&head[..end], &RULES, false);
         assert_eq!(progress, Ok(Progress::Partial));
     }
     // From byte 0 each time it would be half an hour.
@@ -245,7 +295,7 @@ fn a_coding_whose_end_is_not_known_ends_the_connection() {
 #[test]
 fn schemes_are_compared_only_where_the_client_is_trusted() {
     let input = b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n";
-    let parse = |is_trusted| HeadParser::default().parse(input, LIMITS, is_trusted);
+    let parse = |is_trusted| HeadParser::default().parse(input, &RULES, is_trusted);
     assert_eq!(parse(true).unwrap_err().rejection, Rejection::SchemeHeaders);
     assert!(parse(false).is_ok());
 }
@@ -261,13 +311,13 @@ proptest::proptest! {
         at_a_time in 1_usize..9,
         is_trusted in proptest::bool::ANY,
     ) {
-        let whole = HeadParser::default().parse(&input, LIMITS, is_trusted);
+        let whole = HeadParser::default().parse(&input, &RULES, is_trusted);
         let mut parser = HeadParser::default();
         let mut last = Ok(Progress::Partial);
         let mut end = 0;
         while end < input.len() && last == Ok(Progress::Partial) {
             end = (end + at_a_time).min(input.len());
-            last = parser.parse(&input[..end], LIMITS, is_trusted);
+            last = parser.parse(&input[..end], &RULES, is_trusted);
         }
         proptest::prop_assert_eq!(last, whole);
     }

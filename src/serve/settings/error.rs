@@ -78,6 +78,9 @@ pub enum SettingsError {
     /// `--forwarded-allow-ips` names what is no network.
     #[error("{0}")]
     AllowList(String),
+    /// `--header-map` is none of the three words.
+    #[error("Invalid header map behaviour: {0}")]
+    HeaderMap(String),
     /// `--statsd-host` is no address.
     #[error("Value must be one of ('host:port', 'unix://PATH')")]
     StatsdAddress,

@@ -139,7 +139,6 @@ const NO_TLS: &str = "labrat speaks plain HTTP; on App Service the front end end
 const NO_SYSLOG: &str = "labrat logs to standard error or to a file";
 const ONE_PROTOCOL: &str = "labrat speaks HTTP/1 only";
 const FIXED_PARSER: &str = "requests are always parsed with Gunicorn's default strictness";
-const NO_PROXY_HEADERS: &str = "a trusted proxy may set SCRIPT_NAME and PATH_INFO, as by default";
 const NO_DIRTY: &str = "labrat has no dirty workers";
 const NO_ASGI: &str = "there is no ASGI application to configure";
 const NO_RELOAD: &str = "the application is part of the binary, so there is no code to watch";
@@ -228,8 +227,8 @@ pub const FLAGS: &[Flag] = flags! {
     "permit_unconventional_http_method" ["--permit-unconventional-http-method"] Switch "" "" Ignored FIXED_PARSER;
     "permit_unconventional_http_version" ["--permit-unconventional-http-version"] Switch "" "" Ignored FIXED_PARSER;
     "casefold_http_method" ["--casefold-http-method"] Switch "" "" Ignored FIXED_PARSER;
-    "forwarder_headers" ["--forwarder-headers"] Text "FORWARDER_HEADERS" "" Ignored NO_PROXY_HEADERS;
-    "header_map" ["--header-map"] Text "HEADER_MAP" "" Ignored FIXED_PARSER;
+    "forwarder_headers" ["--forwarder-headers"] Text "FORWARDER_HEADERS" "SCRIPT_NAME,PATH_INFO" Acts "Headers whose names have an underscore that trusted addresses may send, in upper case; * is all (sync, gthread)";
+    "header_map" ["--header-map"] Text "HEADER_MAP" "drop" Acts "Other headers whose names have an underscore: drop them, refuse the request, or dangerous, which takes them for names with dashes (sync, gthread)";
     "asgi_loop" ["--asgi-loop"] Text "STRING" "" Ignored NO_ASGI;
     "asgi_lifespan" ["--asgi-lifespan"] Text "STRING" "" Ignored NO_ASGI;
     "asgi_disconnect_grace_period" ["--asgi-disconnect-grace-period"] Integer "INT" "" Ignored NO_ASGI;

@@ -36,7 +36,7 @@ pub use error::{SettingsError, UsageError};
 pub use print::config_lines;
 pub use resolve::{DEFAULT_ACCESS_LOG_FORMAT, Resolved, resolve};
 pub use resolved::{
-    AppName, BindAddress, HeadLimits, LogLevel, LogTarget, MOST_THREADS, MOST_WORKERS, Settings,
-    StatsdAddress, WorkerClass,
+    AppName, BindAddress, HeadLimits, HeadRules, HeaderMap, LogLevel, LogTarget, MOST_THREADS,
+    MOST_WORKERS, Settings, StatsdAddress, WorkerClass,
 };
 pub use warning::Warning;

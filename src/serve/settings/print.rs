@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::resolve::Resolved;
-use super::resolved::{BindAddress, LogLevel, LogTarget, WorkerClass};
+use super::resolved::{BindAddress, HeaderMap, LogLevel, LogTarget, WorkerClass};
 use crate::serve::python::repr;
 
 /// Gunicorn pads names to its longest one, `permit_unconventional_http_version`.
@@ -62,16 +62,27 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
         ),
         ("errorlog", log(&settings.error_log)),
         (
+            "forwarder_headers",
+            list(settings.head.forwarder_headers.iter().cloned()),
+        ),
+        (
             "graceful_timeout",
             settings.graceful_timeout.as_secs().to_string(),
+        ),
+        (
+            "header_map",
+            header_map(settings.head.header_map).to_owned(),
         ),
         ("keepalive", settings.keep_alive.as_secs().to_string()),
         (
             "limit_request_field_size",
-            settings.limits.field_size.to_string(),
+            settings.head.limits.field_size.to_string(),
         ),
-        ("limit_request_fields", settings.limits.fields.to_string()),
-        ("limit_request_line", settings.limits.line.to_string()),
+        (
+            "limit_request_fields",
+            settings.head.limits.fields.to_string(),
+        ),
+        ("limit_request_line", settings.head.limits.line.to_string()),
         ("loglevel", level(settings.log_level).to_owned()),
         ("max_requests", settings.max_requests.to_string()),
         (
@@ -152,6 +163,14 @@ fn level(level: LogLevel) -> &'static str {
         LogLevel::Warning => "warning",
         LogLevel::Error => "error",
         LogLevel::Critical => "critical",
+    }
+}
+
+fn header_map(behaviour: HeaderMap) -> &'static str {
+    match behaviour {
+        HeaderMap::Drop => "drop",
+        HeaderMap::Refuse => "refuse",
+        HeaderMap::Dangerous => "dangerous",
     }
 }
 

@@ -11,11 +11,11 @@ use super::environment::{Environment, LAB_BIND_OVERRIDE, default_control_socket}
 use super::error::SettingsError;
 use super::flags::{FLAGS, Meaning, Value};
 use super::resolved::{
-    AppName, BindAddress, HeadLimits, LONGEST_TIME, LogTarget, MOST_THREADS, MOST_WORKERS,
-    Settings, WorkerClass,
+    AppName, BindAddress, HeadLimits, HeadRules, LONGEST_TIME, LogTarget, MOST_THREADS,
+    MOST_WORKERS, Settings, WorkerClass,
 };
 use super::values::{
-    app_name, automatic_integer, bind_address, log_level, log_target, python_integer,
+    app_name, automatic_integer, bind_address, header_map, log_level, log_target, python_integer,
     statsd_address,
 };
 use super::warning::Warning;
@@ -93,7 +93,7 @@ pub fn resolve(
         keep_alive: layers.seconds("keepalive", 2)?,
         max_requests: layers.number("max_requests", 0)?,
         max_requests_jitter: layers.number("max_requests_jitter", 0)?,
-        limits: layers.limits()?,
+        head: layers.head()?,
         preload: layers.has("preload_app"),
         pidfile: layers.text("pidfile").map(PathBuf::from),
         access_log,
@@ -326,6 +326,19 @@ impl<'a> Layers<'a> {
             _ => return Err(no_worker_class(name, HINT_CLASSES)),
         };
         Ok((class, None))
+    }
+
+    fn head(&self) -> Result<HeadRules, SettingsError> {
+        let names = self.text("forwarder_headers");
+        let names = names.unwrap_or("SCRIPT_NAME,PATH_INFO").split(',');
+        Ok(HeadRules {
+            limits: self.limits()?,
+            header_map: header_map(self.text("header_map").unwrap_or("drop"))?,
+            forwarder_headers: names
+                .filter(|name| !name.is_empty())
+                .map(|name| name.trim().to_owned())
+                .collect(),
+        })
     }
 
     fn limits(&self) -> Result<HeadLimits, SettingsError> {

@@ -97,6 +97,30 @@ pub struct HeadLimits {
     pub field_size: usize,
 }
 
+/// What becomes of header fields whose name has an underscore, which WSGI cannot tell from a dash
+/// (Gunicorn's `header_map`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderMap {
+    /// They are left out.
+    Drop,
+    /// Their request is refused.
+    Refuse,
+    /// They count as the same name with dashes.
+    Dangerous,
+}
+
+/// How the head of a request is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadRules {
+    /// Limits on its size.
+    pub limits: HeadLimits,
+    /// What becomes of names with an underscore. Default drop.
+    pub header_map: HeaderMap,
+    /// Names with an underscore that count all the same where the client may speak for others, in
+    /// upper case; `*` is all. Default `SCRIPT_NAME` and `PATH_INFO`.
+    pub forwarder_headers: Vec<String>,
+}
+
 /// Everything a pool needs to know, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -122,8 +146,8 @@ pub struct Settings {
     pub max_requests: u64,
     /// Up to this many are added at random. Default 0.
     pub max_requests_jitter: u64,
-    /// Limits on the request head.
-    pub limits: HeadLimits,
+    /// How the head of a request is judged.
+    pub head: HeadRules,
     /// Load the application in the arbiter, before the workers are forked.
     pub preload: bool,
     /// File that holds the arbiter's pid while it runs.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::SettingsError;
-use super::resolved::{AppName, BindAddress, LogLevel, LogTarget, StatsdAddress};
+use super::resolved::{AppName, BindAddress, HeaderMap, LogLevel, LogTarget, StatsdAddress};
 
 /// The port of an address that names none.
 const DEFAULT_PORT: &str = "8000";
@@ -101,6 +101,16 @@ pub(super) fn statsd_address(text: &str) -> Result<StatsdAddress, SettingsError>
         host: if host.is_empty() { "0.0.0.0" } else { host }.to_lowercase(),
         port: port.ok_or(SettingsError::StatsdAddress)?,
     })
+}
+
+/// Gunicorn's `validate_header_map_behaviour`.
+pub(super) fn header_map(text: &str) -> Result<HeaderMap, SettingsError> {
+    match text.trim().to_lowercase().as_str() {
+        "drop" => Ok(HeaderMap::Drop),
+        "refuse" => Ok(HeaderMap::Refuse),
+        "dangerous" => Ok(HeaderMap::Dangerous),
+        _ => Err(SettingsError::HeaderMap(text.to_owned())),
+    }
 }
 
 /// `-` is the stream, anything else a file.

@@ -259,6 +259,7 @@ impl AsyncWorker {
                 peer,
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
+                script_name: "",
                 status: response.status().as_u16(),
                 sent: usize::try_from(sent).unwrap_or(usize::MAX),
                 response: Some(response.headers()),

@@ -7,18 +7,18 @@ use super::exchange::{CHUNK, NoRequest};
 use crate::serve::http::chunks::{ChunkError, Chunks, Progress};
 use crate::serve::http::head::BodyFraming;
 use crate::serve::listener::Connection;
-use crate::serve::settings::HeadLimits;
+use crate::serve::settings::HeadRules;
 
 /// Read the rest of the body; the buffer then holds what follows it.
 pub(super) fn discard(
     connection: &Connection,
     buffer: &mut Vec<u8>,
     body: BodyFraming,
-    limits: HeadLimits,
+    rules: &HeadRules,
 ) -> Result<(), NoRequest> {
     match body {
         BodyFraming::Length(length) => discard_length(connection, buffer, length),
-        BodyFraming::Chunked => discard_chunks(connection, buffer, limits),
+        BodyFraming::Chunked => discard_chunks(connection, buffer, rules),
     }
 }
 
@@ -43,11 +43,11 @@ fn discard_length(
 fn discard_chunks(
     connection: &Connection,
     buffer: &mut Vec<u8>,
-    limits: HeadLimits,
+    rules: &HeadRules,
 ) -> Result<(), NoRequest> {
     let mut chunks = Chunks::default();
     loop {
-        match chunks.consume(buffer, limits) {
+        match chunks.consume(buffer, rules) {
             Ok(Progress::Complete) => return Ok(()),
             Ok(Progress::Partial) => match read_more(connection, buffer) {
                 // Gunicorn takes an end among the trailers for their end.

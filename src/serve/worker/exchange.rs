@@ -28,7 +28,7 @@ use crate::serve::http::head::{Head, HeadParser, Progress, Refused, SCRIPT_NAME}
 use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
 use crate::serve::python::latin1_bytes;
-use crate::serve::settings::HeadLimits;
+use crate::serve::settings::HeadRules;
 
 /// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
 /// to here.
@@ -50,13 +50,13 @@ pub(super) enum NoRequest {
 pub(super) fn read_head(
     connection: &Connection,
     buffer: &mut Vec<u8>,
-    limits: HeadLimits,
+    rules: &HeadRules,
     is_trusted: bool,
 ) -> Result<Head, NoRequest> {
     let mut parser = HeadParser::default();
     loop {
         if !buffer.is_empty() {
-            match parser.parse(buffer, limits, is_trusted) {
+            match parser.parse(buffer, rules, is_trusted) {
                 Ok(Progress::Complete(head)) => {
                     buffer.drain(..head.consumed.min(buffer.len()));
                     return Ok(head);
@@ -106,6 +106,7 @@ impl RequestLog<'_> {
                 peer: self.peer,
                 request: (method, target, *version),
                 head: None,
+                script_name: "",
                 status,
                 sent: 0,
                 response: None,
@@ -133,13 +134,14 @@ impl RequestLog<'_> {
 
     /// Write one line of the access log for an answered request, and what the application printed
     /// meanwhile.
-    pub fn record(&self, head: &Head, answer: &Answer, began: Instant) {
+    pub fn record(&self, head: &Head, route: &Route<'_>, answer: &Answer, began: Instant) {
         print_of(&answer.parts.extensions);
         if let Some(access) = self.access {
             access.write(&Entry {
                 peer: self.peer,
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
+                script_name: route.script_name,
                 status: answer.parts.status.as_u16(),
                 sent: if head.method == "HEAD" {
                     0
@@ -290,7 +292,11 @@ fn request_of(head: &Head, route: &Route<'_>) -> Result<http::Request<Body>, htt
     let headers = request.headers_mut();
     headers.try_reserve(head.headers.len())?;
     for (name, value) in &head.headers {
-        let name = HeaderName::from_bytes(name.as_bytes())?;
+        // For the application an underscore that was let pass is a dash, as WSGI has it.
+        let name = match name.contains('_') {
+            true => HeaderName::from_bytes(name.replace('_', "-").as_bytes())?,
+            false => HeaderName::from_bytes(name.as_bytes())?,
+        };
         // Gunicorn lets control characters pass that no HTTP library of ours takes. No route
         // reads such a header, so it is left out rather than the request refused.
         if let Ok(value) = HeaderValue::from_bytes(&latin1_bytes(value)) {

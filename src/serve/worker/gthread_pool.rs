@@ -156,9 +156,9 @@ impl Server {
             access: self.context.access.as_deref(),
             peer: client.peer,
         };
-        let limits = self.context.settings.limits;
+        let rules = &self.context.settings.head;
         let is_trusted = self.context.settings.forwarded_allow_ips.holds(client.peer);
-        let read = exchange::read_head(&client.connection, &mut client.buffer, limits, is_trusted);
+        let read = exchange::read_head(&client.connection, &mut client.buffer, rules, is_trusted);
         let head = match read {
             Ok(head) => head,
             Err(reason) => {
@@ -206,7 +206,7 @@ impl Server {
         let mut out = Vec::with_capacity(1024);
         exchange::serialise(&head, &answer, keep_alive, &mut out);
         let sent = client.connection.send(&out);
-        request_log.record(&head, &answer, began);
+        request_log.record(&head, &route, &answer, began);
         if let Err(error) = sent {
             request_log.report_socket_error(&error);
             return Returned::Close;
@@ -214,7 +214,7 @@ impl Server {
         if !keep_alive {
             return Returned::Close;
         }
-        match body::discard(&client.connection, &mut client.buffer, head.body, limits) {
+        match body::discard(&client.connection, &mut client.buffer, head.body, rules) {
             Ok(()) => {
                 // There may be a thousand that wait for their next request.
                 client.buffer.shrink_to_fit();

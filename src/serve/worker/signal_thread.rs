@@ -173,6 +173,7 @@ impl SignalThread {
                 peer: in_flight.peer,
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
+                script_name: "",
                 status: 500,
                 sent: 0,
                 response: None,

@@ -154,9 +154,9 @@ impl SyncWorker<'_> {
             peer,
         };
         self.buffer.clear();
-        let limits = context.settings.limits;
+        let rules = &context.settings.head;
         let is_trusted = context.settings.forwarded_allow_ips.holds(peer);
-        match exchange::read_head(&connection, &mut self.buffer, limits, is_trusted) {
+        match exchange::read_head(&connection, &mut self.buffer, rules, is_trusted) {
             Ok(head) => self.answer(&request_log, &serving, &connection, head),
             Err(reason) => {
                 self.take_connection();
@@ -209,7 +209,7 @@ impl SyncWorker<'_> {
             Ok(answer) => {
                 exchange::serialise(&head, &answer, false, &mut self.answer);
                 let sent = connection.send(&self.answer);
-                request_log.record(&head, &answer, began);
+                request_log.record(&head, &route, &answer, began);
                 if let Err(error) = sent {
                     request_log.report_socket_error(&error);
                 }

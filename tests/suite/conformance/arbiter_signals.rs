@@ -134,10 +134,7 @@ fn int_during_a_graceful_stop_makes_it_quick() {
     let run = |kind| {
         let mut server = Launch::new(kind, "--workers 1").start().ready();
         let in_flight = server.in_flight("/slow?seconds=20");
-        server.signal(Signal::SIGTERM);
-        server.wait_for("Handling signal: term");
-        // The stop begins after the line; a signal in between would be the first one's equal.
-        std::thread::sleep(Duration::from_millis(300));
+        server.begin_stop(Signal::SIGTERM);
         server.signal(Signal::SIGINT);
         let in_flight = in_flight.end(PATIENCE);
         let code = server.wait_for_end();

@@ -95,9 +95,7 @@ const RUNS: &[Run] = &[
         server.wait_for("was sent SIGUSR2");
         server.ready_worker();
         let _held = server.in_flight("/slow?seconds=20");
-        server.signal(Signal::SIGTERM);
-        server.wait_for("Handling signal: term");
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        server.begin_stop(Signal::SIGTERM);
         server.signal(Signal::SIGINT);
         server.wait_for_end();
         server.lines()

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod arbiter_signals;
+mod async_life;
 mod binds;
 mod boot;
 mod contract;

@@ -198,6 +198,56 @@ fn what_a_proxy_says_counts_where_it_is_trusted_as_with_gunicorn() {
 }
 
 #[test]
+fn names_with_an_underscore_count_as_the_two_settings_say_as_with_gunicorn() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let requests = [
+        ("/health", "X_A: 1\r\n"),
+        ("/lab/health", "SCRIPT_NAME: /lab\r\n"),
+        ("/lab/health", "Script_Name: /lab\r\nX_A: 1\r\n"),
+        ("/health", "PATH_INFO: /x\r\n"),
+        ("/health", "X_A: 1\r\nX-A: 2\r\nX_A: 3\r\n"),
+    ];
+    let class = "--threads 2 --keep-alive 0";
+    for flags in [
+        "--header-map drop --forwarder-headers X_A",
+        "--header-map refuse",
+        "--header-map Refuse --forwarder-headers SCRIPT_NAME,X_A",
+        "--header-map refuse --forwarder-headers *",
+        "--header-map dangerous --forwarded-allow-ips 192.0.2.1",
+        "--header-map refuse --forwarded-allow-ips 192.0.2.1 --forwarder-headers *",
+        "--forwarder-headers script_name",
+        "--forwarder-headers=",
+    ] {
+        for class in ["", class] {
+            let (expected, actual) = both(|kind| {
+                let logged = "--access-logfile - --access-logformat logged:%(U)s:%({script_name}e)s:%({x_a}i)s:%({x-a}i)s";
+                let server = Launch::new(kind, &format!("--workers 1 {class} {flags} {logged}"))
+                    .start()
+                    .ready();
+                let answers = requests.map(|(target, lines)| told(server.address(), target, lines));
+                drop(server.get("/last"));
+                server.wait_for("logged:/last");
+                let lines: Vec<String> = server
+                    .lines()
+                    .into_iter()
+                    .filter(|line| line.text.starts_with("logged:"))
+                    .map(|line| line.text)
+                    .collect();
+                (answers, lines)
+            });
+            assert_eq!(expected, actual, "{class} {flags}");
+        }
+    }
+    let (expected, actual) = both(|kind| {
+        let ended = Launch::new(kind, "--header-map ignore").run();
+        (ended.code, ended.text(Stream::Error).trim().to_owned())
+    });
+    assert_eq!(expected, actual);
+}
+
+#[test]
 fn a_script_name_of_the_environment_is_cut_off_every_path() {
     if skip_unless(oracle()) {
         return;

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::launch::Running;
 use super::{
-    Address, Connection, Exchange, Kind, Line, PATIENCE, accept_queue, entries, exists, get,
-    get_many, per_process, poll, request,
+    Address, Connection, Exchange, Kind, Line, PATIENCE, accept_queue, descriptors, entries,
+    exists, get, get_many, per_process, poll, request,
 };
 
 /// What is asked of each worker to see that all serve at the same time.
@@ -236,6 +236,17 @@ impl Server {
     /// Send a signal to the arbiter.
     pub fn signal(&self, signal: Signal) {
         self.signal_to(self.arbiter(), signal);
+    }
+
+    /// Tell the arbiter to stop, and wait until it has closed its listeners: from then on another
+    /// signal is one to a pool that stops.
+    pub fn begin_stop(&self, signal: Signal) {
+        let before = descriptors(self.arbiter());
+        self.signal(signal);
+        let has_closed = || (descriptors(self.arbiter()) < before).then_some(());
+        if poll(PATIENCE, has_closed).is_none() {
+            self.fail("the arbiter keeps its listeners");
+        }
     }
 
     /// Send a signal to a worker.

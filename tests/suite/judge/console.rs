@@ -70,3 +70,62 @@ fn the_kernels_counter_decides_what_the_console_leaves_open() {
     assert_eq!(other.cause, KillCause::Open);
     assert!(other.because.contains("did not move"), "{}", other.because);
 }
+
+/// Two workers ended by SIGKILL, of which the arbiter saw the kernel end the first, and a counter that
+/// stood at 2 before.
+fn one_by_the_kernel_and_another(after: u64) -> Vec<KilledWorker> {
+    let kernel = "[ERROR] Worker (pid:11) was killed by the kernel, out of memory: oom_kill of \
+                  /sys/fs/cgroup went from 2 to 3";
+    let by_hand = SIGKILL.replace("pid:11", "pid:12");
+    let rows = [
+        console_row(61.0, SIGKILL),
+        console_row(61.0, kernel),
+        console_row(80.0, &by_hand),
+    ];
+    let bundle = memory_pressure()
+        .json("baseline/diag-proc.json", with_oom_kills(2))
+        .json("post/diag-proc.json", with_oom_kills(after))
+        .table("console", &rows);
+    bundle.judge().killed_workers
+}
+
+#[test]
+fn one_kill_for_memory_and_one_by_hand_are_one_kill_for_memory() {
+    let workers = one_by_the_kernel_and_another(3);
+    let causes: Vec<_> = workers
+        .iter()
+        .map(|worker| (worker.pid, worker.cause))
+        .collect();
+    let expected = [(11, KillCause::OutOfMemory), (12, KillCause::Open)];
+    assert_eq!(causes, expected);
+    assert!(workers[1].because.contains("somebody else sent it"));
+    // The counter moved for the second one as well.
+    let workers = one_by_the_kernel_and_another(4);
+    assert!(
+        workers
+            .iter()
+            .all(|worker| worker.cause == KillCause::OutOfMemory)
+    );
+    // It was read before the kill that the arbiter saw: it says nothing of the other one.
+    let workers = one_by_the_kernel_and_another(2);
+    assert_eq!(workers[1].cause, KillCause::Open);
+    assert!(!workers[1].because.contains("somebody else"));
+}
+
+#[test]
+fn of_two_kills_and_one_for_memory_nobody_can_say_which_it_was() {
+    let second = SIGKILL.replace("pid:11", "pid:12");
+    let rows = [console_row(61.0, SIGKILL), console_row(62.0, &second)];
+    let bundle = memory_pressure()
+        .json("baseline/diag-proc.json", with_oom_kills(2))
+        .json("post/diag-proc.json", with_oom_kills(3))
+        .table("console", &rows);
+    let workers = bundle.judge().killed_workers;
+    assert_eq!((workers.len(), workers[0].count), (1, 2));
+    assert_eq!(workers[0].cause, KillCause::Open);
+    assert!(
+        workers[0].because.contains("by fewer"),
+        "{}",
+        workers[0].because
+    );
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -19,12 +19,16 @@ struct Pool {
 
 impl Pool {
     fn start(arguments: &str) -> Self {
+        Self::started(arguments, |launch| launch)
+    }
+
+    fn started(arguments: &str, change: impl FnOnce(Launch) -> Launch) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("private").join("labrat.ctl");
-        let server = Launch::new(Kind::Labrat, arguments)
+        let launch = Launch::new(Kind::Labrat, arguments)
             .with_control_socket()
-            .argument(format!("--control-socket={}", socket.display()))
-            .start();
+            .argument(format!("--control-socket={}", socket.display()));
+        let server = change(launch).start();
         server.wait_for("Control socket listening at");
         Self {
             server,
@@ -208,17 +212,85 @@ fn a_socket_that_cannot_be_made_is_a_warning_and_no_failed_start() {
 fn a_client_that_says_at_once_that_it_will_say_no_more_gets_its_answer() {
     let pool = Pool::start("--workers=1");
     for _ in 0..20 {
-        let mut client = UnixStream::connect(&pool.socket).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Client::connect(&pool);
+        client.ask();
+        client.0.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(client.is_answered());
+        assert_eq!(client.0.read(&mut [0]).unwrap(), 0, "and then the end");
+    }
+}
+
+/// One client of the socket, which may ask several things.
+struct Client(UnixStream);
+
+impl Client {
+    fn connect(pool: &Pool) -> Self {
+        let stream = UnixStream::connect(&pool.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(stream)
+    }
+
+    fn ask(&mut self) {
         let command = br#"{"id":7,"command":"show stats"}"#;
         let length = u32::try_from(command.len()).unwrap();
-        client.write_all(&length.to_be_bytes()).unwrap();
-        client.write_all(command).unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut answer = Vec::new();
-        client.read_to_end(&mut answer).unwrap();
-        let answer: Value = serde_json::from_slice(&answer[4..]).unwrap();
-        assert_eq!(answer["status"], "ok");
+        self.0.write_all(&length.to_be_bytes()).unwrap();
+        self.0.write_all(command).unwrap();
+    }
+
+    fn is_answered(&mut self) -> bool {
+        let mut length = [0; 4];
+        self.0.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
+        self.0.read_exact(&mut answer).unwrap();
+        serde_json::from_slice::<Value>(&answer).unwrap()["status"] == "ok"
+    }
+}
+
+/// Set the soft limit of the arbiter's descriptors.
+fn limit_descriptors(pool: &Pool, soft: usize, hard: usize) {
+    let status = Command::new("prlimit")
+        .args(["--pid", &pool.server.arbiter().to_string()])
+        .arg(format!("--nofile={soft}:{hard}"))
+        .status();
+    assert!(status.is_ok_and(|status| status.success()));
+}
+
+/// The least number that the arbiter's next descriptor can have.
+fn next_descriptor(pool: &Pool) -> usize {
+    let folder = format!("/proc/{}/fd", pool.server.arbiter());
+    let is_open = |number: &usize| PathBuf::from(format!("{folder}/{number}")).is_symlink();
+    (0..).find(|number| !is_open(number)).unwrap()
+}
+
+#[test]
+fn an_arbiter_without_descriptors_answers_who_is_connected_and_the_others_as_soon_as_it_has_some() {
+    for limit in [40, 256] {
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        let words = ["/bin/sh", "-c", &script, "sh"].map(Into::into).to_vec();
+        let pool = Pool::started("--workers=1", |launch| launch.started_by(words));
+        let workers = pool.workers();
+        let mut held = Client::connect(&pool);
+        held.ask();
+        assert!(held.is_answered());
+        let began = Instant::now();
+        limit_descriptors(&pool, next_descriptor(&pool), limit);
+        let mut waiting: Vec<Client> = (0..5).map(|_| Client::connect(&pool)).collect();
+        waiting.iter_mut().for_each(Client::ask);
+        let complaint = "Cannot accept connections: Too many open files";
+        pool.server.wait_for_count(3, complaint);
+        held.ask();
+        assert!(held.is_answered(), "{limit}: it was held");
+        limit_descriptors(&pool, limit, limit);
+        let freed = Instant::now();
+        assert!(waiting.iter_mut().all(Client::is_answered), "{limit}");
+        let took = freed.elapsed();
+        // Not only with the arbiter's next pass, a second later.
+        assert!(took < Duration::from_millis(600), "{limit}: {took:?}");
+        let lines = pool.server.lines();
+        let said = lines.iter().filter(|line| line.text.contains(complaint));
+        let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+        assert!(said.count() <= seconds + 2, "{limit}: once a second");
+        assert_eq!(pool.workers()[0]["pid"], workers[0]["pid"]);
     }
 }
 

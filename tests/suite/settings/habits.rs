@@ -115,6 +115,7 @@ fn a_flag_with_a_meaning_is_accepted_without_a_warning() {
             ("chdir", _) => "/",
             ("accesslog" | "errorlog", _) => "-",
             ("forwarded_allow_ips", _) => "::1",
+            ("header_map", _) => "refuse",
             _ => "1",
         };
         let resolved = resolve_line(&format!("{} {value}", flag.long())).unwrap();

@@ -36,7 +36,7 @@ fn the_defaults_are_gunicorns() {
         (settings.max_requests, settings.max_requests_jitter),
         (0, 0)
     );
-    let limits = settings.limits;
+    let limits = settings.head.limits;
     assert_eq!(
         (limits.line, limits.fields, limits.field_size),
         (4094, 100, 8190)
@@ -55,7 +55,7 @@ fn the_defaults_are_gunicorns() {
 #[test]
 fn limits_of_a_request_head_are_held_within_gunicorns_bounds() {
     let limits = |line| {
-        let limits = settings(line).limits;
+        let limits = settings(line).head.limits;
         (limits.line, limits.fields, limits.field_size)
     };
     assert_eq!(

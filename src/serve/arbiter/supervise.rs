@@ -1,11 +1,16 @@
-//! What is forked: the workers and, where it is wanted, the probe server.
+//! From a child's death to its successor: the dead are reaped, the worker table is told and answers
+//! with actions, and those fork, signal and log.
+//!
+//! What to do is decided in [`super::worker_table`], which does nothing itself.
 
 use nix::sys::signal::Signal;
 use nix::unistd::getpid;
 
+use super::actions::Action;
 use super::backoff::Backoff;
-use super::children::{Forked, Role};
+use super::children::{Forked, Reaped, Role};
 use super::run::Arbiter;
+use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::serve::console::LogEvent;
 use crate::serve::listener::Listener;
 use crate::serve::probe_server::{self, ProbeServer};
@@ -21,6 +26,63 @@ pub(super) struct ProbeServerEntry {
 }
 
 impl Arbiter {
+    /// Reap every child that has ended. As PID 1 the arbiter also gets orphans: they are nobody's
+    /// business, so their ends are forgotten.
+    pub(super) fn reap_children(&mut self) {
+        while let Some(Reaped { pid, role, ending }) = self.children.reap() {
+            match role {
+                Some(Role::Worker { slot }) => {
+                    let slot = self.scoreboard.slot(slot);
+                    let has_served = slot.has_served();
+                    slot.clear();
+                    let actions = self.workers.on_exit(pid, ending, has_served, self.now());
+                    self.apply(actions);
+                }
+                Some(Role::ProbeServer) => self.on_probe_server_exit(pid),
+                None => {}
+            }
+        }
+    }
+
+    /// Do what the worker table answers, in its order.
+    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+        for order in actions {
+            match order {
+                Action::Log(event) => self.log.log(&event),
+                Action::Spawn { age } => self.spawn_worker(age),
+                Action::Signal { pid, signal } => {
+                    // ESRCH: it has just ended, and its burial follows.
+                    let _ = self.children.signal(pid, signal);
+                }
+                Action::BeginDraining => self.scoreboard.begin_draining(),
+                Action::CloseListeners => self.close_listeners(),
+                Action::ReopenLogs => {
+                    self.log.reopen();
+                    if let Some(access) = &self.access {
+                        access.reopen();
+                    }
+                }
+                Action::RewritePidfile => self.rewrite_pidfile(),
+                Action::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
+                Action::Leave { code } => self.leave = Some(code),
+            }
+        }
+    }
+
+    fn look_for_out_of_memory(&mut self, pid: i32) {
+        let now = OutOfMemoryKills::now();
+        let moved = self.oom_kills.moved_to(&now);
+        if let Some(moved) = &moved {
+            self.log.log(&LogEvent::KilledOutOfMemory {
+                pid,
+                counter: &moved.counter,
+                before: moved.before,
+                after: moved.after,
+            });
+        }
+        self.oom_kills.account_for(moved.as_ref(), now);
+    }
+
     /// Fork one worker. In the child this never returns.
     pub(super) fn spawn_worker(&mut self, age: u64) {
         let Some(listeners) = self.listeners.clone() else {
