@@ -307,5 +307,5 @@ fn every_row_of_every_page_comes_out_as_the_page_says_at_full_pace() {
         );
     };
     in_parallel(&others, play);
-    boxed.iter().for_each(|scenario| play(scenario));
+    boxed.iter().for_each(play);
 }
