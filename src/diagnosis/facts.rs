@@ -28,6 +28,8 @@ pub enum Fact {
     StartLate,
     /// In a start that failed the server says that it listens where the platform looks.
     ListensInReach,
+    /// Two starts or more began, and none is known to have got ready or to have ended.
+    StartsRepeat,
     /// The server says that it listens where the platform does not look.
     ListensOutOfReach,
     /// The startup command binds where the platform does not look.
@@ -38,6 +40,8 @@ pub enum Fact {
     MissingModuleIsTheTarget,
     /// The module that is not found is one that the application imports.
     MissingModuleIsImported,
+    /// A later start prepares the database, and the first did not.
+    MigratesLater,
     /// Nine or more workers were booted by one start, or the command asks for them.
     ManyWorkers,
     /// Workers were killed, and no timeout came before.
@@ -50,6 +54,12 @@ pub enum Fact {
     TroubleAfterSwap,
     /// A setting of production that is no slot setting differs after the swap.
     SettingDrifted,
+    /// A swap is recorded, and nothing tells whether a setting moved with it.
+    SettingsOpenAfterSwap,
+    /// Three requests or more in a row are refused with 502 or 503, between answers.
+    OutageBand,
+    /// There are rows of requests.
+    AnyRequests,
     /// Most requests are answered, hardly any waits or fails.
     TrafficHealthy,
     /// Requests fail with a server's error.
@@ -142,18 +152,20 @@ impl Seen {
 /// Whether a fact is there.
 pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     use Fact::{
-        AnyRows, AnyTrouble, ClientsGaveUp, CommandOutOfReach, EnoughRequests, ErrorLines,
-        FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FewRoutesFail, FrontEndLimit,
-        GaveUpAtALimit, GrowsSlower, HealthPathFails, KilledWithoutTimeout, LastStartFailed,
-        ListensInReach, ListensOutOfReach, ManyWorkers, MissingModuleIsImported,
-        MissingModuleIsTheTarget, NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues,
-        OnlyGoodStarts, OnlyLivenessAnswers, QuickPassed, QuickWaited, RestartInTrouble,
-        RestartedAfterSwap, RestartsRepeat, ServerErrors, SettingDrifted, SlowAfterStart,
-        SlowAlone, StartExited, StartFailed, StartLate, StartLateButGood, StartWaitedInVain,
-        Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
+        AnyRequests, AnyRows, AnyTrouble, ClientsGaveUp, CommandOutOfReach, EnoughRequests,
+        ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FewRoutesFail,
+        FrontEndLimit, GaveUpAtALimit, GrowsSlower, HealthPathFails, KilledWithoutTimeout,
+        LastStartFailed, ListensInReach, ListensOutOfReach, ManyWorkers, MigratesLater,
+        MissingModuleIsImported, MissingModuleIsTheTarget, NearlyAllFail, NoConsoleInFailedStart,
+        OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers, OutageBand, QuickPassed, QuickWaited,
+        RestartInTrouble, RestartedAfterSwap, RestartsRepeat, ServerErrors, SettingDrifted,
+        SettingsOpenAfterSwap, SlowAfterStart, SlowAlone, StartExited, StartFailed, StartLate,
+        StartLateButGood, StartWaitedInVain, StartsRepeat, Swapped, TrafficHealthy,
+        TroubleAfterSwap, TroubleBeforeRestart,
     };
     match fact {
         StartFailed
+        | StartsRepeat
         | LastStartFailed
         | OnlyGoodStarts
         | StartExited
@@ -164,14 +176,17 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | ListensOutOfReach
         | CommandOutOfReach
         | NoConsoleInFailedStart => super::start_facts::look(fact, evidence),
-        MissingModuleIsTheTarget
+        MigratesLater
+        | MissingModuleIsTheTarget
         | MissingModuleIsImported
         | ManyWorkers
         | KilledWithoutTimeout
         | ErrorLines => super::text_facts::look(fact, evidence),
-        Swapped | RestartedAfterSwap | TroubleAfterSwap | SettingDrifted => {
-            super::swap_facts::look(fact, evidence)
-        }
+        Swapped
+        | SettingsOpenAfterSwap
+        | RestartedAfterSwap
+        | TroubleAfterSwap
+        | SettingDrifted => super::swap_facts::look(fact, evidence),
         RestartInTrouble | RestartsRepeat | TroubleBeforeRestart | SlowAfterStart => {
             super::restart_facts::look(fact, evidence)
         }
@@ -179,8 +194,11 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),
         FewRoutesFail | FailSlowly | FailAtOnce | FailInPart | NearlyAllFail
-        | OnlyLivenessAnswers | FailAtOneDuration => super::failure_facts::look(fact, evidence),
+        | OnlyLivenessAnswers | FailAtOneDuration | OutageBand => {
+            super::failure_facts::look(fact, evidence)
+        }
         AnyRows => Seen::of(!evidence.view.lines.is_empty() || evidence.traffic.total() > 0),
+        AnyRequests => Seen::of(evidence.traffic.total() > 0),
         AnyTrouble => Seen::of(evidence.any_trouble()),
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::FailInPart => in_part(evidence, &here),
         Fact::NearlyAllFail => nearly_all(evidence, &here),
         Fact::OnlyLivenessAnswers => only_liveness(evidence, &here),
+        Fact::OutageBand => outage(evidence),
         Fact::FailAtOneDuration => one_duration(evidence, &here),
         _ => Seen::unknown(),
     }
@@ -108,6 +109,41 @@ fn nearly_all(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let answered: usize = here.iter().map(|route| route.answered).sum();
     let errors = errors_of_failing(here);
     Seen::of(count >= FAILS && answered * 10 <= count).with(quoted(evidence, &errors))
+}
+
+/// Refusals in a row, in the order in which they ended, with answers of the same route before and
+/// behind them.
+fn outage(evidence: &Evidence<'_>) -> Seen {
+    let requests = &evidence.view.requests;
+    let mut order: Vec<usize> = evidence.inside().collect();
+    order.sort_by(|a, b| requests[*a].end.total_cmp(&requests[*b].end));
+    let is_refusal = |at: &usize| {
+        let request = &requests[*at];
+        matches!(request.status, 502 | 503) && request.taken() < 10.0
+    };
+    let all = 0..requests.len();
+    let answered = |route: u32, before: Option<f64>, after: Option<f64>| {
+        all.clone().any(|at| {
+            let request = &requests[at];
+            request.route == route
+                && (200..400).contains(&request.status)
+                && before.is_none_or(|before| request.end < before)
+                && after.is_none_or(|after| request.start > after)
+        })
+    };
+    let runs = order.chunk_by(|a, b| is_refusal(a) == is_refusal(b));
+    let longest = runs
+        .filter(|run| run.first().is_some_and(is_refusal))
+        .max_by_key(|run| run.len())
+        .unwrap_or_default();
+    let (Some(first), Some(last)) = (longest.first(), longest.last()) else {
+        return Seen::of(false);
+    };
+    let route = requests[*first].route;
+    let met = longest.len() >= FAILS
+        && answered(route, Some(requests[*first].start), None)
+        && answered(route, None, Some(requests[*last].end));
+    Seen::of(met).with(quoted(evidence, longest))
 }
 
 /// One route is answered throughout, and the others, two or more requests of each, are 503 at once.

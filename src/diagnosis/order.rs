@@ -70,27 +70,37 @@ pub(super) fn first_decisive(evidence: &Evidence<'_>) -> Vec<u32> {
     first
 }
 
-/// How much a decisive pattern counts: in full where it is the first in any failed start or outside
-/// of them, else a quarter.
+/// How much a decisive pattern counts: in full where it is the first of the first start that failed,
+/// or of what lies outside of them; less as the first of a later start; else a quarter.
 pub(super) fn share(evidence: &Evidence<'_>, hits: &[u32]) -> f64 {
-    let is_first = |number: &u32| {
-        let line = evidence.view.lines.get(*number as usize);
-        let time = line.and_then(|line| line.time);
-        evidence.first_decisive.iter().any(|first| {
-            // What is written within the same moment belongs to the same error.
-            first == number
-                || (time.is_some()
-                    && evidence
-                        .view
-                        .lines
-                        .get(*first as usize)
-                        .and_then(|line| line.time)
-                        .zip(time)
-                        .is_some_and(|(first, own)| {
-                            (0.0..0.02).contains(&own.seconds_since(first))
-                        }))
-        })
+    const OF_A_LATER_START: f64 = 0.4;
+    const CONSEQUENCE: f64 = 0.25;
+    let in_failed = |number: u32| {
+        let mut failed = evidence.failed_starts();
+        failed.any(|start| start.lines.0 <= number && number < start.lines.1)
     };
-    let of_console_text = hits.iter().take(64).any(is_first);
-    if of_console_text { 1.0 } else { 0.25 }
+    let first_of_all = evidence
+        .first_decisive
+        .iter()
+        .copied()
+        .find(|number| in_failed(*number));
+    let time_of = |number: u32| evidence.view.lines.get(number as usize)?.time;
+    // What is written within the same moment belongs to the same error.
+    let same = |first: u32, number: u32| {
+        let apart = time_of(number).zip(time_of(first));
+        first == number
+            || apart.is_some_and(|(own, first)| (0.0..0.02).contains(&own.seconds_since(first)))
+    };
+    let mut best: f64 = CONSEQUENCE;
+    for number in hits.iter().take(64) {
+        let firsts = evidence.first_decisive.iter();
+        for first in firsts.filter(|first| same(**first, *number)) {
+            let counts = match in_failed(*first) && Some(*first) != first_of_all {
+                true => OF_A_LATER_START,
+                false => 1.0,
+            };
+            best = best.max(counts);
+        }
+    }
+    best
 }

@@ -13,7 +13,9 @@ const AROUND: f64 = 30.0;
 const ONE_STOP: f64 = 1.0;
 
 pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
-    if evidence.view.bundle.platform.rows.is_empty() || evidence.traffic.total() == 0 {
+    let bundle = evidence.view.bundle;
+    let silent = bundle.platform.rows.is_empty() && bundle.console.rows.is_empty();
+    if silent || evidence.traffic.total() == 0 {
         return Seen::unknown();
     }
     let stops = stops(evidence);
@@ -36,7 +38,17 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
 /// Stops of the site, each with its second.
 fn stops(evidence: &Evidence<'_>) -> Vec<(u32, f64)> {
     let mut stops: Vec<(u32, f64)> = Vec::new();
-    for line in evidence.landmarks(Landmark::Stopping) {
+    // Where the platform's rows are missing, a server that starts once more tells of the same.
+    let lines: Vec<u32> = match evidence.view.bundle.platform.rows.is_empty() {
+        false => evidence.landmarks(Landmark::Stopping).collect(),
+        true => evidence
+            .starts
+            .iter()
+            .skip(1)
+            .map(|start| start.lines.0)
+            .collect(),
+    };
+    for line in lines {
         let time = evidence.view.lines.get(line as usize);
         let Some(time) = time.and_then(|line| line.time) else {
             continue;

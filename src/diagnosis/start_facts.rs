@@ -31,6 +31,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::ListensOutOfReach => listens(evidence, false),
         Fact::CommandOutOfReach => command_out_of_reach(evidence),
         Fact::NoConsoleInFailedStart => no_console(evidence),
+        Fact::StartsRepeat => repeat(evidence),
         _ => Seen::unknown(),
     }
 }
@@ -116,6 +117,23 @@ fn late(evidence: &Evidence<'_>, and_good: bool) -> Seen {
         return Seen::of(true).with(quotes);
     }
     Seen::of(false)
+}
+
+/// Two starts or more, of which none is known to have come to its end: of the platform nothing may be
+/// there that says so.
+fn repeat(evidence: &Evidence<'_>) -> Seen {
+    if evidence.starts.is_empty() {
+        return Seen::unknown();
+    }
+    let silent = evidence
+        .starts
+        .iter()
+        .filter(|start| start.ready.is_none() && !start.failed_as(Failure::Exited));
+    let quotes: Vec<Cited> = silent
+        .filter_map(|start| Cited::numbered(&evidence.view, start.lines.0))
+        .take(QUOTED)
+        .collect();
+    Seen::of(quotes.len() >= 2).with(quotes)
 }
 
 fn listens(evidence: &Evidence<'_>, in_reach: bool) -> Seen {

@@ -53,12 +53,16 @@ impl Start {
 pub(super) fn starts(view: &View<'_>, scan: &Scan) -> Vec<Start> {
     let mut starts: Vec<Start> = Vec::new();
     let mut last_begin: Option<LogTime> = None;
+    let mut server_began = false;
     for (number, landmark) in &scan.landmarks {
         let Some(line) = view.lines.get(*number as usize) else {
             continue;
         };
         let failure = match landmark {
             Landmark::Begin | Landmark::Banner => {
+                // The server's own first line, a second time, is another start.
+                let is_server = line.text.contains("] Starting gunicorn");
+                let again = is_server && server_began;
                 let near = match (last_begin, line.time) {
                     (Some(last), Some(time)) => time.seconds_since(last) < ONE_BEGINNING,
                     _ => false,
@@ -66,9 +70,11 @@ pub(super) fn starts(view: &View<'_>, scan: &Scan) -> Vec<Start> {
                 let open = starts
                     .last()
                     .is_some_and(|start| start.ready.is_none() && !start.has_failed());
-                if !(open && near) {
+                if !(open && near) || again {
                     starts.push(begun(*number, line.time));
+                    server_began = false;
                 }
+                server_began |= is_server;
                 last_begin = line.time;
                 continue;
             }
@@ -121,7 +127,8 @@ fn close(starts: &mut [Start], view: &View<'_>) {
     }
 }
 
-/// Where its server listened; and a warm-up that only took long is no failure.
+/// Where its server listened; and what failed on the way to a good start is no failure: a warm-up
+/// that took long, a pull in whose place a local copy was taken.
 fn settle(start: &mut Start, view: &View<'_>) {
     let port = listening::platform_port(view.bundle);
     for number in start.lines.0..start.lines.1 {
@@ -138,7 +145,7 @@ fn settle(start: &mut Start, view: &View<'_>) {
     if let Some(ready) = start.ready {
         start
             .failures
-            .retain(|(line, failure)| *line > ready || *failure != Failure::NoAnswer);
+            .retain(|(line, failure)| *line > ready || *failure == Failure::Exited);
     }
 }
 

@@ -13,6 +13,10 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     match fact {
         Fact::Swapped => swapped(evidence),
         Fact::RestartedAfterSwap => restarted_after(evidence),
+        Fact::SettingsOpenAfterSwap => {
+            let open = evidence.fact(Fact::SettingDrifted).met.is_none();
+            Seen::of(evidence.has(Fact::Swapped) && open)
+        }
         Fact::TroubleAfterSwap => trouble_after(evidence),
         Fact::SettingDrifted => drifted(evidence),
         _ => Seen::unknown(),

@@ -36,6 +36,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     match fact {
         Fact::MissingModuleIsTheTarget => missing_module(evidence, true),
         Fact::MissingModuleIsImported => missing_module(evidence, false),
+        Fact::MigratesLater => migrates_later(evidence),
         Fact::ManyWorkers => many_workers(evidence),
         Fact::KilledWithoutTimeout => killed(evidence),
         Fact::ErrorLines => errors(evidence),
@@ -143,6 +144,38 @@ fn targets(evidence: &Evidence<'_>) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Words of a preparation: of a command, and of what it prints.
+const PREPARES: [&str; 6] = [
+    "migrate",
+    "db upgrade",
+    "upgrade head",
+    "Running upgrade",
+    "Applying ",
+    "applied 0",
+];
+
+fn migrates_later(evidence: &Evidence<'_>) -> Seen {
+    let logged = console(evidence).filter(|(_, line)| {
+        let is_command = line.text.contains("appCommandLine:");
+        is_command || PREPARES.iter().any(|words| line.text.contains(words))
+    });
+    let mut first_is_bare = None;
+    for (_, line) in logged {
+        let prepares = PREPARES.iter().any(|words| line.text.contains(words));
+        match first_is_bare {
+            None => first_is_bare = Some(!prepares),
+            Some(true) if prepares => {
+                return Seen::of(true).with([Cited::line(&evidence.view, line)]);
+            }
+            Some(_) => {}
+        }
+    }
+    match first_is_bare {
+        Some(_) => Seen::of(false),
+        None => Seen::unknown(),
+    }
 }
 
 fn many_workers(evidence: &Evidence<'_>) -> Seen {
