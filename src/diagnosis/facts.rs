@@ -80,6 +80,8 @@ pub enum Fact {
     FailSlowly,
     /// The routes that fail do so at once.
     FailAtOnce,
+    /// Those that fail are refused with 503.
+    FailWith503,
     /// On the routes that fail, other requests succeed within the same time.
     FailInPart,
     /// Nearly every request fails.
@@ -153,15 +155,15 @@ impl Seen {
 pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     use Fact::{
         AnyRequests, AnyRows, AnyTrouble, ClientsGaveUp, CommandOutOfReach, EnoughRequests,
-        ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FewRoutesFail,
-        FrontEndLimit, GaveUpAtALimit, GrowsSlower, HealthPathFails, KilledWithoutTimeout,
-        LastStartFailed, ListensInReach, ListensOutOfReach, ManyWorkers, MigratesLater,
-        MissingModuleIsImported, MissingModuleIsTheTarget, NearlyAllFail, NoConsoleInFailedStart,
-        OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers, OutageBand, QuickPassed, QuickWaited,
-        RestartInTrouble, RestartedAfterSwap, RestartsRepeat, ServerErrors, SettingDrifted,
-        SettingsOpenAfterSwap, SlowAfterStart, SlowAlone, StartExited, StartFailed, StartLate,
-        StartLateButGood, StartWaitedInVain, StartsRepeat, Swapped, TrafficHealthy,
-        TroubleAfterSwap, TroubleBeforeRestart,
+        ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FailWith503,
+        FewRoutesFail, FrontEndLimit, GaveUpAtALimit, GrowsSlower, HealthPathFails,
+        KilledWithoutTimeout, LastStartFailed, ListensInReach, ListensOutOfReach, ManyWorkers,
+        MigratesLater, MissingModuleIsImported, MissingModuleIsTheTarget, NearlyAllFail,
+        NoConsoleInFailedStart, OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers, OutageBand,
+        QuickPassed, QuickWaited, RestartInTrouble, RestartedAfterSwap, RestartsRepeat,
+        ServerErrors, SettingDrifted, SettingsOpenAfterSwap, SlowAfterStart, SlowAlone,
+        StartExited, StartFailed, StartLate, StartLateButGood, StartWaitedInVain, StartsRepeat,
+        Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
     };
     match fact {
         StartFailed
@@ -194,7 +196,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),
         FewRoutesFail | FailSlowly | FailAtOnce | FailInPart | NearlyAllFail
-        | OnlyLivenessAnswers | FailAtOneDuration | OutageBand => {
+        | OnlyLivenessAnswers | FailWith503 | FailAtOneDuration | OutageBand => {
             super::failure_facts::look(fact, evidence)
         }
         AnyRows => Seen::of(!evidence.view.lines.is_empty() || evidence.traffic.total() > 0),

@@ -31,6 +31,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::FailInPart => in_part(evidence, &here),
         Fact::NearlyAllFail => nearly_all(evidence, &here),
         Fact::OnlyLivenessAnswers => only_liveness(evidence, &here),
+        Fact::FailWith503 => with_503(evidence, &here),
         Fact::OutageBand => outage(evidence),
         Fact::FailAtOneDuration => one_duration(evidence, &here),
         _ => Seen::unknown(),
@@ -111,8 +112,17 @@ fn nearly_all(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     Seen::of(count >= FAILS && answered * 10 <= count).with(quoted(evidence, &errors))
 }
 
-/// Refusals in a row, in the order in which they ended, with answers of the same route before and
-/// behind them.
+fn with_503(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
+    let errors = errors_of_failing(here);
+    let refused = errors
+        .iter()
+        .filter(|at| evidence.view.requests[**at].status == 503)
+        .count();
+    let met = !errors.is_empty() && refused * 10 >= errors.len() * 9;
+    Seen::of(met).with(quoted(evidence, &errors))
+}
+
+/// Refusals in a row, in the order in which they ended, with an answer of the same route before.
 fn outage(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
     let mut order: Vec<usize> = evidence.inside().collect();
@@ -122,13 +132,10 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
         matches!(request.status, 502 | 503) && request.taken() < 10.0
     };
     let all = 0..requests.len();
-    let answered = |route: u32, before: Option<f64>, after: Option<f64>| {
+    let answered_before = |route: u32, before: f64| {
         all.clone().any(|at| {
             let request = &requests[at];
-            request.route == route
-                && (200..400).contains(&request.status)
-                && before.is_none_or(|before| request.end < before)
-                && after.is_none_or(|after| request.start > after)
+            request.route == route && (200..400).contains(&request.status) && request.end < before
         })
     };
     let runs = order.chunk_by(|a, b| is_refusal(a) == is_refusal(b));
@@ -136,13 +143,13 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
         .filter(|run| run.first().is_some_and(is_refusal))
         .max_by_key(|run| run.len())
         .unwrap_or_default();
-    let (Some(first), Some(last)) = (longest.first(), longest.last()) else {
+    let Some(first) = longest.first() else {
         return Seen::of(false);
     };
-    let route = requests[*first].route;
-    let met = longest.len() >= FAILS
-        && answered(route, Some(requests[*first].start), None)
-        && answered(route, None, Some(requests[*last].end));
+    let well_before = longest
+        .iter()
+        .any(|at| answered_before(requests[*at].route, requests[*first].start));
+    let met = longest.len() >= FAILS && well_before;
     Seen::of(met).with(quoted(evidence, longest))
 }
 

@@ -54,6 +54,14 @@ pub(super) fn first_decisive(evidence: &Evidence<'_>) -> Vec<u32> {
             .starts
             .iter()
             .position(|start| start.lines.0 <= number && number < start.lines.1);
+        // What went wrong on the way to a good start was overcome.
+        let overcome = |at: usize| {
+            let start = &evidence.starts[at];
+            !start.has_failed() && start.ready.is_some_and(|ready| ready > number)
+        };
+        if of_start.is_some_and(overcome) {
+            continue;
+        }
         match of_start.filter(|at| evidence.starts[*at].has_failed()) {
             Some(at) if !seen_starts.contains(&at) => {
                 seen_starts.push(at);

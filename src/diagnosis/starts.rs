@@ -39,6 +39,12 @@ impl Start {
         !self.failures.is_empty()
     }
 
+    /// A pull that failed is not the end: where there is a local copy, the start goes on with it.
+    fn may_go_on(&self) -> bool {
+        let pull = |(_, failure): &(u32, Failure)| *failure == Failure::NotPulled;
+        self.failures.iter().all(pull)
+    }
+
     pub fn failed_as(&self, failure: Failure) -> bool {
         self.failures.iter().any(|(_, one)| *one == failure)
     }
@@ -69,7 +75,7 @@ pub(super) fn starts(view: &View<'_>, scan: &Scan) -> Vec<Start> {
                 };
                 let open = starts
                     .last()
-                    .is_some_and(|start| start.ready.is_none() && !start.has_failed());
+                    .is_some_and(|start| start.ready.is_none() && start.may_go_on());
                 if !(open && near) || again {
                     starts.push(begun(*number, line.time));
                     server_began = false;
