@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::output;
 use crate::diagnosis::{self, Certainty, Diagnosis, Span};
 use crate::encoding;
-use crate::evidence::{self, ReadError};
+use crate::evidence;
 use crate::report::{self, Style};
 use crate::tables::LogTime;
 
@@ -67,15 +67,7 @@ fn read_and_print(options: &DiagnoseOptions) -> anyhow::Result<Exit> {
     {
         bail!("--from {from} is later than --to {to}");
     }
-    let bundle = match evidence::read_all(&options.paths) {
-        Ok(bundle) => bundle,
-        // Files that tell nothing are an answer, too: not enough evidence.
-        Err(ReadError::NoEvidence { name, files }) => {
-            output::message(&format!("labrat: `{name}` holds no evidence{files}\n"));
-            evidence::Bundle::empty("")
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let bundle = evidence::read_whatever(&options.paths)?;
     let span = Span {
         from: options.from,
         to: options.to,

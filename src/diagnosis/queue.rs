@@ -22,6 +22,9 @@ const FOLLOWED: usize = 2_000;
 /// Seconds by which a departure may lie before its service could begin: rows are written late.
 const SLACK: f64 = 0.05;
 
+/// Seconds from which a request holds a server for long.
+const LONG: f64 = 0.25;
+
 pub(super) fn queue(evidence: &Evidence<'_>) -> Option<Queue> {
     let period = busiest(evidence)?;
     let said = servers_said(evidence);
@@ -34,7 +37,9 @@ pub(super) fn queue(evidence: &Evidence<'_>) -> Option<Queue> {
         }
     };
     let longest = evidence.traffic.most_in_flight;
-    let end = period.clone().map(|at| evidence.view.requests[at].end);
+    // Who gave up is served all the same: the queue lasts for as long as others wait.
+    let last = period.clone().chain(evidence.touched());
+    let end = last.map(|at| evidence.view.requests[at].end);
     let end = end.fold(f64::NEG_INFINITY, f64::max);
     Some(Queue {
         servers_least: least,
@@ -122,27 +127,32 @@ fn inferred(evidence: &Evidence<'_>, period: &std::ops::Range<usize>) -> Option<
 fn misfit(evidence: &Evidence<'_>, period: &std::ops::Range<usize>, servers: u32) -> f64 {
     let requests = &evidence.view.requests;
     let routes = &evidence.traffic.routes;
-    let unhurried = unhurried(evidence, period, servers);
+    let usual = usual(evidence, period, servers);
     let mut free: BinaryHeap<Reverse<i64>> = (0..servers).map(|_| Reverse(i64::MIN)).collect();
     let mut wrong = 0.0;
     let mut judged = 0_usize;
-    for at in period.clone() {
+    for at in in_order(evidence, period) {
         let request = &requests[at];
         let route = request.route as usize;
         let Some(Reverse(idle)) = free.pop() else {
             return f64::INFINITY;
         };
         let begin = (idle as f64 / 1e6).max(request.start);
-        let usual = unhurried[route].unwrap_or(routes[route].own);
+        let own = routes[route].own;
+        let (least, most) = usual[route].unwrap_or((own / 4.0, 3.0 * own + 0.1));
         let end = if request.gave_up() {
-            // It is served all the same, for nobody.
-            begin + usual
+            // It is served all the same, for nobody. How long is a guess, and behind a long one
+            // nothing is certain any more.
+            if most > LONG {
+                break;
+            }
+            begin + least
         } else {
             let service = request.end - begin;
             judged += 1;
             if service < -SLACK {
                 wrong += 1.0;
-            } else if service > 3.0 * usual + 0.1 || service < usual / 4.0 - SLACK {
+            } else if service > most || service < least - SLACK {
                 wrong += 0.7;
             }
             request.end.max(begin)
@@ -155,18 +165,53 @@ fn misfit(evidence: &Evidence<'_>, period: &std::ops::Range<usize>, servers: u32
     }
 }
 
-/// What a request of each route takes that met an idle server, if there were so many.
-fn unhurried(
+/// The requests in the order in which they were served: of those that came within the same moment
+/// the one that left first.
+fn in_order(evidence: &Evidence<'_>, period: &std::ops::Range<usize>) -> Vec<usize> {
+    let moment = |at: usize| (evidence.view.requests[at].start / SLACK).floor();
+    let mut order: Vec<usize> = period.clone().collect();
+    order.sort_by(|a, b| {
+        let ends = (
+            evidence.view.requests[*a].end,
+            evidence.view.requests[*b].end,
+        );
+        moment(*a)
+            .total_cmp(&moment(*b))
+            .then(ends.0.total_cmp(&ends.1))
+    });
+    order
+}
+
+/// From what to what the service of each route takes: by the answers of calm times, else by those of
+/// the period that met an idle server, if there were so many.
+fn usual(
     evidence: &Evidence<'_>,
     period: &std::ops::Range<usize>,
     servers: u32,
-) -> Vec<Option<f64>> {
-    let mut taken: Vec<Vec<f64>> = vec![Vec::new(); evidence.traffic.routes.len()];
-    for at in period.clone() {
-        let request = &evidence.view.requests[at];
-        if evidence.traffic.in_flight[at] <= servers && !request.gave_up() {
-            taken[request.route as usize].push(request.taken());
+) -> Vec<Option<(f64, f64)>> {
+    const ENOUGH: usize = 3;
+    let routes = evidence.traffic.routes.len();
+    let mut calm: Vec<Vec<f64>> = vec![Vec::new(); routes];
+    let mut idle: Vec<Vec<f64>> = vec![Vec::new(); routes];
+    for (at, request) in evidence.view.requests.iter().enumerate() {
+        if request.is_failure() {
+            continue;
+        }
+        let here = evidence.traffic.in_flight[at];
+        let route = request.route as usize;
+        if here == 1 && !period.contains(&at) {
+            calm[route].push(request.taken());
+        } else if here <= servers && period.contains(&at) {
+            idle[route].push(request.taken());
         }
     }
-    taken.iter_mut().map(|taken| quantile(taken, 0.5)).collect()
+    let bounds = |(calm, idle): (&mut Vec<f64>, &mut Vec<f64>)| {
+        if calm.len() >= ENOUGH {
+            let (least, most) = (quantile(calm, 0.0)?, quantile(calm, 1.0)?);
+            return Some((0.8 * least, 1.25 * most + 0.02));
+        }
+        let middle = quantile(idle, 0.5)?;
+        Some((middle / 4.0, 3.0 * middle + 0.1))
+    };
+    calm.iter_mut().zip(&mut idle).map(bounds).collect()
 }

@@ -28,6 +28,8 @@ pub(super) fn timeline(evidence: &Evidence<'_>) -> Timeline {
         failures: vec![0; STEPS],
         events: Vec::new(),
     };
+    // How many more, or fewer, were there for a whole step than for the one before.
+    let mut present = vec![0_i64; STEPS + 1];
     for (at, request) in evidence.view.requests.iter().enumerate() {
         if request.end < origin || request.start > origin + span {
             continue;
@@ -35,6 +37,11 @@ pub(super) fn timeline(evidence: &Evidence<'_>) -> Timeline {
         let came = step_of(request.start.max(origin));
         let here = &mut timeline.in_flight[came];
         *here = (*here).max(evidence.traffic.in_flight[at]);
+        let left = step_of(request.end.min(origin + span));
+        if left > came {
+            present[came + 1] += 1;
+            present[left] -= 1;
+        }
         let own = evidence.traffic.routes[request.route as usize].own;
         let wait = (request.taken() - own).max(0.0);
         let longest = &mut timeline.longest_wait[came];
@@ -42,6 +49,11 @@ pub(super) fn timeline(evidence: &Evidence<'_>) -> Timeline {
         if request.is_failure() {
             timeline.failures[step_of(request.end)] += 1;
         }
+    }
+    let mut whole = 0;
+    for (here, more) in timeline.in_flight.iter_mut().zip(present) {
+        whole += more;
+        *here = (*here).max(u32::try_from(whole).unwrap_or(0));
     }
     events(evidence, &mut timeline, origin, span, &step_of);
     timeline
