@@ -48,6 +48,10 @@ fn failed(evidence: &Evidence<'_>, is_one: impl Fn(&Start) -> bool) -> Seen {
     let quotes: Vec<Cited> = lines
         .filter_map(|line| Cited::numbered(&evidence.view, line))
         .collect();
+    // Of a start that fails it is the platform that tells: without its rows none can be missed.
+    if quotes.is_empty() && evidence.view.bundle.platform.rows.is_empty() {
+        return Seen::unknown();
+    }
     Seen::of(!quotes.is_empty()).with(quotes)
 }
 
