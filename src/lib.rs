@@ -20,7 +20,8 @@
 //! | [`scenario`] | the catalogue as data, and the runner that plays it | host, load, evidence, machine, tables |
 //! | [`evidence`] | the bundle on disk: capture, digests, redaction, reading back | tables, machine, load |
 //! | [`verdict`] | pure rules from evidence to an outcome | evidence, tables |
-//! | [`report`] | terminal, JSON, Markdown and HTML of a verdict | verdict, evidence, tables |
+//! | [`diagnosis`] | every known cause at once, weighed by a stranger's export | verdict, evidence, tables |
+//! | [`report`] | terminal, JSON, Markdown and HTML of a verdict or a diagnosis | diagnosis, verdict, evidence, tables |
 //!
 //! `redaction` and `encoding` are leaves that every room may use. Nothing else is allowed: a test reads the source
 //! and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
@@ -48,6 +49,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod diagnosis;
 pub mod downstream;
 pub mod encoding;
 pub mod evidence;

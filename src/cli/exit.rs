@@ -50,7 +50,7 @@ impl Exit {
     /// What it means, for `--help` and the README.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Success => "done; verdict: reproduced; rehearse: as expected",
+            Self::Success => "done; verdict: reproduced; rehearse: as expected; diagnose: named",
             Self::Failure => {
                 "failed: a file, a socket, a target; for serve: bad settings, port in use"
             }
@@ -58,7 +58,7 @@ impl Exit {
             Self::WorkerFailedToBoot => "serve: a worker failed to boot",
             Self::ApplicationFailedToLoad => "serve: the application failed to load",
             Self::NotReproduced => "verdict: not reproduced",
-            Self::Inconclusive => "verdict: inconclusive, evidence is missing",
+            Self::Inconclusive => "verdict, diagnose: inconclusive, evidence is missing",
             Self::CutShort => "trigger: stopped before its end, what was captured is kept",
             Self::Unhealthy => {
                 "verdict: not reproduced, and not healthy; rehearse: a fix that fails"

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod container;
 mod ctl;
+mod diagnose;
 mod downstream;
 mod exit;
 mod host;
@@ -76,6 +77,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Host(options) => host::run(&options)?,
         Command::Downstream(options) => downstream::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
+        Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
     };
     Ok(exit.into())

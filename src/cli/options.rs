@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::completions::CompletionsOptions;
 use super::ctl::CtlOptions;
+use super::diagnose::DiagnoseOptions;
 use super::downstream::DownstreamOptions;
 use super::exit;
 use super::host::HostOptions;
@@ -51,6 +52,14 @@ pub(super) enum Command {
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),
+    /// Name the cause of an incident from whatever export there is, and say what speaks for it
+    #[command(
+        after_help = "Example: labrat diagnose logs.zip http.csv --report report\n\nExit codes: 0 a \
+                      cause, or that all is healthy, has half of the likelihood or more; 11 open: \
+                      none has, none that is known fits, or there is too little evidence; 1 a path \
+                      cannot be read"
+    )]
+    Diagnose(DiagnoseOptions),
     /// Apply the pending migrations of the lab's database, as an entry point does
     #[command(after_help = "Example: labrat migrate --database sqlite:orders.db")]
     Migrate(MigrateOptions),

@@ -165,7 +165,8 @@ fn rules_for(bundle: &Bundle, asked: Option<&str>) -> anyhow::Result<&'static Sc
     }
     let known: Vec<&str> = catalogue::all().into_iter().map(Scenario::name).collect();
     bail!(
-        "no scenario is called `{name}`\n\nhint: name one with --scenario: {}",
+        "no scenario is called `{name}`\n\nhint: `labrat diagnose` names the cause of evidence whose \
+         scenario is not known; or name one with --scenario: {}",
         known.join(", ")
     );
 }

@@ -40,4 +40,4 @@ pub mod sample;
 pub mod snapshot;
 
 pub use bundle::Bundle;
-pub use reading::{ReadError, ResponsesError, read, read_all, split_responses};
+pub use reading::{ReadError, ResponsesError, read, read_all, read_whatever, split_responses};

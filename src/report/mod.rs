@@ -4,10 +4,12 @@
 //! the verdict says, and charts what the bundle holds.
 
 mod chart;
+mod diagnosis;
 mod html;
 mod markdown;
 mod terminal;
 
+pub use diagnosis::{diagnosis_markdown, diagnosis_page, diagnosis_text};
 pub use html::{page, repeated_page};
 pub use markdown::{markdown, repeated_markdown};
 pub use terminal::{Style, repeated_text, text};

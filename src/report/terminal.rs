@@ -16,7 +16,7 @@ pub enum Style {
 }
 
 #[derive(Clone, Copy)]
-enum Colour {
+pub(super) enum Colour {
     Good,
     Bad,
     Unsure,
@@ -25,7 +25,7 @@ enum Colour {
 }
 
 impl Style {
-    fn paint(self, colour: Colour, text: &str) -> String {
+    pub(super) fn paint(self, colour: Colour, text: &str) -> String {
         let code = match colour {
             Colour::Good => "32",
             Colour::Bad => "31",

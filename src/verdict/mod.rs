@@ -9,6 +9,7 @@ mod doubts;
 mod health;
 mod judge;
 mod kills;
+pub mod listening;
 mod measure;
 mod missing;
 mod outcome;

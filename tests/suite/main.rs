@@ -11,6 +11,7 @@ mod chaos;
 mod commands;
 mod conformance;
 mod deploy;
+mod diagnose;
 mod differences;
 mod harness;
 mod host;

@@ -13,6 +13,10 @@ pub(super) enum Kind {
     Settings,
     /// A script of a shell.
     Script,
+    /// Figures over time, as `az monitor metrics list` writes them.
+    Metrics,
+    /// What PowerShell makes of nested values without `-Depth`: `@{...}`, `System.Object[]`.
+    Flattened,
     /// Not a text at all.
     Binary,
     /// A page of HTML.
@@ -53,6 +57,12 @@ pub(super) fn kind_of(path: &str, head: &[u8]) -> Kind {
         }
         if text.contains("\"slotSetting\"") {
             return Kind::Settings;
+        }
+        if text.contains("\"timeseries\"") {
+            return Kind::Metrics;
+        }
+        if text.contains("\"@{") || text.contains("\"System.Object[]\"") {
+            return Kind::Flattened;
         }
     }
     Kind::Unknown

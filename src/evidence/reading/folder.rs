@@ -87,6 +87,32 @@ pub fn read(root: &Path) -> Result<Bundle, ReadError> {
 /// # Errors
 /// As [`read`].
 pub fn read_all(paths: &[PathBuf]) -> Result<Bundle, ReadError> {
+    let bundle = read_whatever(paths)?;
+    let something = bundle.manifest.is_some()
+        || !bundle.snapshots.is_empty()
+        || !bundle.samples.is_empty()
+        || !bundle.commands.is_empty()
+        || bundle.http.is_readable()
+        || bundle.console.is_readable()
+        || bundle.platform.is_readable();
+    if something {
+        return Ok(bundle);
+    }
+    let named = bundle.files.iter().take(FILES_NAMED);
+    let files = named
+        .map(|file| format!("\n  {}: {}", line(&file.path), line(&file.words())))
+        .collect();
+    Err(ReadError::NoEvidence {
+        name: line(&bundle.name).into_owned(),
+        files,
+    })
+}
+
+/// Read whatever is in these folders, zips and files, be it nothing that a verdict could judge.
+///
+/// # Errors
+/// If one of them is not there.
+pub fn read_whatever(paths: &[PathBuf]) -> Result<Bundle, ReadError> {
     let inputs = Inputs::collect(paths)?;
     let mut reader = Reader::new(&inputs);
     reader.read_manifest();
@@ -97,7 +123,7 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Bundle, ReadError> {
         reader.read_files();
         reader.note_digests(listed.join().unwrap_or_default());
     });
-    reader.finish()
+    Ok(reader.bundle)
 }
 
 /// How each file compares with the manifest; empty without one.
@@ -260,6 +286,11 @@ impl<'r> Reader<'r> {
                 self.read_settings(item, Moment::Before, None),
                 "application settings",
             ),
+            Kind::Metrics => (self.read_metrics(item), "figures over time"),
+            Kind::Flattened => {
+                self.note_flattened(item);
+                return None;
+            }
             Kind::Unknown => {
                 exports.read(self.inputs, item, table);
                 return None;
@@ -269,6 +300,26 @@ impl<'r> Reader<'r> {
             state: state.unwrap_or_else(|state| state),
             words: Some(words.to_owned()),
         })
+    }
+
+    fn read_metrics(&mut self, item: &Item) -> Result<FileState, FileState> {
+        let text = self.text(item)?;
+        let metrics = metrics::read_answer(&json_of(&text)?, &item.path);
+        if metrics.is_empty() {
+            return Ok(FileState::NotUsed);
+        }
+        self.bundle.metrics.extend(metrics);
+        Ok(FileState::Read)
+    }
+
+    fn note_flattened(&mut self, item: &Item) {
+        let reason = "PowerShell flattened its rows to `@{...}` or `System.Object[]`".to_owned();
+        let mut note = FileNote::new(&item.path, FileState::Unreadable { reason }, None);
+        note.help = Some(
+            "write the export with `| ConvertTo-Json -Depth 10`, or with `--output json > FILE`"
+                .to_owned(),
+        );
+        self.notes.insert(item.path.clone(), note);
     }
 
     fn read_snapshot(
@@ -451,29 +502,6 @@ impl<'r> Reader<'r> {
                 ..note
             });
         }
-    }
-
-    /// The bundle, unless there is nothing in it.
-    fn finish(self) -> Result<Bundle, ReadError> {
-        let bundle = self.bundle;
-        let something = bundle.manifest.is_some()
-            || !bundle.snapshots.is_empty()
-            || !bundle.samples.is_empty()
-            || !bundle.commands.is_empty()
-            || bundle.http.is_readable()
-            || bundle.console.is_readable()
-            || bundle.platform.is_readable();
-        if something {
-            return Ok(bundle);
-        }
-        let named = bundle.files.iter().take(FILES_NAMED);
-        let files = named
-            .map(|file| format!("\n  {}: {}", line(&file.path), line(&file.words())))
-            .collect();
-        Err(ReadError::NoEvidence {
-            name: line(&bundle.name).into_owned(),
-            files,
-        })
     }
 }
 

@@ -1,4 +1,7 @@
-//! Figures over time, as CSV with a time and numbers in every row.
+//! Figures over time: CSV with a time and numbers in every row, or the answer of
+//! `az monitor metrics list`.
+
+use serde_json::Value;
 
 use crate::evidence::bundle::MetricCapture;
 use crate::tables::LogTime;
@@ -51,5 +54,36 @@ pub(super) fn read(text: &str, file: &str) -> Vec<MetricCapture> {
         }
     }
     metrics.retain(|metric| !metric.values.is_empty());
+    metrics
+}
+
+/// The figures in an answer of `az monitor metrics list`: of each the aggregation that is there.
+pub(super) fn read_answer(answer: &Value, file: &str) -> Vec<MetricCapture> {
+    const AGGREGATIONS: [&str; 4] = ["maximum", "average", "total", "count"];
+    let listed = |value: &Value, key: &str| {
+        let list = value.get(key).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let mut metrics = Vec::new();
+    for metric in listed(answer, "value") {
+        let name = metric.pointer("/name/value").and_then(Value::as_str);
+        let points = listed(&metric, "timeseries");
+        let points = points.iter().flat_map(|series| listed(series, "data"));
+        let values = points.filter_map(|point| {
+            let moment = point.get("timeStamp")?.as_str()?.parse::<LogTime>().ok()?;
+            let value = AGGREGATIONS
+                .iter()
+                .find_map(|aggregation| point.get(*aggregation)?.as_f64())?;
+            Some((moment, value))
+        });
+        let values: Vec<(LogTime, f64)> = values.take(ROWS_KEPT).collect();
+        if let (Some(name), false) = (name, values.is_empty()) {
+            metrics.push(MetricCapture {
+                name: name.to_owned(),
+                values,
+                file: file.to_owned(),
+            });
+        }
+    }
     metrics
 }

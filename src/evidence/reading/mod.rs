@@ -14,5 +14,5 @@ mod samples;
 mod source;
 mod table_files;
 
-pub use folder::{ReadError, read, read_all};
+pub use folder::{ReadError, read, read_all, read_whatever};
 pub use responses::{ResponsesError, split_responses};

@@ -5,5 +5,6 @@ mod repeated;
 mod sections;
 mod style;
 
+pub(super) use page::document;
 pub use page::page;
 pub use repeated::repeated_page;

@@ -33,7 +33,7 @@ pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
 }
 
 /// A whole page around its head and its main part.
-pub(super) fn document(title: &str, head: &Markup, main: &Markup) -> String {
+pub(in crate::report) fn document(title: &str, head: &Markup, main: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {

@@ -3,14 +3,26 @@
 use super::address::Address;
 
 /// Words before the addresses, each of one server: Gunicorn, Uvicorn, Flask and Hypercorn, waitress,
-/// Django, Daphne.
-const WORDS: [&str; 6] = [
+/// Django, Daphne, Kestrel.
+const WORDS: [&str; 7] = [
     "Listening at: ",
     "Uvicorn running on ",
     "Running on ",
     "Serving on ",
     "Starting development server at ",
     "Listening on TCP address ",
+    "Now listening on: ",
+];
+
+/// Words before a port alone, of servers that name no host: they listen at every address.
+const PORT_WORDS: [&str; 7] = [
+    "istening on port ",
+    "istening at port ",
+    "unning on port ",
+    "tarted on port ",
+    "tarted on port(s): ",
+    "istening on *:",
+    "istening on :::",
 ];
 
 /// The addresses that a line names; `None` for a line of anything else.
@@ -28,6 +40,11 @@ pub(super) fn listening(line: &str) -> Option<Vec<Address>> {
     // Flask names each address in a line of its own after this one.
     if line.contains("Running on all addresses (") {
         return None;
+    }
+    if let Some(rest) = PORT_WORDS.iter().find_map(|words| after(line, words)) {
+        let end = rest.find(|sign: char| !sign.is_ascii_digit());
+        let port = rest.get(..end.unwrap_or(rest.len()))?;
+        return Some(vec![Address::of_bind(&format!("0.0.0.0:{port}"))?]);
     }
     let rest = WORDS.iter().find_map(|words| after(line, words))?;
     let addresses: Vec<Address> = rest

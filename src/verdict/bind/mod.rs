@@ -61,6 +61,18 @@ pub(super) fn reach(bundle: &Bundle, moment: Moment) -> Reach {
     }
 }
 
+/// Whether the platform reaches the addresses that a line of the console names.
+pub(super) fn reached(line: &str, port: u16) -> Option<bool> {
+    judged(&console::listening(line)?, port)
+}
+
+/// Whether the startup command binds where the platform looks, and what it says.
+pub(super) fn command_reaches(bundle: &Bundle, moment: Moment) -> Option<(bool, String)> {
+    let command = recorded_command(bundle, moment)?;
+    let reach = by_command(bundle, command, platform_port(bundle));
+    Some((reach.in_reach?, command.0.to_owned()))
+}
+
 /// The startup command of that moment, and the file that tells it.
 pub(super) fn recorded_command(bundle: &Bundle, moment: Moment) -> Option<(&str, &str)> {
     match bundle.command(moment) {
@@ -127,7 +139,7 @@ fn last_line(bundle: &Bundle, moment: Moment) -> Option<&TextEvent> {
 }
 
 /// The port that the platform looks at: a setting's, or that of the container's own start.
-fn platform_port(bundle: &Bundle) -> u16 {
+pub(super) fn platform_port(bundle: &Bundle) -> u16 {
     let settings = settings(bundle);
     let by_setting = PORT_SETTINGS
         .iter()
@@ -138,15 +150,39 @@ fn platform_port(bundle: &Bundle) -> u16 {
             .filter(|event| event.text.contains("docker run"))
             .find_map(|event| port_of_start(&event.text))
     };
-    by_setting.or_else(by_start).unwrap_or(PORT)
+    by_pings(bundle)
+        .or(by_setting)
+        .or_else(by_start)
+        .unwrap_or(PORT)
 }
 
-/// The port in a `docker run` that the platform logged.
-fn port_of_start(text: &str) -> Option<u16> {
-    PORT_SETTINGS.iter().find_map(|name| {
-        let (_, rest) = text.split_once(&format!("-e {name}="))?;
-        rest.split_whitespace().next()?.parse().ok()
+/// The port that the platform says it asked in vain.
+fn by_pings(bundle: &Bundle) -> Option<u16> {
+    const WORDS: &str = "respond to HTTP pings on port: ";
+    bundle.platform.rows.iter().rev().find_map(|event| {
+        let (_, rest) = event.text.split_once(WORDS)?;
+        digits(rest).parse().ok()
     })
+}
+
+/// The port in a `docker run` that the platform logged: a variable's, or the one that is mapped.
+fn port_of_start(text: &str) -> Option<u16> {
+    let by_variable = PORT_SETTINGS.iter().find_map(|name| {
+        let (_, rest) = text.split_once(&format!("-e {name}="))?;
+        digits(rest).parse().ok()
+    });
+    let mapped = || {
+        let (_, rest) = text.split_once(" -p ")?;
+        digits(rest.split_once(':')?.1).parse().ok()
+    };
+    let exposed = || digits(text.split_once("--expose=")?.1).parse().ok();
+    by_variable.or_else(mapped).or_else(exposed)
+}
+
+/// The digits that a text begins with.
+fn digits(text: &str) -> &str {
+    let end = text.find(|sign: char| !sign.is_ascii_digit());
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
 /// Application settings of production, as far as they are known.

@@ -1,0 +1,184 @@
+//! Derived observations about stops and starts while requests come.
+
+use super::evidence::Evidence;
+use super::facts::{Fact, Seen};
+use super::quote::Cited;
+use super::scan::Landmark;
+use super::view::Source;
+
+/// Seconds around a stop in which failures belong to it.
+const AROUND: f64 = 30.0;
+
+/// Stops within so many seconds are one.
+const ONE_STOP: f64 = 1.0;
+
+pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
+    let bundle = evidence.view.bundle;
+    let silent = bundle.platform.rows.is_empty() && bundle.console.rows.is_empty();
+    if silent || evidence.traffic.total() == 0 {
+        return Seen::unknown();
+    }
+    let stops = stops(evidence);
+    match fact {
+        Fact::RestartInTrouble => in_trouble(evidence, &stops),
+        Fact::RestartsRepeat => {
+            let within = within_trouble(evidence, &stops);
+            let quotes = within
+                .iter()
+                .take(3)
+                .filter_map(|(line, _)| Cited::numbered(&evidence.view, *line));
+            Seen::of(within.len() >= 2).with(quotes)
+        }
+        Fact::TroubleBeforeRestart => before_restart(evidence, &stops),
+        Fact::SlowAfterStart => slow_after_start(evidence),
+        _ => Seen::unknown(),
+    }
+}
+
+/// Stops of the site, each with its second.
+fn stops(evidence: &Evidence<'_>) -> Vec<(u32, f64)> {
+    let mut stops: Vec<(u32, f64)> = Vec::new();
+    // Where the platform's rows are missing, a server that starts once more tells of the same.
+    let lines: Vec<u32> = match evidence.view.bundle.platform.rows.is_empty() {
+        false => evidence.landmarks(Landmark::Stopping).collect(),
+        true => evidence
+            .starts
+            .iter()
+            .skip(1)
+            .map(|start| start.lines.0)
+            .collect(),
+    };
+    for line in lines {
+        let time = evidence.view.lines.get(line as usize);
+        let Some(time) = time.and_then(|line| line.time) else {
+            continue;
+        };
+        let second = evidence.view.second(time);
+        if stops
+            .last()
+            .is_none_or(|(_, last)| second - last > ONE_STOP)
+        {
+            stops.push((line, second));
+        }
+    }
+    stops
+}
+
+/// From the first request that failed or waited to the last, in seconds.
+fn trouble(evidence: &Evidence<'_>) -> Option<(f64, f64)> {
+    let touched = evidence.touched();
+    let first = touched.iter().map(|at| evidence.view.requests[*at].start);
+    let last = touched.iter().map(|at| evidence.view.requests[*at].end);
+    let first = first.fold(f64::INFINITY, f64::min);
+    let last = last.fold(f64::NEG_INFINITY, f64::max);
+    (first <= last).then_some((first, last))
+}
+
+fn within_trouble(evidence: &Evidence<'_>, stops: &[(u32, f64)]) -> Vec<(u32, f64)> {
+    let Some((first, last)) = trouble(evidence) else {
+        return Vec::new();
+    };
+    let begins: Vec<f64> = evidence
+        .starts
+        .iter()
+        .filter_map(|start| Some(evidence.view.second(start.began?)))
+        .collect();
+    // A stop with no start behind it, or just before it, is the end of the site and no restart.
+    let is_restart = |stop: f64| {
+        begins
+            .iter()
+            .any(|begin| begin - stop > -60.0 && *begin > first)
+    };
+    let holds = |second: f64| (first - 1.0..=last + 1.0).contains(&second);
+    stops
+        .iter()
+        .copied()
+        .filter(|(_, second)| holds(*second) && is_restart(*second))
+        .collect()
+}
+
+fn in_trouble(evidence: &Evidence<'_>, stops: &[(u32, f64)]) -> Seen {
+    let within = within_trouble(evidence, stops);
+    let near = within.iter().find_map(|(line, second)| {
+        let touched = evidence.touched();
+        let at = touched.into_iter().find(|at| {
+            let request = &evidence.view.requests[*at];
+            request.start <= second + AROUND && request.end >= second - AROUND
+        })?;
+        Some((*line, at))
+    });
+    let quotes = near.into_iter().flat_map(|(line, at)| {
+        [
+            Cited::numbered(&evidence.view, line),
+            Cited::request(&evidence.view, at),
+        ]
+    });
+    Seen::of(near.is_some()).with(quotes.flatten())
+}
+
+/// Requests waited or failed for a while before anything was stopped.
+fn before_restart(evidence: &Evidence<'_>, stops: &[(u32, f64)]) -> Seen {
+    let within = within_trouble(evidence, stops);
+    let Some((line, stop)) = within.first() else {
+        return Seen::of(false);
+    };
+    let before: Vec<usize> = evidence
+        .touched()
+        .into_iter()
+        .filter(|at| evidence.view.requests[*at].end < *stop)
+        .collect();
+    let met = before.len() >= 3;
+    let quotes = before
+        .first()
+        .and_then(|at| Cited::request(&evidence.view, *at))
+        .into_iter()
+        .chain(Cited::numbered(&evidence.view, *line));
+    Seen::of(met).with(quotes)
+}
+
+/// What is slow or fails is so within the first part after a start, and what follows is well.
+fn slow_after_start(evidence: &Evidence<'_>) -> Seen {
+    let Some((first, last)) = trouble(evidence) else {
+        return Seen::of(false);
+    };
+    let ready = evidence.starts.iter().filter_map(|start| {
+        let line = start.ready?;
+        let time = evidence.view.lines.get(line as usize)?.time?;
+        Some((line, evidence.view.second(time)))
+    });
+    let span = (last - first).max(1.0);
+    let soon = |(_, second): &(u32, f64)| {
+        *second <= first + 1.0 + span / 4.0 && first - second < 30.0_f64.max(span)
+    };
+    let begun = ready.filter(soon).last();
+    let Some((line, ready)) = begun else {
+        return Seen::of(false);
+    };
+    let routes: Vec<u32> = evidence
+        .touched()
+        .iter()
+        .map(|at| evidence.view.requests[*at].route)
+        .collect();
+    let well = |from: f64, to: f64| {
+        let requests = evidence.view.requests.iter();
+        requests
+            .filter(|request| (from..to).contains(&request.start) && !request.is_failure())
+            .filter(|request| routes.contains(&request.route))
+            .count()
+    };
+    let well_later = well(last, f64::INFINITY);
+    // What was well for a while after the start does not suffer from it.
+    let well_before = well(ready, first);
+    let quotes = evidence
+        .touched()
+        .first()
+        .and_then(|at| Cited::request(&evidence.view, *at))
+        .into_iter()
+        .chain(Cited::numbered(&evidence.view, line));
+    let from_platform = evidence
+        .view
+        .lines
+        .get(line as usize)
+        .is_some_and(|line| line.source == Source::Platform);
+    Seen::of(well_later >= 3 && well_before < 3 && from_platform).with(quotes)
+}

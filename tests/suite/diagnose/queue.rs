@@ -1,0 +1,95 @@
+//! The number of servers, inferred from arrivals and departures, against what the pool itself knew.
+
+use serde_json::Value;
+
+use super::{diagnosis, folder};
+
+/// A pool with one queue in the order of arrival: what its HTTP table would say. Clients give up at
+/// their limits, and their requests are served all the same.
+fn simulated(servers: usize, seed: u64) -> String {
+    let mut draw = fastrand::Rng::with_seed(seed);
+    let mut arrivals: Vec<(f64, &str, f64, f64)> = Vec::new();
+    for number in 0..12 {
+        // Calm before: what each takes where nothing holds it up.
+        let at = f64::from(number) * 30.0;
+        arrivals.push((at, "/report", 6.0 + 3.0 * draw.f64(), 90.0));
+        arrivals.push((at + 15.0, "/ping", 0.004, 30.0));
+    }
+    for number in 0..40 {
+        let at = 400.0 + f64::from(number) * 0.3 + 0.2 * draw.f64();
+        arrivals.push((at, "/report", 6.0 + 3.0 * draw.f64(), 90.0));
+        if number % 4 == 0 {
+            arrivals.push((at + 0.1, "/ping", 0.004, 30.0));
+        }
+    }
+    arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut free = vec![0.0_f64; servers];
+    let mut rows = String::from("TimeGenerated,CsMethod,CsUriStem,ScStatus,TimeTaken\n");
+    for (at, route, service, limit) in arrivals {
+        let next = free
+            .iter_mut()
+            .min_by(|a, b| a.total_cmp(b))
+            .expect("a pool has servers");
+        let end = next.max(at) + service;
+        *next = end;
+        let (end, status) = match end - at > limit {
+            true => (at + limit, 499),
+            false => (end, 200),
+        };
+        let moment: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let moment = moment + jiff::SignedDuration::from_secs_f64(end);
+        let taken = ((end - at) * 1000.0).round();
+        rows.push_str(&format!("{moment},GET,{route},{status},{taken}\n"));
+    }
+    rows
+}
+
+fn queue_of(rows: &str) -> Value {
+    let folder = folder(&[("export.csv", rows)]);
+    diagnosis(folder.path())["queue"].clone()
+}
+
+#[test]
+fn the_interval_holds_the_number_of_servers_and_is_narrow() {
+    let mut wrong = Vec::new();
+    let mut runs = 0;
+    for servers in [1_usize, 2, 3, 4, 6, 8] {
+        for seed in 0..4 {
+            runs += 1;
+            let queue = queue_of(&simulated(servers, seed));
+            let bound = |name: &str| queue[name].as_u64().unwrap_or(0) as usize;
+            let (least, most) = (bound("servers_least"), bound("servers_most"));
+            if !(least..=most).contains(&servers) || most - least > 2 {
+                wrong.push(format!("{servers} servers, seed {seed}: {least} to {most}"));
+            }
+        }
+    }
+    assert!(wrong.len() * 20 <= runs, "{wrong:#?}");
+}
+
+#[test]
+fn the_longest_queue_and_its_end_are_those_of_the_pool() {
+    let queue = queue_of(&simulated(2, 1));
+    let longest = queue["longest"].as_u64().unwrap();
+    // 40 held and 10 quick requests came within twelve seconds, in which two servers served four.
+    assert!((35..=50).contains(&longest), "{queue}");
+    let end: jiff::Timestamp = queue["worked_off_at"].as_str().unwrap().parse().unwrap();
+    let begin: jiff::Timestamp = "2026-01-01T00:06:40Z".parse().unwrap();
+    assert!(end > begin, "{queue}");
+}
+
+#[test]
+fn a_command_that_names_the_workers_narrows_the_interval() {
+    let rows = simulated(4, 9);
+    let folder = folder(&[
+        ("export.csv", rows.as_str()),
+        (
+            "startup-command.txt",
+            "gunicorn --workers 4 --timeout 120 shop:app\n",
+        ),
+    ]);
+    let queue = diagnosis(folder.path())["queue"].clone();
+    assert_eq!(queue["servers_least"], 4);
+    assert_eq!(queue["servers_most"], 4);
+    assert_eq!(queue["known_by"], "the startup command");
+}
