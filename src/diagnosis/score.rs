@@ -9,7 +9,7 @@ use super::quote::Cited;
 use super::quote::shown;
 
 /// By which the log-odds are divided: clues are not independent of each other, and a sum that takes
-/// them for it is too sure. Fitted to runs of which the cause is known, see docs/accuracy.md.
+/// them for it is too sure. Chosen by hand beside the calibration table of docs/accuracy.md.
 const TEMPERATURE: f64 = 1.3;
 
 /// What a cause loses for which nothing speaks at all.
