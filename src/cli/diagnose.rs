@@ -1,7 +1,6 @@
 //! `labrat diagnose`: the cause of an incident, from whatever export there is.
 
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -12,7 +11,7 @@ use super::output;
 use crate::diagnosis::{self, Certainty, Diagnosis, Span};
 use crate::encoding;
 use crate::evidence;
-use crate::report::{self, Style};
+use crate::report;
 use crate::tables::LogTime;
 
 /// Words of `labrat diagnose`.
@@ -78,7 +77,7 @@ fn read_and_print(options: &DiagnoseOptions) -> anyhow::Result<Exit> {
     }
     let text = match options.json {
         true => json_of(&diagnosis)?,
-        false => report::diagnosis_text(&diagnosis, style()),
+        false => report::diagnosis_text(&diagnosis, output::style()),
     };
     output::painted(&text)?;
     Ok(exit_of(&diagnosis))
@@ -93,15 +92,6 @@ fn exit_of(diagnosis: &Diagnosis) -> Exit {
     match (first.cause.as_str(), diagnosis.certainty) {
         ("not-enough-evidence" | "unknown", _) | (_, Certainty::Open) => Exit::Inconclusive,
         _ => Exit::Success,
-    }
-}
-
-fn style() -> Style {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !refused && std::io::stdout().is_terminal() {
-        Style::Coloured
-    } else {
-        Style::Plain
     }
 }
 

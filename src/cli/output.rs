@@ -1,7 +1,7 @@
 //! Printing: data to standard output, everything else to standard error.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::exit::Exit;
 use crate::encoding;
+use crate::report::Style;
 
 /// Write data to standard output: lines, in which whatever else a terminal would obey is visible.
 ///
@@ -17,6 +18,17 @@ use crate::encoding;
 /// `BrokenPipe`, which [`report`] turns into a quiet success.
 pub(super) fn data(text: &str) -> io::Result<()> {
     painted(&encoding::terminal(text))
+}
+
+/// How standard output is painted: in colour on a terminal, unless `NO_COLOR` is set and not empty
+/// (no-color.org).
+pub(super) fn style() -> Style {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if !refused && io::stdout().is_terminal() {
+        Style::Coloured
+    } else {
+        Style::Plain
+    }
 }
 
 /// Write data that this program itself has coloured, and in which the text of others is encoded.

@@ -1,7 +1,6 @@
 //! `labrat verdict`: judge an evidence bundle, local or exported from Azure.
 
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -13,7 +12,7 @@ use super::scenarios::CatalogueOptions;
 use crate::encoding::{self, line};
 use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
-use crate::report::{self, Style};
+use crate::report;
 use crate::scenario::catalogue;
 use crate::scenario::shape::Scenario;
 use crate::verdict::{self, Outcome, Repeated, Verdict};
@@ -180,15 +179,6 @@ fn exit_of(outcome: Outcome) -> Exit {
     }
 }
 
-fn style() -> Style {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !refused && std::io::stdout().is_terminal() {
-        Style::Coloured
-    } else {
-        Style::Plain
-    }
-}
-
 fn single(run: &Judged, options: &VerdictOptions) -> anyhow::Result<Exit> {
     if let Some(folder) = &options.report {
         write_report(folder, run)?;
@@ -199,7 +189,7 @@ fn single(run: &Judged, options: &VerdictOptions) -> anyhow::Result<Exit> {
 fn print_single(run: &Judged, json: bool) -> anyhow::Result<Exit> {
     let text = match json {
         true => report::json(&run.verdict)?,
-        false => report::text(&run.verdict, style()),
+        false => report::text(&run.verdict, output::style()),
     };
     output::painted(&text)?;
     Ok(exit_of(run.verdict.outcome))
@@ -225,7 +215,7 @@ fn repeat(runs: &[Judged]) -> anyhow::Result<Repeated> {
 fn print_repeated(repeated: &Repeated, json: bool) -> anyhow::Result<Exit> {
     let text = match json {
         true => json_of(repeated)?,
-        false => report::repeated_text(repeated, style()),
+        false => report::repeated_text(repeated, output::style()),
     };
     output::painted(&text)?;
     Ok(exit_of(repeated.outcome))
