@@ -4,6 +4,7 @@
 mod found;
 mod here;
 mod judged;
+mod shown;
 mod started;
 
 use std::path::{Path, PathBuf};
