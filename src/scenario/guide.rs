@@ -51,6 +51,16 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(page, "Step by step:\n")?;
+    write_steps(page, scenario)?;
+    writeln!(
+        page,
+        "\nEach script says with `--dry-run` what it would do; `--help` shows its options.\n"
+    )
+}
+
+/// The table of the runbook.
+fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let name = scenario.name();
     writeln!(
         page,
         "| | on Azure | here, in two terminals |\n|---|---|---|"
@@ -110,10 +120,6 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         "clean up",
         &code(&format!("scripts/teardown.sh {name}")),
         "end `labrat host` with Ctrl-C, then `rm -rf labrat-host run again`",
-    )?;
-    writeln!(
-        page,
-        "\nEach script says with `--dry-run` what it would do; `--help` shows its options.\n"
     )
 }
 

@@ -3,15 +3,8 @@
 //! The table is the usual one: `schema_migrations`, with one row for each migration that was
 //! applied. A migration that this release has and the table has not is pending.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::{DatabaseUrl, postgres, sqlite};
+pub use super::migrate::migrate;
 use crate::readiness::Failure;
-
-/// How long a server may take to let somebody in who migrates.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,33 +54,6 @@ pub enum MigrateError {
     /// SQLite refused.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
-}
-
-/// Apply what is pending, up to and including the migration `last`, in one transaction. A SQLite
-/// file is made where there is none. Blocks; what an entry point does before the program starts.
-/// Returns the versions that were applied now.
-///
-/// # Errors
-/// When there is no migration `last`, or the database refuses; then nothing was applied.
-pub fn migrate(
-    database: &DatabaseUrl,
-    last: Option<&str>,
-) -> Result<Vec<&'static str>, MigrateError> {
-    if let Some(last) = last
-        && MIGRATIONS.iter().all(|migration| migration.version != last)
-    {
-        return Err(MigrateError::Unknown(last.to_owned()));
-    }
-    match database {
-        DatabaseUrl::Sqlite(path) => sqlite::migrate(path, last),
-        DatabaseUrl::Postgres(url) => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime
-                .block_on(async { postgres::migrate(url, last, Instant::now() + PATIENCE).await })
-        }
-    }
 }
 
 /// What the versions lack, in order, up to and including `last`.

@@ -156,28 +156,24 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
                 encoded(intended)
             );
             let rows = client::ask(control, "GET", &path, None)?.json()?;
-            show(
-                control,
-                &rows,
-                &rows,
-                &["name", "effect", "source", "target", "target_after"],
-            )?;
-            let drift = rows.as_array().is_some_and(|rows| {
-                rows.iter()
-                    .any(|row| row["effect"] == "differs-without-intent")
-            });
-            match drift {
-                true => {
-                    output::message(
-                        "settings differ without intent: mark them sticky, make them equal, or \
-                         name them with --intended\n",
-                    );
-                    Ok(Exit::Failure)
-                }
-                false => Ok(Exit::Success),
-            }
+            difference(control, &rows)
         }
     }
+}
+
+/// Show what would differ after a swap. A gate: it fails where something differs without intent.
+fn difference(control: &ControlOptions, rows: &Value) -> anyhow::Result<Exit> {
+    let columns = ["name", "effect", "source", "target", "target_after"];
+    show(control, rows, rows, &columns)?;
+    let differs = |row: &Value| row["effect"] == "differs-without-intent";
+    if rows.as_array().is_some_and(|rows| rows.iter().any(differs)) {
+        output::message(
+            "settings differ without intent: mark them sticky, make them equal, or name them with \
+             --intended\n",
+        );
+        return Ok(Exit::Failure);
+    }
+    Ok(Exit::Success)
 }
 
 /// Print rows: as JSON, or as a table with these columns, or with those that the first row has.

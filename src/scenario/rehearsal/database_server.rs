@@ -15,7 +15,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::{NoDatabaseServer, RehearsalError, UNPRIVILEGED};
+use super::plan::RehearsalPlan;
 use super::prepared;
 use crate::machine::reserved_port::ReservedPort;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
@@ -23,8 +24,6 @@ use crate::scenario::shape;
 
 /// Where Debian keeps the programs of every version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Users that PostgreSQL may run as where this process is root, which PostgreSQL refuses.
-const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 /// The superuser. No rule of the server admits it.
 const SUPERUSER: &str = "labrat";
 /// The folder of its files, below [`HOME`].
@@ -46,38 +45,6 @@ const FATAL: &str = "FATAL:";
 /// which a rehearsal does at its end, however it ends.
 const GUARDIAN: &str =
     r#""$@" </dev/null & server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
-
-/// Why there is no database server.
-#[derive(Debug, thiserror::Error)]
-pub enum NoDatabaseServer {
-    /// The programs are not there.
-    #[error(
-        "no database server, and so nobody who refuses: there is no {program} here\n\nhint: apt-get install postgresql, or say with --postgres where it is"
-    )]
-    NoProgram {
-        /// The first one that is missing.
-        program: &'static str,
-    },
-    /// This process is root, and there is nobody else.
-    #[error("no database server: PostgreSQL does not run as root, and there is no user {}", UNPRIVILEGED.join(" or "))]
-    NoUser,
-    /// A file or a process.
-    #[error("no database server: {what}: {source}")]
-    System {
-        /// What was to be done.
-        what: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A program of PostgreSQL's failed, or does not get ready.
-    #[error("no database server: {program}: {said}")]
-    Failed {
-        /// Which.
-        program: &'static str,
-        /// What it said.
-        said: String,
-    },
-}
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> NoDatabaseServer {
     move |source| NoDatabaseServer::System { what, source }

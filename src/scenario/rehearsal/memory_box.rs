@@ -1,6 +1,7 @@
 //! The memory box of a rehearsal: how large, and what is told of it.
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::RehearsalError;
+use super::plan::RehearsalPlan;
 use crate::evidence::manifest;
 use crate::machine::memory_box::{BoxKind, BoxSize, MemoryBox};
 use crate::scenario::shape::Change;

@@ -10,6 +10,7 @@
 
 mod database_server;
 mod downstream;
+mod error;
 mod memory_box;
 mod operator;
 mod plan;
@@ -18,8 +19,8 @@ mod stage;
 mod topology;
 mod unplayed;
 
-pub use database_server::NoDatabaseServer;
+pub use error::{NoDatabaseServer, RehearsalError};
 pub use operator::StandIn;
-pub use plan::{RehearsalError, RehearsalPlan};
+pub use plan::RehearsalPlan;
 pub use stage::Rehearsal;
 pub use unplayed::record_unplayed;

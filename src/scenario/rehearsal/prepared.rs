@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::RehearsalError;
+use super::plan::RehearsalPlan;
 
 /// The folders in which the slots' commands run, below the stand-in's.
 const FOLDERS: [(&str, &str); 2] = [

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
+use super::error::RehearsalError;
 use super::memory_box;
 use super::operator::StandIn;
-use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
+use super::plan::{RehearsalPlan, refuse_what_is_not_here};
 use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};

@@ -1,7 +1,9 @@
 //! The house rules that a compiler does not check, each proven to fail on a planted sample.
 
+mod circles;
 mod docs;
 mod files;
+mod functions;
 mod marks;
 mod prints;
 mod rooms;

@@ -54,7 +54,7 @@ fn is_room(name: &str) -> bool {
 }
 
 /// The module path of a file in `src`: `src/app/diag/mod.rs` is `app`, `diag`.
-fn module_path(path: &Path) -> Vec<String> {
+pub(super) fn module_path(path: &Path) -> Vec<String> {
     let mut names: Vec<String> = path
         .with_extension("")
         .components()
