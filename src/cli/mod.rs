@@ -13,6 +13,7 @@ mod downstream;
 mod exit;
 mod host;
 mod init;
+mod man;
 mod memory_box;
 mod migrate;
 mod options;
@@ -79,6 +80,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
+        Command::Man(options) => man::run(&options, command())?,
     };
     Ok(exit.into())
 }

@@ -8,6 +8,7 @@ use super::diagnose::DiagnoseOptions;
 use super::downstream::DownstreamOptions;
 use super::exit;
 use super::host::HostOptions;
+use super::man::ManOptions;
 use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
@@ -69,6 +70,9 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),
+    /// Print the manual page, or write all of them into a folder
+    #[command(hide = true, after_help = "Example: labrat man target/man")]
+    Man(ManOptions),
 }
 
 /// The whole command line, `serve` with Gunicorn's flags among it, for help and completions.

@@ -4,6 +4,7 @@ mod circles;
 mod docs;
 mod files;
 mod functions;
+mod licences;
 mod marks;
 mod prints;
 mod rooms;
