@@ -173,3 +173,78 @@ fn the_index_and_the_book_name_every_page() {
     }
     expect_none("pages that no list names", &missing);
 }
+
+/// Files and folders that a page names in its code spans, and that are not there.
+fn files_that_are_not_there(text: &str) -> Vec<String> {
+    let spans = text.split('`').skip(1).step_by(2);
+    let folders = [
+        "src/",
+        "tests/",
+        "docs/",
+        "scripts/",
+        "deploy/",
+        "bicep/",
+        "examples/",
+    ];
+    let named = spans.filter(|span| {
+        folders.iter().any(|folder| span.starts_with(folder)) && !span.contains([' ', '*'])
+    });
+    named
+        .filter(|name| !root().join(name).exists())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_tour_names_files_that_exist() {
+    let tour = read(Path::new("ARCHITECTURE.md"));
+    for stop in ["## A request", "## A death", "## A verdict"] {
+        let (_, rest) = tour.split_once(stop).unwrap();
+        let page = rest.split("\n## ").next().unwrap();
+        let files = page.matches("`src/").count();
+        assert!(files >= 8, "{stop} names {files} files");
+        assert!(page.lines().count() <= 60, "{stop} is longer than a page");
+    }
+    expect_none(
+        "files of the tour that are not there",
+        &files_that_are_not_there(&tour),
+    );
+    assert_eq!(
+        files_that_are_not_there("`src/lib.rs` `src/attic.rs` `src/` `src/*.rs` `src/x y`"),
+        ["src/attic.rs"]
+    );
+}
+
+/// Versions of labrat's own files and images that a text names.
+fn versions(text: &str) -> Vec<String> {
+    let named = regex::Regex::new(r"labrat[:_-](\d+\.\d+\.\d+)").unwrap();
+    let found = named.captures_iter(text);
+    found.map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn one_version_stands_in_the_changelog_the_pages_the_manifests_and_the_scripts() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changelog = read(Path::new("CHANGELOG.md"));
+    let heading = format!("\n## [{version}] - 20");
+    assert!(changelog.contains(&heading), "no section of {version}");
+    let mut files = pages();
+    for (folder, ending) in [("deploy", "yaml"), ("bicep", "bicep"), ("scripts", "sh")] {
+        files.extend(files_under(folder, &[ending]));
+    }
+    let (mut seen, mut other) = (0, Vec::new());
+    for path in files.iter().filter(|path| !path.ends_with("CHANGELOG.md")) {
+        for named in versions(&read(path)) {
+            seen += 1;
+            if named != version {
+                other.push(format!("{}: {named}", path.display()));
+            }
+        }
+    }
+    assert!(seen >= 8, "only {seen} versions were found");
+    expect_none("files with another version", &other);
+    assert_eq!(
+        versions("labrat:1.2.3 labrat_0.1.0_amd64 x-4.5.6"),
+        ["1.2.3", "0.1.0"]
+    );
+}
