@@ -37,7 +37,7 @@ thread_local! {
 
 /// Give what is built from now on the times of this run: its load is the one from 20 to 150.
 pub fn in_the_load_of(run: &Manifest) {
-    let loads = |phase: &&Phase| !matches!(phase.kind, PhaseKind::Baseline | PhaseKind::Recovery);
+    let loads = |phase: &&Phase| matches!(phase.kind, PhaseKind::Trigger | PhaseKind::Mid);
     let starts = run
         .phases
         .iter()

@@ -366,6 +366,46 @@ pub fn startup_control() -> Builder {
         .amend(|manifest| manifest.variant = Some("control".to_owned()))
 }
 
+/// So many workers, by a formula, that the kernel kills one after another.
+pub fn worker_formula(killed: u32) -> Builder {
+    let (many, few) = (
+        "gunicorn --workers=67 app:app",
+        "gunicorn --workers=4 app:app",
+    );
+    let listening = console_row(20.0, "[INFO] Listening at: http://0.0.0.0:8000 (9)");
+    let kills = (0..killed).flat_map(|number| {
+        let (second, pid) = (21.0 + f64::from(number) * 0.1, 10 + number);
+        [
+            console_row(
+                second,
+                &format!("[ERROR] Worker (pid:{pid}) was sent SIGKILL! Perhaps out of memory?"),
+            ),
+            console_row(
+                second,
+                &format!("[ERROR] Worker (pid:{pid}) was killed by the kernel, out of memory"),
+            ),
+        ]
+    });
+    let broken = [
+        answered(1, "/health", 30.0, 502, 3.5, 20.0),
+        answered(2, "/health", 40.0, 200, 3.5, 20.0),
+    ];
+    let recovery = [answered(1, "/health", 126.0, 200, 0.4, 20.0)];
+    Builder::new("worker-formula")
+        .text("baseline/startup-command.txt", many)
+        .text("post/startup-command.txt", few)
+        .samples("broken", &broken)
+        .samples("recovery", &recovery)
+        .json("post/diag-stats-21.json", stats(21, 0))
+        .json("post/health.json", json!({"status": "healthy"}))
+        .table("http", &rows_of(&[&broken[..], &recovery[..]].concat()))
+        .table(
+            "console",
+            &[listening].into_iter().chain(kills).collect::<Vec<_>>(),
+        )
+        .table("platform", &[platform_row(124.0, "Site started.")])
+}
+
 fn config(connection: &str) -> Value {
     json!({
         "DB_CONNECTION_STRING": connection,

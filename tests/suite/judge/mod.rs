@@ -14,6 +14,7 @@ mod exports;
 mod health;
 mod hostile;
 mod incidents;
+mod measured_evidence;
 mod million_rows;
 mod mutations;
 mod outcomes;

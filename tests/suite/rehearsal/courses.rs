@@ -1,6 +1,8 @@
 //! Every scenario of the catalogue whose courses are played alike: the symptom is reproduced, and
 //! each fix and the control are not.
 
+use std::process::Command;
+
 use labrat::scenario::catalogue;
 use labrat::scenario::shape::Change;
 
@@ -150,12 +152,20 @@ fn without_a_server_that_can_refuse_nothing_is_played_and_nothing_is_claimed() {
 #[test]
 fn workers_by_formula_are_killed_for_memory_until_their_number_is_capped() {
     let folder = tempfile::tempdir().unwrap();
-    let output = rehearse_at("0.1", "worker-formula", &folder.path().join("run"));
+    let run = folder.path().join("run");
+    let output = rehearse_at("0.1", "worker-formula", &run);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.code() == INCONCLUSIVE {
         // Without a box there is nothing to say, and it says that.
         assert!(!skip_unless(Err(said)));
         return;
     }
+    let verdict = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .arg("verdict")
+        .arg(&run)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(verdict.stdout).unwrap();
+    assert!(text.lines().count() <= 80, "{text}");
     every_course("worker-formula");
 }
