@@ -12,6 +12,7 @@ mod diagnose;
 mod downstream;
 mod exit;
 mod host;
+mod http;
 mod init;
 mod man;
 mod memory_box;

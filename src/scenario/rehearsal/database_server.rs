@@ -4,7 +4,7 @@
 //! the rehearsal says so: nobody plays a server here.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::{NoDatabaseServer, RehearsalError, UNPRIVILEGED};
 use super::plan::RehearsalPlan;
 use super::prepared;
+use crate::identifiers::token;
 use crate::machine::reserved_port::ReservedPort;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape;
@@ -95,7 +96,7 @@ impl DatabaseServer {
         let folder = OwnFolder::make(Purpose::Rehearsal).map_err(system("making a folder"))?;
         programs.prepare_home(folder.path())?;
         programs.make_data(folder.path()).await?;
-        let password = password().map_err(system("reading random bytes"))?;
+        let password = token::<16>().map_err(system("reading random bytes"))?;
         let statements = statements(wanted, &password);
         programs.run_statements(folder.path(), &statements).await?;
         let (port, guardian, lifeline) = programs.launch(&folder).await?;
@@ -323,13 +324,6 @@ fn statements(wanted: &shape::DatabaseServer, password: &str) -> String {
     }
     text.push_str(&format!("CREATE DATABASE {database} OWNER {owner}\n"));
     text
-}
-
-/// One that nobody can guess, of this server alone.
-fn password() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn succeeded(program: &'static str, output: &Output) -> Result<(), NoDatabaseServer> {
