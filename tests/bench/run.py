@@ -360,7 +360,7 @@ def front_end_markdown(found):
     """The front end's table."""
     nginx = found["nginx_ratio"]
     lines = [
-        "The stand-in's front end before the same pool of 2 async workers, `/health`, keep-alive; "
+        "The emulator's front end before the same pool of 2 async workers, `/health`, keep-alive; "
         f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB. "
         "A relay stands before the same pool, copies bytes and looks at none of them; nginx does too, adds the "
         "same headers and writes a row of JSON for each request:",

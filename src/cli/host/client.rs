@@ -1,4 +1,4 @@
-//! One request to the control API of a running stand-in.
+//! One request to the control API of a running emulator.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ impl Answer {
 /// Send a request and read its answer.
 ///
 /// # Errors
-/// When nobody answers, or the stand-in refuses or fails; its words are the error's.
+/// When nobody answers, or the emulator refuses or fails; its words are the error's.
 pub(super) fn ask(
     control: &ControlOptions,
     method: &str,
@@ -51,7 +51,7 @@ pub(super) fn ask(
     let address = control.control;
     let deadline = Instant::now() + ANSWER_TIMEOUT;
     let stream = http::connect(&address.to_string(), deadline).with_context(|| {
-        format!("no stand-in at {address}\n\nhint: start one with labrat host, or name its --control address")
+        format!("no emulator at {address}\n\nhint: start one with labrat host, or name its --control address")
     })?;
     let body = body.map(Value::to_string).unwrap_or_default();
     let token = control
@@ -89,7 +89,7 @@ pub(super) fn ask(
     match told.as_ref().and_then(|value| value["error"].as_str()) {
         Some(error) => bail!("{error}"),
         None => bail!(
-            "the stand-in answered {status}: {}",
+            "the emulator answered {status}: {}",
             String::from_utf8_lossy(&answer.body).trim()
         ),
     }

@@ -1,4 +1,4 @@
-//! The verbs for a running stand-in.
+//! The verbs for a running emulator.
 
 use std::time::Duration;
 

@@ -24,8 +24,8 @@ pub enum RehearsalError {
         /// What is lacking.
         why: &'static str,
     },
-    /// No folder for the stand-in.
-    #[error("making a folder for the stand-in: {0}")]
+    /// No folder for the emulator.
+    #[error("making a folder for the emulator: {0}")]
     Folder(std::io::Error),
     /// What the scenario wants done before the target starts.
     #[error("labrat {command}: {why}")]
@@ -53,10 +53,10 @@ pub enum RehearsalError {
     /// A box was being made, and the runtime ended.
     #[error("making the memory box was broken off")]
     BrokenOff,
-    /// The stand-in.
+    /// The emulator.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The stand-in's address.
+    /// The emulator's address.
     #[error(transparent)]
     Target(#[from] TargetError),
 }

@@ -1,4 +1,4 @@
-//! A scenario with everything around it: the stand-in for App Service is the target and the
+//! A scenario with everything around it: the App Service emulator is the target and the
 //! operator, and its log tables become part of the evidence.
 //!
 //! What it is for: [`Rehearsal::open`] builds the [`topology`] of one course and starts it; what it

@@ -31,7 +31,7 @@ pub struct RehearsalPlan {
     pub scratch: PathBuf,
     /// Where PostgreSQL's programs are, where they are not where they usually are.
     pub postgres: Option<PathBuf>,
-    /// Takes messages of the stand-in.
+    /// Takes messages of the emulator.
     pub notify: Notify,
 }
 
