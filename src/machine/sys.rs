@@ -435,7 +435,7 @@ pub fn replace_socket(
     close_on_exec: bool,
 ) -> Result<(), Errno> {
     let number = |value: RawFd| u32::try_from(value).map_err(|_| Errno::EBADF);
-    let wish = libc::seccomp_notif_addfd {
+    let addition = libc::seccomp_notif_addfd {
         id: held.id,
         flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).unwrap_or_default(),
         srcfd: number(socket.as_raw_fd())?,
@@ -450,7 +450,7 @@ pub fn replace_socket(
         libc::ioctl(
             listener.as_raw_fd(),
             libc::SECCOMP_IOCTL_NOTIF_ADDFD,
-            &raw const wish,
+            &raw const addition,
         )
     };
     Errno::result(result).map(drop)

@@ -24,8 +24,8 @@ use crate::host::{
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
     let mut settings = settings(options)?;
     let boxes = options.folder.join("box");
-    if let Some(wish) = options.memory_box.wish(&settings.executable, &boxes) {
-        settings.memory_box = Some(Arc::new(wish.fulfil()?));
+    if let Some(request) = options.memory_box.request(&settings.executable, &boxes) {
+        settings.memory_box = Some(Arc::new(request.fulfil()?));
     }
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::RehearsalError;
 use crate::host::Notify;
-use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize};
+use crate::machine::memory_box::{BoxKind, BoxSize, BoxSpec};
 use crate::scenario::apply::Course;
 use crate::scenario::shape::{Change, Scenario};
 
@@ -25,7 +25,7 @@ pub struct RehearsalPlan {
     /// The command line that rehearses it again.
     pub command_line: String,
     /// What is wanted of the memory box.
-    pub memory_box: BoxOrder,
+    pub memory_box: BoxSpec,
     /// Where the box's folder is made, on a disk that can hold swap; it is gone with the rehearsal,
     /// or with the next one if this one is killed.
     pub scratch: PathBuf,
