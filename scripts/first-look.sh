@@ -72,24 +72,26 @@ picture() {
         { at[NR] = $1; queue[NR] = $2; gone[NR] = $4 }
         END {
             left = 46; bottom = 210; high = 180; wide = 26
-            width = left + NR * wide + 110
+            seconds = at[NR] + 1; width = left + seconds * wide + 110
             printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d 262\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#444\">\n", width
             print "<title>Connections in the accept queue, second by second</title>"
             printf "<rect width=\"%d\" height=\"262\" fill=\"#fff\"/>\n", width
             for (tick = 0; tick <= total; tick += 10) {
                 y = bottom - tick / total * high
-                printf "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>", left, left + NR * wide, y, y
+                printf "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>", left, left + seconds * wide, y, y
                 printf "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d</text>\n", left - 8, y + 4, tick
             }
             for (i = 1; i <= NR; i++) {
-                x = left + (i - 1) * wide
+                x = left + at[i] * wide
                 size = queue[i] / total * high
-                printf "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"#4477aa\"/>\n", x + 3, bottom - size, wide - 6, size
+                until = i < NR ? at[i + 1] : seconds
+                printf "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"#4477aa\"/>\n", x + 3, bottom - size, (until - at[i]) * wide - 6, size
                 points = points sprintf("%d,%.1f ", x + wide / 2, bottom - gone[i] / total * high)
-                if (i % 5 == 1) printf "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d s</text>\n", x + wide / 2, bottom + 18, at[i]
             }
+            for (second = 0; second < seconds; second += 5)
+                printf "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d s</text>\n", left + (second + 0.5) * wide, bottom + 18, second
             printf "<polyline points=\"%s\" fill=\"none\" stroke=\"#cc3311\" stroke-width=\"2\" stroke-dasharray=\"6 3\"/>\n", points
-            printf "<text x=\"%d\" y=\"%.1f\" fill=\"#cc3311\">clients gone: %d</text>\n", left + NR * wide + 4, bottom - gone[NR] / total * high + 4, gone[NR]
+            printf "<text x=\"%d\" y=\"%.1f\" fill=\"#cc3311\">clients gone: %d</text>\n", left + seconds * wide + 4, bottom - gone[NR] / total * high + 4, gone[NR]
             printf "<text x=\"%d\" y=\"%d\" fill=\"#4477aa\">bars: connections that wait in the accept queue of two sync workers</text>\n", left, 250
             print "</svg>"
         }'

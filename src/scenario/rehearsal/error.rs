@@ -41,7 +41,7 @@ pub enum RehearsalError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// No memory box, where one is wished for or needed.
+    /// No memory box, where one is requested or needed.
     #[error(transparent)]
     NoBox(#[from] NoBox),
     /// No database server, where the course needs one.
