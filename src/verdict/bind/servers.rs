@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Surroundings;
 use super::address::Address;
+use super::flags::{BY_HOST_AND_PORT, Flag, flag};
 use super::shell::{Simple, Word, commands};
 
 /// Scripts that call scripts.
@@ -28,13 +29,6 @@ const WRAPPERS: [(&str, usize); 16] = [
     ("uv", 1),
     ("newrelic-admin", 1),
 ];
-
-/// A flag that takes a value: its long name, how short that may be cut, and its letter.
-struct Flag {
-    long: &'static str,
-    least: usize,
-    short: Option<&'static str>,
-}
 
 /// The addresses at which a command has its server listen, or why that is not known.
 pub(super) fn listening(
@@ -218,62 +212,6 @@ fn python(
     }
     None
 }
-
-const fn flag(long: &'static str, short: Option<&'static str>) -> Flag {
-    Flag {
-        long,
-        least: usize::MAX,
-        short,
-    }
-}
-
-/// A server that takes host and port apart.
-struct HostAndPort {
-    name: &'static str,
-    host: Flag,
-    port: Flag,
-    /// Variables of the environment that stand for the flags.
-    variables: Option<(&'static str, &'static str)>,
-    defaults: (&'static str, &'static str),
-}
-
-const BY_HOST_AND_PORT: [HostAndPort; 5] = [
-    HostAndPort {
-        name: "uvicorn",
-        host: flag("--host", None),
-        port: flag("--port", None),
-        variables: Some(("UVICORN_HOST", "UVICORN_PORT")),
-        defaults: ("127.0.0.1", "8000"),
-    },
-    HostAndPort {
-        name: "flask",
-        host: flag("--host", Some("-h")),
-        port: flag("--port", Some("-p")),
-        variables: Some(("FLASK_RUN_HOST", "FLASK_RUN_PORT")),
-        defaults: ("127.0.0.1", "5000"),
-    },
-    HostAndPort {
-        name: "daphne",
-        host: flag("--bind", Some("-b")),
-        port: flag("--port", Some("-p")),
-        variables: None,
-        defaults: ("127.0.0.1", "8000"),
-    },
-    HostAndPort {
-        name: "waitress-serve",
-        host: flag("--host", None),
-        port: flag("--port", None),
-        variables: None,
-        defaults: ("0.0.0.0", "8080"),
-    },
-    HostAndPort {
-        name: "streamlit",
-        host: flag("--server.address", None),
-        port: flag("--server.port", None),
-        variables: None,
-        defaults: ("0.0.0.0", "8501"),
-    },
-];
 
 /// Servers that are called by their own name.
 fn by_name(

@@ -195,8 +195,21 @@ fn branches(tree: &str) -> Vec<String> {
         .collect()
 }
 
+/// The code with its `use` statements blanked.
+fn without_uses(code: &str) -> String {
+    let mut rest = code.to_owned();
+    for at in words(code, "use") {
+        let end = code[at..]
+            .find(';')
+            .map_or(code.len(), |length| at + length);
+        rest.replace_range(at..end, &" ".repeat(end - at));
+    }
+    rest
+}
+
 /// Paths that stand in the code itself, without a `use`.
 fn paths_within(code: &str) -> Vec<Module> {
+    let code = &without_uses(code);
     let mut found = Vec::new();
     for start in ["crate", "super", "self"] {
         for at in words(code, start) {
