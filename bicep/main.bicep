@@ -59,7 +59,7 @@ param alwaysOn bool = false
 @description('The built-in image that runs the package.')
 param builtInImage string = 'PYTHON|3.11'
 
-@description('A container image to run instead of a package on the built-in image, such as REGISTRY/labrat:0.1.0.')
+@description('A container image to run instead of a package on the built-in image, such as REGISTRY/labrat:0.2.0.')
 param containerImage string = ''
 
 @description('Whether to create a registry for the image, and an identity that may pull from it.')

@@ -2,8 +2,8 @@
 # Compare labrat with Gunicorn and Flask, with a bare accept-read-write-close loop and with a plain
 # axum server, in one run. Writes target/bench/results.json and results.md.
 #
-#   scripts/bench.sh                    measure
-#   scripts/bench.sh --readme README.md and put the table into the README
+#   scripts/bench.sh                           measure
+#   scripts/bench.sh --page docs/benchmark.md  and put the table into the page
 #
 # Where nginx is installed it is measured beside the front end.
 #

@@ -3,6 +3,7 @@
 #
 #   scripts/first-look.sh                         the saturation
 #   scripts/first-look.sh --worker-class=async    the same with a worker that does not block
+#   QUEUE_SVG=queue.svg scripts/first-look.sh     and a picture of it
 #
 # Whatever follows is given to labrat serve.
 set -euo pipefail
@@ -64,6 +65,38 @@ bar() {
     printf '%*s' "$length" '' | tr ' ' '#'
 }
 
+# picture: read "second waiting answered gave-up" lines, write them as SVG: a bar for each second's
+# queue, and a line for the clients who gave up.
+picture() {
+    awk -v total="$total" '
+        { at[NR] = $1; queue[NR] = $2; gone[NR] = $4 }
+        END {
+            left = 46; bottom = 210; high = 180; wide = 26
+            seconds = at[NR] + 1; width = left + seconds * wide + 110
+            printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d 262\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#444\">\n", width
+            print "<title>Connections in the accept queue, second by second</title>"
+            printf "<rect width=\"%d\" height=\"262\" fill=\"#fff\"/>\n", width
+            for (tick = 0; tick <= total; tick += 10) {
+                y = bottom - tick / total * high
+                printf "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>", left, left + seconds * wide, y, y
+                printf "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d</text>\n", left - 8, y + 4, tick
+            }
+            for (i = 1; i <= NR; i++) {
+                x = left + at[i] * wide
+                size = queue[i] / total * high
+                until = i < NR ? at[i + 1] : seconds
+                printf "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"#4477aa\"/>\n", x + 3, bottom - size, (until - at[i]) * wide - 6, size
+                points = points sprintf("%d,%.1f ", x + wide / 2, bottom - gone[i] / total * high)
+            }
+            for (second = 0; second < seconds; second += 5)
+                printf "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d s</text>\n", left + (second + 0.5) * wide, bottom + 18, second
+            printf "<polyline points=\"%s\" fill=\"none\" stroke=\"#cc3311\" stroke-width=\"2\" stroke-dasharray=\"6 3\"/>\n", points
+            printf "<text x=\"%d\" y=\"%.1f\" fill=\"#cc3311\">clients gone: %d</text>\n", left + seconds * wide + 4, bottom - gone[NR] / total * high + 4, gone[NR]
+            printf "<text x=\"%d\" y=\"%d\" fill=\"#4477aa\">bars: connections that wait in the accept queue of two sync workers</text>\n", left, 250
+            print "</svg>"
+        }'
+}
+
 LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=3 \
     "$labrat" serve --bind=127.0.0.1:0 --workers=2 --timeout=120 --graceful-timeout=2 --control-socket="$folder/ctl" \
     "$@" app:app 2>"$folder/console" &
@@ -112,11 +145,13 @@ while ((idle < 2)); do
     gave_up=$(count gave-up)
     printf '%3d s  %7s  %-30s  %-44s  %8s %7s\n' $((($(date +%s%N) - begun) / 1000000000)) "${waiting:-?}" \
         "$(bar "${waiting//[!0-9]/}")" "$workers" "$answered" "$gave_up"
+    echo "$((($(date +%s%N) - begun) / 1000000000)) ${waiting:-0} $answered $gave_up" >>"$folder/seconds"
     if ((answered + gave_up == total)) && [[ ${waiting:-0} == 0 && $workers != *' s  '* ]]; then
         idle=$((idle + 1))
     fi
     sleep 1
 done
+[[ -z ${QUEUE_SVG:-} ]] || picture <"$folder/seconds" >"$QUEUE_SVG"
 drained=$((($(date +%s%N) - begun) / 1000000000 - 2))
 
 echo

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Do what only the platform can: play one action of a scenario, which comes as JSON on standard
-# input, through az or through a running stand-in. labrat trigger --operator starts this.
+# input, through az or through a running emulator. labrat trigger --operator starts this.
 #
 #   scripts/operate.sh azure --resource-group RG --site SITE [--slot SLOT]...
-#   scripts/operate.sh host          the stand-in that labrat host finds
+#   scripts/operate.sh host          the emulator that labrat host finds
 #
 #   --dry-run                        only print the commands
 set -euo pipefail
@@ -59,13 +59,13 @@ play_here() {
             "$(jq -r '.setting | "\(.name)=\(.value)"' <<<"$1")"
         ;;
     *)
-        say "error: the stand-in has nothing for the action $(jq -r .action <<<"$1")"
+        say "error: the emulator has nothing for the action $(jq -r .action <<<"$1")"
         return 1
         ;;
     esac
 }
 
-# What is effective in each slot of the stand-in, as one line of JSON.
+# What is effective in each slot of the emulator, as one line of JSON.
 effective_here() {
     local status settings slot
     status=$("$labrat" host status --json)

@@ -4,7 +4,7 @@
 #
 #   scripts/package.sh                       into target/package
 #   scripts/package.sh --out DIR             somewhere else
-#   scripts/package.sh --image labrat:0.1.0  a container image as well (needs docker)
+#   scripts/package.sh --image labrat:0.2.0  a container image as well (needs docker)
 #
 # LABRAT=PATH packages that binary instead of building one.
 set -euo pipefail

@@ -123,13 +123,13 @@ wait_for_setups() {
 
 # What comes as Debian's packages, one after another: dpkg lets one in at a time.
 set_up_packages() {
-    install_missing chromium docker-compose unzip jq curl shellcheck shfmt
+    install_missing chromium docker-compose unzip jq curl groff shellcheck shfmt
     tests/dependencies/setup.sh >/dev/null
     scripts/box-setup.sh >/dev/null
 }
 
 scripts() {
-    find scripts tests .ci -type f -not -path '*/node_modules/*' -print0 |
+    find scripts tests .ci .devcontainer -type f -not -path '*/node_modules/*' -print0 |
         xargs -0 grep -lE '^#!.*\b(ba)?sh\b|^# shellcheck shell=bash' | sort
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A web application that fails on purpose, in the same way and for the same reasons as a Flask
 //! app under Gunicorn on Azure App Service for Linux, together with what is needed to rehearse an
-//! incident on it: a stand-in for the platform, load, evidence, and a judge.
+//! incident on it: an emulator of the platform, load, evidence, and a judge.
 //!
 //! # Rooms
 //!
@@ -13,7 +13,7 @@
 //! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, readiness |
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
-//! | [`host`] | the App Service stand-in: front end, probes, slots, platform log | tables, machine |
+//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine |
 //! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
@@ -23,8 +23,8 @@
 //! | [`diagnosis`] | every known cause at once, weighed by a stranger's export | verdict, evidence, tables |
 //! | [`report`] | terminal, JSON, Markdown and HTML of a verdict or a diagnosis | diagnosis, verdict, evidence, tables |
 //!
-//! `redaction` and `encoding` are leaves that every room may use. Nothing else is allowed: a test reads the source
-//! and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
+//! `redaction`, `encoding` and `identifiers` are leaves that every room may use. Nothing else is allowed: a test
+//! reads the source and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
 //! as a process, by its command line, as the platform does.
 //!
 //! # Invariants
@@ -54,6 +54,7 @@ pub mod downstream;
 pub mod encoding;
 pub mod evidence;
 pub mod host;
+pub mod identifiers;
 pub mod load;
 pub mod machine;
 pub mod readiness;

@@ -179,26 +179,12 @@ impl AppConfig {
                 0.01..=60.0,
                 defaults.check_budget.as_secs_f64(),
             )?),
-            database: source
-                .text(knobs::DATABASE_URL)
-                .map(|url| DatabaseUrl::parse(&url))
-                .transpose()
-                .map_err(|source| ConfigError::Database {
-                    name: knobs::DATABASE_URL,
-                    source,
-                })?,
+            database: source.database()?,
             outbound: source.outbound()?,
             worker_memory_megabytes: source.whole(knobs::LAB_WORKER_MEMORY_MB, 0..=1_024, 0)?,
             redis: source.url(knobs::REDIS_URL, RedisUrl::parse)?,
             api: source.url(knobs::API_BASE_URL, ApiUrl::parse)?,
-            warm_up_hooks: source
-                .names(knobs::LAB_WARMUP_URLS)
-                .iter()
-                .map(|url| ApiUrl::parse(url))
-                .collect::<Option<_>>()
-                .ok_or(ConfigError::Url {
-                    name: knobs::LAB_WARMUP_URLS,
-                })?,
+            warm_up_hooks: source.urls(knobs::LAB_WARMUP_URLS)?,
         };
         if config.slow_min_seconds > config.slow_max_seconds {
             return Err(ConfigError::SlowRange {
@@ -309,6 +295,22 @@ impl Source<'_> {
         self.text(name)
             .map(|url| parse(&url).ok_or(ConfigError::Url { name }))
             .transpose()
+    }
+
+    fn urls(&self, name: &'static str) -> Result<Vec<ApiUrl>, ConfigError> {
+        let urls = self.names(name);
+        let parsed = urls.iter().map(|url| ApiUrl::parse(url));
+        parsed
+            .collect::<Option<_>>()
+            .ok_or(ConfigError::Url { name })
+    }
+
+    fn database(&self) -> Result<Option<DatabaseUrl>, ConfigError> {
+        let name = knobs::DATABASE_URL;
+        self.text(name)
+            .map(|url| DatabaseUrl::parse(&url))
+            .transpose()
+            .map_err(|source| ConfigError::Database { name, source })
     }
 
     fn names(&self, name: &'static str) -> Vec<String> {

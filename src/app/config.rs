@@ -11,6 +11,7 @@ use super::json::dumps;
 use super::query::Query;
 use super::reply;
 use super::state::AppState;
+use crate::identifiers::hexadecimal;
 use crate::redaction::redact_setting;
 
 /// What stands for a setting that is not set.
@@ -66,11 +67,7 @@ impl Settings {
             hasher.update(&*KEY);
         }
         hasher.update(dumps(&whole));
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hexadecimal(&hasher.finalize())
     }
 
     fn object(&self, with_start: bool, show: impl Fn(&str, &str) -> String) -> Value {

@@ -41,7 +41,7 @@ fn told<S: Serializer>(course: &Course, serializer: S) -> Result<S::Ok, S::Error
     }
 }
 
-/// How a course ended.
+/// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Ending {
@@ -53,7 +53,7 @@ enum Ending {
     NotHere(String),
 }
 
-/// One course of one scenario.
+/// One run of one scenario: the symptom, a fix or the control.
 #[derive(Debug, Serialize)]
 struct Played {
     scenario: &'static str,
@@ -85,7 +85,7 @@ pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result
     output::data(&text)?;
     let bad = all.iter().filter(|played| !played.is_good()).count();
     output::message(&format!(
-        "{} courses in {:.0} s, {bad} not as expected\n",
+        "{} runs in {:.0} s, {bad} not as expected\n",
         all.len(),
         begun.elapsed().as_secs_f64()
     ));

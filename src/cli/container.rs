@@ -1,4 +1,4 @@
-//! `labrat __container`: the first process of a container of the stand-in. Hidden: nobody but
+//! `labrat __container`: the first process of a container of the emulator. Hidden: nobody but
 //! `labrat host` has a use for it.
 
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Run the words behind `__container --` and end as they do.
 ///
 /// # Errors
-/// When there are none, or this process was not started by the stand-in.
+/// When there are none, or this process was not started by the emulator.
 pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
     let told = Told::of(words);
     let code = match told.namespaces {

@@ -47,7 +47,7 @@ impl Exit {
         self as u8
     }
 
-    /// What it means, for `--help` and the README.
+    /// What it means, for `--help` and docs/exit-codes.md.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Success => "done; verdict: reproduced; rehearse: as expected; diagnose: named",

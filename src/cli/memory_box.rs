@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize, BoxWish};
+use crate::machine::memory_box::{BoxKind, BoxRequest, BoxSize, BoxSpec};
 
 /// Where `scripts/box-setup.sh` puts a kernel, below a folder of builds.
 const KERNEL_FOLDER: &str = "box";
@@ -49,8 +49,8 @@ impl BoxOptions {
     }
 
     /// What is wanted of the box.
-    pub(super) fn order(&self, executable: &Path) -> BoxOrder {
-        BoxOrder {
+    pub(super) fn order(&self, executable: &Path) -> BoxSpec {
+        BoxSpec {
             kind: self.kind(),
             room_megabytes: self.box_room,
             swap_megabytes: self.box_swap,
@@ -60,10 +60,10 @@ impl BoxOptions {
     }
 
     /// The box that `labrat host` is to make under `parent`, where it is to make one.
-    pub(super) fn wish(&self, executable: &Path, parent: &Path) -> Option<BoxWish> {
+    pub(super) fn request(&self, executable: &Path, parent: &Path) -> Option<BoxRequest> {
         self.kind?;
         let order = self.order(executable);
-        Some(order.wish(BoxSize::B1, executable, parent))
+        Some(order.request(BoxSize::B1, executable, parent))
     }
 
     /// The words that ask for the same box again.

@@ -12,7 +12,9 @@ mod diagnose;
 mod downstream;
 mod exit;
 mod host;
+mod http;
 mod init;
+mod man;
 mod memory_box;
 mod migrate;
 mod options;
@@ -81,6 +83,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
+        Command::Man(options) => man::run(&options, command())?,
     };
     Ok(exit.into())
 }

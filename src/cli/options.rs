@@ -8,6 +8,7 @@ use super::diagnose::DiagnoseOptions;
 use super::downstream::DownstreamOptions;
 use super::exit;
 use super::host::HostOptions;
+use super::man::ManOptions;
 use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
@@ -39,7 +40,7 @@ pub(super) enum Command {
     /// List the incidents that can be played, or show one in full
     #[command(after_help = "Example: labrat scenarios intermittent-5xx")]
     Scenarios(ScenariosOptions),
-    /// Play a whole incident on this machine: stand-in, load, evidence, verdict, report
+    /// Play a whole incident on this machine: emulator, load, evidence, verdict, report
     #[command(after_help = "Example: labrat rehearse startup-failed --pace 0.1")]
     Rehearse(RehearseOptions),
     /// Play the client side of a scenario against a target and keep the evidence
@@ -47,7 +48,7 @@ pub(super) enum Command {
         after_help = "Example: labrat trigger intermittent-5xx --url http://127.0.0.1:8000 --out run"
     )]
     Trigger(Box<TriggerOptions>),
-    /// Run the App Service stand-in on this machine, or tell a running one what to do
+    /// Run the App Service emulator on this machine, or tell a running one what to do
     #[command(after_help = "Example: labrat host --port 8080 --staging-port 8081 --pace 0.1")]
     Host(Box<HostOptions>),
     /// Compare the settings of two slots before a swap
@@ -73,6 +74,9 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = "Example: labrat completions bash > /etc/bash_completion.d/labrat")]
     Completions(CompletionsOptions),
+    /// Print the manual page, or write all of them into a folder
+    #[command(hide = true, after_help = "Example: labrat man target/man")]
+    Man(ManOptions),
 }
 
 /// The whole command line, `serve` with Gunicorn's flags among it, for help and completions.

@@ -1,14 +1,12 @@
 //! `labrat probe`: the health check of an image that has no curl.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use super::exit::Exit;
-use super::output;
+use super::{http, output};
 
 /// Enough for any status line; the rest of the answer is of no interest.
 const STATUS_LINE_LIMIT: usize = 1024;
@@ -91,72 +89,19 @@ fn target(url: &str) -> anyhow::Result<Target> {
 }
 
 fn ask(target: &Target, deadline: Instant) -> anyhow::Result<u16> {
-    let mut stream = connect(&target.address, deadline)?;
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: labrat-probe\r\nConnection: close\r\n\r\n",
         target.path, target.authority
     );
-    stream.set_write_timeout(Some(left(deadline)?))?;
-    stream
-        .write_all(request.as_bytes())
-        .context("sending the request")?;
-    let mut answer = Vec::new();
-    let mut buffer = [0; 256];
-    while !answer.contains(&b'\n') && answer.len() < STATUS_LINE_LIMIT {
-        stream.set_read_timeout(Some(left(deadline)?))?;
-        match stream.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => answer.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                bail!("no answer in time")
-            }
-            Err(error) => return Err(error).context("reading the answer"),
-        }
-    }
-    status(&answer)
-}
-
-fn connect(address: &str, deadline: Instant) -> anyhow::Result<TcpStream> {
-    let addresses = address
-        .to_socket_addrs()
-        .with_context(|| format!("resolving {address}"))?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, left(deadline)?) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => {
-                last = Some(anyhow::Error::new(error).context(format!("connecting to {address}")))
-            }
-        }
-    }
-    Err(last.unwrap_or_else(|| anyhow::anyhow!("{address} resolves to no address")))
-}
-
-fn left(deadline: Instant) -> anyhow::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    ensure!(!left.is_zero(), "no answer in time");
-    Ok(left)
-}
-
-fn status(answer: &[u8]) -> anyhow::Result<u16> {
-    ensure!(
-        !answer.is_empty(),
-        "the connection was closed without an answer"
-    );
-    let line = String::from_utf8_lossy(answer);
-    let line = line.lines().next().unwrap_or_default();
-    let mut words = line.split(' ');
-    let version = words.next().unwrap_or_default();
-    let code = words.next().and_then(|word| word.parse().ok());
-    match code {
-        Some(code) if version.starts_with("HTTP/1.") => Ok(code),
-        _ => bail!("not an HTTP answer: {line:?}"),
-    }
+    let stream = http::connect(&target.address, deadline)?;
+    let is_enough = |answer: &[u8]| answer.contains(&b'\n') || answer.len() >= STATUS_LINE_LIMIT;
+    let answer = http::exchange(stream, request.as_bytes(), deadline, is_enough)?;
+    http::status(&answer)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;

@@ -1,4 +1,4 @@
-//! `labrat rehearse`: a whole incident on this machine, from the stand-in to the verdict.
+//! `labrat rehearse`: a whole incident on this machine, from the emulator to the verdict.
 
 use std::path::{Path, PathBuf};
 
@@ -46,11 +46,11 @@ pub(super) struct RehearseOptions {
     /// Start this instead of `labrat serve`, with the same words after it: the real Gunicorn, say
     #[arg(long, value_name = "COMMAND")]
     server: Option<String>,
-    /// Folder of PostgreSQL's programs, for a course that needs a database server [default: on the
+    /// Folder of PostgreSQL's programs, for a fix that needs a database server [default: on the
     /// path, or where Debian has them]
     #[arg(long, value_name = "DIR")]
     postgres: Option<PathBuf>,
-    /// Rehearse so many times in a row; three or more can say "repeated"
+    /// Rehearse N times in a row; three or more can say "repeated"
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
     /// Where evidence and report go: a new or an empty folder [default: runs/SCENARIO-TIME]
@@ -78,7 +78,7 @@ impl RehearseOptions {
 /// Rehearse and judge.
 ///
 /// # Errors
-/// When there is no such scenario or course, the stand-in does not start, or the evidence cannot
+/// When there is no such scenario or course, the emulator does not start, or the evidence cannot
 /// be written or read.
 pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
     options.catalogue.load()?;
@@ -92,7 +92,7 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .context("starting the stand-in")?;
+        .context("starting the emulator")?;
     let bundles: Vec<PathBuf> = match options.runs {
         1 => vec![out.clone()],
         runs => (1..=runs)
@@ -140,7 +140,7 @@ async fn rehearse(
     stop: &StopSignal,
 ) -> anyhow::Result<bool> {
     output::message(&format!(
-        "rehearsing {} ({}) at pace {}: starting the stand-in\n",
+        "rehearsing {} ({}) at pace {}: starting the emulator\n",
         scenario.name(),
         course.name(),
         options.pace()
@@ -156,7 +156,7 @@ async fn rehearse(
         server: options.server.clone(),
         postgres: options.postgres.clone(),
         command_line: command_line(options, scenario),
-        notify: Notify::new(|message| output::message(&format!("stand-in: {message}\n"))),
+        notify: Notify::new(|message| output::message(&format!("emulator: {message}\n"))),
     };
     let rehearsal = match Rehearsal::open(&plan, stop.clone()).await {
         Ok(rehearsal) => rehearsal,

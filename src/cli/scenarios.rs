@@ -73,7 +73,7 @@ pub(super) struct ScenariosOptions {
     /// Print the parameters of its deployment in Azure, see bicep/main.bicep
     #[arg(long, requires = "name", conflicts_with = "json", group = "applied")]
     parameters: bool,
-    /// Print what is sent and done as JSON, with every change of a course applied: for scripts
+    /// Print what is sent and done as JSON, with every change of the fix or control applied: for scripts
     #[arg(long, requires = "name", conflicts_with = "json", group = "applied")]
     plan: bool,
     /// The parameters or the plan with this fix or variant

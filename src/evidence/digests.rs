@@ -6,6 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::identifiers::hexadecimal;
+
 /// SHA-256 of a file in lowercase hexadecimal digits, and its size in bytes.
 ///
 /// # Errors
@@ -26,7 +28,7 @@ fn digest(source: &mut dyn Read) -> io::Result<(String, u64)> {
     loop {
         let count = source.read(&mut buffer)?;
         if count == 0 {
-            return Ok((hex(&hasher.finalize()), bytes));
+            return Ok((hexadecimal(&hasher.finalize()), bytes));
         }
         bytes += count as u64;
         hasher.update(&buffer[..count]);
@@ -35,9 +37,5 @@ fn digest(source: &mut dyn Read) -> io::Result<(String, u64)> {
 
 /// SHA-256 of a text or any bytes in lowercase hexadecimal digits.
 pub fn sha256_of_bytes(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(bytes))
 }

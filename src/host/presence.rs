@@ -5,13 +5,15 @@
 //! holds the address and the network that the address is in, so that two stand-ins at the same
 //! address of two networks do not meet.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::identifiers;
 
 /// What the files' names begin with.
 const PREFIX: &str = "host-";
@@ -68,9 +70,7 @@ impl Drop for Presence {
 /// # Errors
 /// When the system gives no random numbers.
 pub fn new_token() -> io::Result<String> {
-    let mut bytes = [0_u8; 32];
-    io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    identifiers::token::<32>()
 }
 
 /// What the stand-in at an address of this network has told, if this user runs one.

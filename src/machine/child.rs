@@ -7,6 +7,23 @@ use std::fmt;
 
 use nix::sys::signal::Signal;
 
+/// The signals that mean something to a pool, and the two that mean a bad access.
+pub(super) const DEFAULTED: [Signal; 13] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGABRT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGTERM,
+    Signal::SIGCHLD,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGWINCH,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+];
+
 /// How a child process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {

@@ -19,6 +19,10 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::{ForkResult, fork};
 
+use super::child::DEFAULTED;
+use super::held_connect::{self, HeldConnect};
+use super::program_pages;
+
 /// Why [`fork_single_threaded`] did not fork.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
@@ -161,23 +165,6 @@ pub fn tcp_info(socket: &impl AsFd) -> Result<libc::tcp_info, Errno> {
     Ok(unsafe { info.assume_init() })
 }
 
-/// The signals that mean something to a pool, and the two that mean a bad access.
-const DEFAULTED: [Signal; 13] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGABRT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGTERM,
-    Signal::SIGCHLD,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGWINCH,
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-];
-
 /// Let signals do what they do by default (`signal(7)`), whatever was so far.
 ///
 /// What a parent ignores its children ignore too, `HUP` under nohup(1) for one: a worker would not
@@ -206,42 +193,17 @@ pub fn restore_default_actions() {
 /// PSS of 5.95 MB with this and of 8.51 MB without (Linux 6.18, static release, the program read from
 /// disk), most of the difference in the arbiter.
 pub fn forget_start_up_code() {
-    let Ok(program) = std::fs::read_link("/proc/self/exe") else {
-        return;
-    };
-    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
-        return;
-    };
-    let program = program.to_string_lossy();
-    for line in maps.lines().filter(|line| line.ends_with(&*program)) {
-        let mut fields = line.split_whitespace();
-        let (Some(range), Some(permissions), Some(offset)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        // Code, and the segment at the file's beginning: headers, relocations and constants. The
-        // other segment that cannot be written was written once, when the program was relocated.
-        let first = offset.bytes().all(|digit| digit == b'0');
-        if permissions != "r-xp" && !(permissions == "r--p" && first) {
-            continue;
-        }
-        let ends = range.split_once('-').and_then(|(start, end)| {
-            let address = |text| usize::from_str_radix(text, 16).ok();
-            Some((address(start)?, address(end)?))
-        });
-        if let Some((start, end)) = ends {
-            // SAFETY: the range is, as the kernel has just told, a private mapping of this
-            // program's file that is not writable, and neither of the segments that are looked at
-            // ever was (relocations are applied to the data segment alone): its pages hold what
-            // the file holds, and are read from there again when they are next touched.
-            unsafe {
-                libc::madvise(
-                    std::ptr::with_exposed_provenance_mut(start),
-                    end.saturating_sub(start),
-                    libc::MADV_DONTNEED,
-                );
-            }
+    for pages in program_pages::untouched() {
+        // SAFETY: the range is, as the kernel has just told, a private mapping of this program's
+        // file that is not writable, and neither of the segments that are looked at ever was
+        // (relocations are applied to the data segment alone): its pages hold what the file holds,
+        // and are read from there again when they are next touched.
+        unsafe {
+            libc::madvise(
+                std::ptr::with_exposed_provenance_mut(pages.start),
+                pages.len(),
+                libc::MADV_DONTNEED,
+            );
         }
     }
 }
@@ -381,27 +343,6 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// A call of connect(2) by another process that waits for an answer.
-#[derive(Debug, Clone, Copy)]
-pub struct HeldConnect {
-    /// Names it to the kernel.
-    pub id: u64,
-    /// The thread that called, as this process's namespace counts it.
-    pub pid: i32,
-    /// The descriptor of its socket.
-    pub descriptor: RawFd,
-    /// Where its memory holds the address.
-    pub address: usize,
-    /// Bytes of the address.
-    pub length: usize,
-}
-
-/// The number of this machine's system calls in a filter (`linux/audit.h`).
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-
 /// From here on every connect(2) of this process, and of what it starts, waits for whoever holds
 /// the descriptor that this returns (`seccomp(2)`, `SECCOMP_RET_USER_NOTIF`).
 ///
@@ -413,25 +354,7 @@ pub fn hold_connects() -> Result<OwnedFd, Errno> {
     return Err(Errno::ENOSYS);
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
-        let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter {
-            // The codes of classic BPF are small.
-            code: u16::try_from(code).unwrap_or_default(),
-            jt,
-            jf,
-            k,
-        };
-        let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-        let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-        let answer = libc::BPF_RET | libc::BPF_K;
-        let connect = u32::try_from(libc::SYS_connect).unwrap_or_default();
-        let mut steps = [
-            step(load, 4, 0, 0),
-            step(equal, ARCHITECTURE, 0, 2),
-            step(load, 0, 0, 0),
-            step(equal, connect, 1, 0),
-            step(answer, libc::SECCOMP_RET_ALLOW, 0, 0),
-            step(answer, libc::SECCOMP_RET_USER_NOTIF, 0, 0),
-        ];
+        let mut steps = held_connect::filter();
         let program = libc::sock_fprog {
             len: u16::try_from(steps.len()).unwrap_or_default(),
             filter: steps.as_mut_ptr(),
@@ -512,7 +435,7 @@ pub fn replace_socket(
     close_on_exec: bool,
 ) -> Result<(), Errno> {
     let number = |value: RawFd| u32::try_from(value).map_err(|_| Errno::EBADF);
-    let wish = libc::seccomp_notif_addfd {
+    let addition = libc::seccomp_notif_addfd {
         id: held.id,
         flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).unwrap_or_default(),
         srcfd: number(socket.as_raw_fd())?,
@@ -527,7 +450,7 @@ pub fn replace_socket(
         libc::ioctl(
             listener.as_raw_fd(),
             libc::SECCOMP_IOCTL_NOTIF_ADDFD,
-            &raw const wish,
+            &raw const addition,
         )
     };
     Errno::result(result).map(drop)

@@ -16,7 +16,7 @@
 //! # Use
 //!
 //! Register latches, checks and steps; mount the three routes ([`routes`]) in an axum program. The
-//! folder can be copied as it is: it uses axum, http, jiff, parking_lot, serde and tokio, and
+//! folder can be copied as it is: it uses axum, http, jiff, parking_lot, serde, thiserror and tokio, and
 //! nothing else of this crate.
 //!
 //! ```

@@ -8,7 +8,7 @@ use super::shape::{Action, Change, Scenario, Setting, Step, Variation};
 use super::words::{action_in_words, need_in_words};
 use crate::evidence::criteria::{Criterion, Need};
 
-/// Where a site of the stand-in answers, by slot.
+/// Where a site of the emulator answers, by slot.
 const HERE: [&str; 2] = ["http://127.0.0.1:8080", "http://127.0.0.1:8081"];
 
 /// About what an hour of a Linux plan costs, in USD: list prices of the region East US without tax,
@@ -51,6 +51,16 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         return Ok(());
     }
     writeln!(page, "Step by step:\n")?;
+    write_steps(page, scenario)?;
+    writeln!(
+        page,
+        "\nEach script says with `--dry-run` what it would do; `--help` shows its options.\n"
+    )
+}
+
+/// The table of the runbook.
+fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let name = scenario.name();
     writeln!(
         page,
         "| | on Azure | here, in two terminals |\n|---|---|---|"
@@ -110,14 +120,10 @@ fn write_runbook(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         "clean up",
         &code(&format!("scripts/teardown.sh {name}")),
         "end `labrat host` with Ctrl-C, then `rm -rf labrat-host run again`",
-    )?;
-    writeln!(
-        page,
-        "\nEach script says with `--dry-run` what it would do; `--help` shows its options.\n"
     )
 }
 
-/// The command line of a stand-in that has the scenario's topology.
+/// The command line of an emulator that has the scenario's topology.
 fn stand_in(scenario: &Scenario) -> String {
     let topology = &scenario.topology;
     let mut words = vec![format!(
@@ -191,7 +197,7 @@ fn trigger_words(scenario: &Scenario, urls: [&str; 2]) -> Vec<String> {
     words
 }
 
-/// The same load on the stand-in that the fix was made on. What the scenario's own steps change is
+/// The same load on the emulator that the fix was made on. What the scenario's own steps change is
 /// not changed back by hand, so that a rehearsal plays those.
 fn load_again(scenario: &Scenario) -> String {
     let name = scenario.name();
@@ -222,7 +228,7 @@ fn trigger_here(scenario: &Scenario) -> String {
     words.join(" ")
 }
 
-/// The verb of the stand-in that plays an action.
+/// The verb of the emulator that plays an action.
 fn verb(action: &Action) -> String {
     match action {
         Action::SetStartupCommand { command } => format!("labrat host deploy \"{command}\""),

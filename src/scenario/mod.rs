@@ -1,7 +1,7 @@
 //! Scenarios: incidents as data, and the run that plays them.
 //!
 //! What it is for: [`catalogue`] says what each incident is, [`trigger`] plays its client side
-//! against a target and writes a bundle, [`rehearsal`] puts the stand-in for App Service under it,
+//! against a target and writes a bundle, [`rehearsal`] puts the App Service emulator under it,
 //! [`words`] puts its parts into words and [`page`] the whole into a page, [`parameters`] into those
 //! of a deployment, [`plan`] into data for scripts. [`own_folder`] is where a run keeps what goes
 //! with it.
@@ -13,6 +13,7 @@ pub mod apply;
 pub mod catalogue;
 pub mod estimate;
 mod guide;
+mod measures;
 pub mod own_folder;
 pub mod page;
 pub mod parameters;

@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use super::guide;
+use super::measures;
 use super::shape::{Scenario, Variation};
-use super::words::{
-    change_in_words, list, measure_in_words, need_in_words, probes_in_words, step_in_words, sticky,
-};
+use super::words::{change_in_words, list, need_in_words, probes_in_words, step_in_words, sticky};
 use crate::evidence::criteria::{Alternative, Criterion};
 
 /// The line with which a generated file begins.
@@ -48,8 +47,9 @@ pub fn markdown(scenario: &Scenario) -> String {
 
 fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page, "# {}\n", scenario.title)?;
-    writeln!(page, "`{}`{}\n", scenario.name(), aliases(scenario))?;
     writeln!(page, "{}\n", scenario.incident)?;
+    write_command(page, scenario)?;
+    writeln!(page, "`{}`{}\n", scenario.name(), aliases(scenario))?;
     writeln!(
         page,
         "Plays {}. Hypothesis: {}.\n",
@@ -70,6 +70,22 @@ fn write_page(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     )?;
     write_variations(page, "Variants", &scenario.variants)?;
     guide::write(page, scenario)
+}
+
+/// One command, and what comes of it.
+fn write_command(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
+    let name = scenario.name();
+    writeln!(page, "```console\n$ labrat rehearse {name}\n```\n")?;
+    let fix = scenario.fixes.first().map_or_else(String::new, |fix| {
+        format!(
+            " With `--fix {}` the same load is served, and the verdict says healthy.",
+            fix.name
+        )
+    });
+    writeln!(
+        page,
+        "Expected: a verdict that begins with `reproduced`, and exit code 0.{fix}\n"
+    )
 }
 
 fn aliases(scenario: &Scenario) -> String {
@@ -191,10 +207,10 @@ fn write_criteria(
     for criterion in criteria {
         writeln!(
             page,
-            "- `{}`: {}. Measured: {}. Evidence: {}.",
+            "- `{}`: {}. Met when {}. Evidence: {}.",
             criterion.id,
             criterion.statement.replace(['{', '}'], ""),
-            measure_in_words(&criterion.check),
+            measures::sentence(&criterion.check, &scenario.roles),
             list(
                 criterion
                     .check

@@ -1,9 +1,7 @@
 //! The parts of a scenario in words, for its page and for whoever is told what to do.
 
-use serde_json::Value;
-
 use super::shape::{Action, Change, Done, Group, Probes, Step};
-use crate::evidence::criteria::{Measure, Moment, Need};
+use crate::evidence::criteria::{Moment, Need};
 
 /// One step in a sentence.
 pub(super) fn step_in_words(step: &Step) -> String {
@@ -168,53 +166,6 @@ pub(super) fn need_in_words(need: &Need) -> String {
             moment: Moment::After,
         } => "the startup command after".to_owned(),
         Need::Manifest => "the manifest".to_owned(),
-    }
-}
-
-/// A measure in words.
-pub(super) fn measure_in_words(measure: &Measure) -> String {
-    let parts = |parts: &[Measure], between: &str| {
-        let words: Vec<String> = parts.iter().map(measure_in_words).collect();
-        words.join(between)
-    };
-    match measure {
-        Measure::All(of) => parts(of, ", and "),
-        Measure::Any(of) => parts(of, ", or "),
-        Measure::First(of) => parts(of, ", or where that has no evidence "),
-        Measure::Not(of) => format!("not ({})", measure_in_words(of)),
-        other => plain(&serde_json::to_value(other).unwrap_or_default()),
-    }
-}
-
-/// One measure: its name, then what it says of itself.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{text}`"),
-        Value::Array(values) => list(values.iter().map(plain)),
-        Value::Object(fields) => {
-            let said = fields.iter().filter(|(_, value)| !is_unsaid(value));
-            let words = said.map(|(key, value)| {
-                let name = key.replace(['_', '-'], " ");
-                match value {
-                    Value::Bool(true) => name,
-                    Value::Object(inner) if inner.is_empty() => name,
-                    Value::Object(_) => format!("{name}: {}", plain(value)),
-                    value => format!("{name} {}", plain(value)),
-                }
-            });
-            words.collect::<Vec<_>>().join(", ")
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A field that nobody filled in.
-fn is_unsaid(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(said) => !said,
-        Value::Array(values) => values.is_empty(),
-        _ => false,
     }
 }
 

@@ -92,10 +92,7 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     if settings.threads > 1 && settings.worker_class == WorkerClass::Sync {
         settings.worker_class = WorkerClass::Gthread;
     }
-    if let Some(path) = &settings.chdir {
-        std::env::set_current_dir(path)
-            .map_err(|_| StartError::Directory { path: path.clone() })?;
-    }
+    change_directory(&settings)?;
     let statsd = Statsd::of(&settings).map(Arc::new);
     let log = open_error_log(&settings, statsd.clone())?;
     let access = open_access_log(&settings, statsd.clone())?;
@@ -158,6 +155,13 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         call: "mmap",
         errno,
     })
+}
+
+fn change_directory(settings: &Settings) -> Result<(), StartError> {
+    let Some(path) = &settings.chdir else {
+        return Ok(());
+    };
+    std::env::set_current_dir(path).map_err(|_| StartError::Directory { path: path.clone() })
 }
 
 fn announce(

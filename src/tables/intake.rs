@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::civil::{self, DateOrder};
 use super::columns::{Column, LogTable, Zone};
+use super::own_time::own_time;
 use super::rows::{Cell, ConsoleRow, HttpRow, PlatformRow, TableRow};
 use super::{LogTime, LogTimeError, Shape, TableError, TableErrorKind};
 
@@ -306,9 +307,7 @@ impl<'s> Intake<'s> {
         let stamp = fields
             .iter()
             .find_map(|(column, cell)| match (column, cell) {
-                (Column::Known("ResultDescription"), Cell::Text(text)) => {
-                    super::formats::own_time(text)
-                }
+                (Column::Known("ResultDescription"), Cell::Text(text)) => own_time(text),
                 _ => None,
             });
         let Some(stamp) = stamp else { return };

@@ -177,3 +177,17 @@ pub fn lifecycle(message: &str) -> Option<Lifecycle> {
     }
     (message.starts_with("Site: ") && message.ends_with(" stopped.")).then_some(Lifecycle::Stopped)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let sorted: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(percentile(&sorted, 0.5), Some(10.0));
+        assert_eq!(percentile(&sorted, 0.95), Some(19.0));
+        assert_eq!(percentile(&sorted[..1], 0.95), Some(1.0));
+        assert_eq!(percentile(&[], 0.5), None);
+    }
+}

@@ -8,8 +8,8 @@ use super::columns::LogTable;
 use super::decode;
 use super::formats;
 use super::intake::{Intake, ReadOptions, Reading, RowSink};
+use super::recognise::shape_of;
 use super::rows::{ConsoleRow, HttpRow, PlatformRow, TableRow};
-use super::shape::shape_of;
 use super::{TableError, TableErrorKind};
 
 /// Characters of a text that is no table which an error quotes.

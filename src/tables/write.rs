@@ -22,7 +22,7 @@ pub fn write_json_line<R: TableRow>(out: &mut impl Write, row: &R) -> io::Result
         first = false;
         out.write_all(column.as_bytes())?;
         out.write_all(b"\":")?;
-        // Straight into the output: every request of a stand-in takes this path.
+        // Straight into the output: every request of an emulator takes this path.
         match value {
             Cell::Null => {}
             Cell::Text(text) => serde_json::to_writer(&mut *out, text.as_ref())?,

@@ -147,6 +147,11 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
             add(found, DoubtKind::WorkersUnseen, text);
         }
     }
+    doubts_of_the_latencies(manifest, found);
+}
+
+/// Durations of a memory box and of another pace compare with each other alone.
+fn doubts_of_the_latencies(manifest: &Manifest, found: &mut Vec<Doubt>) {
     if let Some(memory_box) = &manifest.topology.memory_box {
         let latencies = match memory_box.emulated {
             true => {

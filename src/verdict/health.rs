@@ -3,10 +3,8 @@
 //! A fix or a control that shows no symptom is only good if it also serves. The figures here say so,
 //! from observations alone.
 
-use serde::Serialize;
-
 use super::measure::View;
-use super::outcome::{CriterionResult, Finding};
+use super::outcome::{CriterionResult, Finding, HealthResult};
 use super::quote::{Quote, quote_http, quote_sample, quote_text};
 use super::text::{count, percent, seconds};
 use super::window::{Window, rows_within, run_window};
@@ -26,19 +24,6 @@ const WORKER_DIED: [&str; 3] = [
 ];
 /// What the platform says of a container that ended by itself.
 const CONTAINER_DIED: &str = "Container has finished running with exit code";
-
-/// One health criterion, measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HealthResult {
-    /// What has to hold.
-    pub what: String,
-    /// Whether it does.
-    pub finding: Finding,
-    /// The figures.
-    pub observed: String,
-    /// What decided it.
-    pub quotes: Vec<Quote>,
-}
 
 /// Every health criterion: the load, each role, and that nobody died.
 pub(super) fn health(
@@ -81,11 +66,8 @@ fn load(bundle: &Bundle, criteria: &[CriterionResult]) -> HealthResult {
     }
 }
 
-/// The requests of a role, whoever recorded them: good or not, with the quote of one.
-fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
-    let (bundle, route) = (view.bundle, view.route(&role.role));
-    let limit = (role.within_seconds * view.pace()).max(LEAST_SECONDS.min(role.within_seconds));
-    let what = match role.good {
+fn what_has_to_hold(role: &RoleHealth, route: &str, limit: f64) -> String {
+    match role.good {
         Good::Served => format!(
             "at least {} of {route} answered 2xx within {}",
             percent(role.share),
@@ -98,7 +80,14 @@ fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
         ),
         Good::NotFailed => format!("{route} is never answered 5xx"),
         Good::LastServed => format!("the last {route} is answered 2xx"),
-    };
+    }
+}
+
+/// The requests of a role, whoever recorded them: good or not, with the quote of one.
+fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
+    let (bundle, route) = (view.bundle, view.route(&role.role));
+    let limit = (role.within_seconds * view.pace()).max(LEAST_SECONDS.min(role.within_seconds));
+    let what = what_has_to_hold(role, route, limit);
     let mut samples: Vec<_> = bundle
         .samples_where(|kind| match role.good {
             Good::LastServed => kind != PhaseKind::Baseline,

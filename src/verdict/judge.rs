@@ -1,13 +1,13 @@
 //! From measurements to an outcome.
 
 use super::doubts::doubts;
-use super::health::{HealthResult, health};
+use super::health::health;
 use super::kills::killed_workers;
 use super::measure::{Measured, View, measure};
 use super::missing::{has, missing, words};
 use super::outcome::{
-    CriterionResult, Doubt, Finding, Level, Outcome, PromiseResult, RivalResult, RouteFigures,
-    Ruling, Unreadable, Verdict,
+    CriterionResult, Doubt, Finding, HealthResult, Level, Outcome, PromiseResult, RivalResult,
+    RouteFigures, Ruling, Unreadable, Verdict,
 };
 use super::secrets::without_secrets;
 use super::text::{count, seconds};

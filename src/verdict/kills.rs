@@ -2,10 +2,9 @@
 //!
 //! The arbiter's own line says "Perhaps out of memory?" of both; only other evidence can tell.
 
-use serde::Serialize;
-
 use super::measure::metric_growth;
-use super::quote::{Quote, quote_text};
+use super::outcome::{KillCause, KilledWorker};
+use super::quote::quote_text;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::{Table, TextEvent};
 use crate::evidence::criteria::Metric;
@@ -38,48 +37,6 @@ const TOLD: [(&str, KillCause, &str); 3] = [
         "the arbiter says that it did",
     ),
 ];
-
-/// Workers that were ended by SIGKILL, one after another and for the same reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KilledWorker {
-    /// The pid of the first.
-    pub pid: u32,
-    /// The pid of the last.
-    pub last_pid: u32,
-    /// How many.
-    pub count: usize,
-    /// Who did it.
-    pub cause: KillCause,
-    /// Why that is concluded.
-    pub because: String,
-    /// The lines.
-    pub quotes: Vec<Quote>,
-}
-
-impl KilledWorker {
-    /// Which, in words: one pid, or how many with the first and the last.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self.count {
-            1 => format!("pid {}", self.pid),
-            count => format!("{count} workers, pid {} to {}", self.pid, self.last_pid),
-        }
-    }
-}
-
-/// Who sent a SIGKILL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KillCause {
-    /// The arbiter: the worker's heartbeat stopped.
-    Heartbeat,
-    /// The arbiter, for another reason, such as a graceful stop that took too long.
-    Arbiter,
-    /// The kernel: memory ran out.
-    OutOfMemory,
-    /// The evidence does not say.
-    Open,
-}
 
 /// The pid in a line such as `Worker (pid:1901) was sent SIGKILL!`.
 pub(super) fn pid_of(line: &str) -> Option<u32> {

@@ -19,12 +19,11 @@ mod secrets;
 pub(crate) mod text;
 mod window;
 
-pub use health::HealthResult;
 pub use judge::judge;
-pub use kills::{KillCause, KilledWorker};
 pub use outcome::{
-    CriterionResult, Doubt, DoubtKind, Finding, Level, MissingEvidence, Outcome, PromiseResult,
-    RivalResult, RouteFigures, Ruling, Unreadable, Verdict,
+    CriterionResult, Doubt, DoubtKind, Finding, HealthResult, KillCause, KilledWorker, Level,
+    MissingEvidence, Outcome, PromiseResult, RivalResult, RouteFigures, Ruling, Unreadable,
+    Verdict,
 };
 pub use quote::Quote;
 pub use repeated::{Repeated, RunSummary, SpreadOfCriterion, repeat};

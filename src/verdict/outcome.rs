@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::health::HealthResult;
-use super::kills::KilledWorker;
 use super::quote::Quote;
 use super::window::Window;
 use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need};
@@ -153,6 +151,61 @@ pub struct CriterionResult {
     pub value: Option<f64>,
     /// What decided it.
     pub quotes: Vec<Quote>,
+}
+
+/// One health criterion, measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HealthResult {
+    /// What has to hold.
+    pub what: String,
+    /// Whether it does.
+    pub finding: Finding,
+    /// The figures.
+    pub observed: String,
+    /// What decided it.
+    pub quotes: Vec<Quote>,
+}
+
+/// Workers that were ended by SIGKILL, one after another and for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KilledWorker {
+    /// The pid of the first.
+    pub pid: u32,
+    /// The pid of the last.
+    pub last_pid: u32,
+    /// How many.
+    pub count: usize,
+    /// Who did it.
+    pub cause: KillCause,
+    /// Why that is concluded.
+    pub because: String,
+    /// The lines.
+    pub quotes: Vec<Quote>,
+}
+
+impl KilledWorker {
+    /// Which, in words: one pid, or how many with the first and the last.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.count {
+            1 => format!("pid {}", self.pid),
+            count => format!("{count} workers, pid {} to {}", self.pid, self.last_pid),
+        }
+    }
+}
+
+/// Who sent a SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KillCause {
+    /// The arbiter: the worker's heartbeat stopped.
+    Heartbeat,
+    /// The arbiter, for another reason, such as a graceful stop that took too long.
+    Arbiter,
+    /// The kernel: memory ran out.
+    OutOfMemory,
+    /// The evidence does not say.
+    Open,
 }
 
 /// What became of a rival.

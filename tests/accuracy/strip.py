@@ -4,7 +4,9 @@ import csv
 import datetime
 import json
 import os
+import pathlib
 import random
+import tomllib
 
 LEVELS = {
     "all": ("http", "console", "platform", "command", "settings"),
@@ -17,6 +19,7 @@ LEVELS = {
     "minus-platform": ("http", "console", "command", "settings"),
 }
 TIME = "TimeGenerated"
+VERSION = tomllib.loads((pathlib.Path(__file__).parents[2] / "Cargo.toml").read_text())["package"]["version"]
 
 
 def rows_of(bundle, table):
@@ -39,7 +42,7 @@ class Names:
         self.words = words
         self.draw = draw
         self.texts = [
-            ("gunicorn-compatible labrat 0.1.0", "gunicorn 22.0.0"),
+            (f"gunicorn-compatible labrat {VERSION}", "gunicorn 22.0.0"),
             ("labrat serve", "gunicorn"),
             ("labrat migrate", "flask db upgrade && python manage.py migrate"),
             ('File "labrat"', 'File "/opt/python/3.11.9/lib/python3.11/site-packages/gunicorn/util.py", line 371'),

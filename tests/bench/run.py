@@ -2,7 +2,7 @@
 """Measure labrat, Gunicorn with Flask, and two yardsticks in one run, rounds interleaved.
 
 Called by scripts/bench.sh, which brings the programs. Writes results.json and results.md to --out
-and, with --readme, the table between the README's markers.
+and, with --page, the table between the markers of that page.
 """
 
 import argparse
@@ -318,7 +318,7 @@ def cell(values):
 
 
 def markdown(results):
-    """The table of the README: medians, and the range of the rounds in parentheses."""
+    """The table of docs/benchmark.md: medians, and the range of the rounds in parentheses."""
     sync, concurrent = results["sync"], results["async"]
     busy = results["machine"]["busy_before"]
     lines = [
@@ -360,7 +360,7 @@ def front_end_markdown(found):
     """The front end's table."""
     nginx = found["nginx_ratio"]
     lines = [
-        "The stand-in's front end before the same pool of 2 async workers, `/health`, keep-alive; "
+        "The emulator's front end before the same pool of 2 async workers, `/health`, keep-alive; "
         f"{front_end.HELD:,} requests held in it at once take {number(found['held_mb'])} MB. "
         "A relay stands before the same pool, copies bytes and looks at none of them; nginx does too, adds the "
         "same headers and writes a row of JSON for each request:",
@@ -383,13 +383,13 @@ def front_end_markdown(found):
     return "\n".join(lines) + "\n"
 
 
-def write_readme(readme, table):
-    text = readme.read_text()
+def write_page(page, table):
+    text = page.read_text()
     pattern = r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)"
     new, count = re.subn(pattern, lambda found: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.S)
     if count != 1:
-        raise SystemExit(f"no bench markers in {readme}")
-    readme.write_text(new)
+        raise SystemExit(f"no bench markers in {page}")
+    page.write_text(new)
 
 
 def arguments():
@@ -400,7 +400,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--starts", type=int, default=11)
     parser.add_argument("--before", help="an earlier labrat, measured beside this one and without the front end")
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--page", type=Path)
     return parser.parse_args()
 
 
@@ -450,8 +450,8 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     (out / "results.md").write_text(markdown(results))
-    if options.readme:
-        write_readme(options.readme, markdown(results))
+    if options.page:
+        write_page(options.page, markdown(results))
     print(markdown(results))
     if options.before:
         print(*against_before(results), sep="\n")

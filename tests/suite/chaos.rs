@@ -171,6 +171,37 @@ fn settle(server: &Server, wanted: usize) -> Vec<u32> {
     }
 }
 
+/// Everything that is done to the pool while clients ask it; the answers that were torn.
+fn blows_and_clients(server: &Server, random: &mut fastrand::Rng, tally: &Tally) -> Vec<String> {
+    let over = AtomicBool::new(false);
+    let mut wanted = WORKERS;
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..6)
+            .map(|_| {
+                let mut random = fastrand::Rng::with_seed(random.u64(..));
+                let (address, tally, over) = (server.address(), tally, &over);
+                scope.spawn(move || {
+                    let mut torn = Vec::new();
+                    while !over.load(Ordering::Relaxed) {
+                        torn.extend(client(address, &mut random, tally));
+                    }
+                    torn
+                })
+            })
+            .collect();
+        let end = Instant::now() + duration();
+        while Instant::now() < end {
+            blow(server, random, &mut wanted);
+            std::thread::sleep(Duration::from_millis(random.u64(20..200)));
+        }
+        over.store(true, Ordering::Relaxed);
+        clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect()
+    })
+}
+
 #[test]
 fn a_pool_survives_whatever_is_done_to_it() {
     if crate::harness::peer() == Kind::Gunicorn {
@@ -192,33 +223,7 @@ fn a_pool_survives_whatever_is_done_to_it() {
     let arbiter_before = descriptors(server.arbiter());
 
     let tally = Tally::default();
-    let over = AtomicBool::new(false);
-    let mut wanted = WORKERS;
-    let torn: Vec<String> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..6)
-            .map(|_| {
-                let mut random = fastrand::Rng::with_seed(random.u64(..));
-                let (address, tally, over) = (server.address(), &tally, &over);
-                scope.spawn(move || {
-                    let mut torn = Vec::new();
-                    while !over.load(Ordering::Relaxed) {
-                        torn.extend(client(address, &mut random, tally));
-                    }
-                    torn
-                })
-            })
-            .collect();
-        let end = Instant::now() + duration();
-        while Instant::now() < end {
-            blow(&server, &mut random, &mut wanted);
-            std::thread::sleep(Duration::from_millis(random.u64(20..200)));
-        }
-        over.store(true, Ordering::Relaxed);
-        clients
-            .into_iter()
-            .flat_map(|client| client.join().unwrap())
-            .collect()
-    });
+    let torn = blows_and_clients(&server, &mut random, &tally);
     eprintln!("{tally:?}, {} workers booted", server.booted().len());
 
     // A reload brings back the number of workers that was told at the start.

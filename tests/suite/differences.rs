@@ -1,4 +1,4 @@
-//! Where labrat differs from Gunicorn on purpose: one table, which the README shows. A case may
+//! Where labrat differs from Gunicorn on purpose: one table, which docs/gunicorn.md shows. A case may
 //! allow a difference only by naming its entry here.
 
 use crate::harness::{Kind, peer};
@@ -8,7 +8,7 @@ use crate::harness::{Kind, peer};
 pub struct Difference {
     /// The name of its constant, by which cases refer to it.
     pub name: &'static str,
-    /// What it is about, for the README and for messages.
+    /// What it is about, for the page and for messages.
     pub subject: &'static str,
     /// What Gunicorn 25.3.0 does.
     pub gunicorn: &'static str,
@@ -47,7 +47,7 @@ macro_rules! differences {
             };
         )*
 
-        /// Every entry, in the README's order.
+        /// Every entry, in the page's order.
         pub const ALL: &[Difference] = &[$($name),*];
     };
 }
@@ -212,7 +212,7 @@ differences! {
     }
 }
 
-/// The table, for the README.
+/// The table, for docs/gunicorn.md.
 pub fn rows() -> impl Iterator<Item = Vec<String>> {
     ALL.iter().map(|entry| {
         [entry.subject, entry.gunicorn, entry.labrat, entry.reason]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::database_url_error::DatabaseUrlError;
 use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
 use crate::readiness::{Check, Checked};
@@ -25,23 +26,6 @@ impl std::fmt::Debug for DatabaseUrl {
             Self::Postgres(url) => url.fmt(formatter),
         }
     }
-}
-
-/// A `DATABASE_URL` that names no database that can be asked here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DatabaseUrlError {
-    /// Another scheme.
-    #[error("it begins with none of sqlite:, postgres:// and postgresql://")]
-    Scheme,
-    /// `sqlite:` without a file.
-    #[error("it names no file")]
-    NoFile,
-    /// A URL that does not follow its own rules.
-    #[error("it is no well-formed postgres URL")]
-    Malformed,
-    /// No host, several, or a socket file.
-    #[error("it does not name exactly one host")]
-    NoHost,
 }
 
 impl DatabaseUrl {

@@ -18,6 +18,10 @@ mod check_runtime;
 #[cfg(feature = "backends")]
 mod database;
 #[cfg(feature = "backends")]
+mod database_url_error;
+#[cfg(feature = "backends")]
+mod migrate;
+#[cfg(feature = "backends")]
 pub mod migrations;
 mod network;
 #[cfg(feature = "backends")]
@@ -40,7 +44,9 @@ pub(super) use check_runtime::CheckRuntime;
 #[cfg(feature = "backends")]
 pub(super) use database::Database;
 #[cfg(feature = "backends")]
-pub use database::{DatabaseUrl, DatabaseUrlError};
+pub use database::DatabaseUrl;
+#[cfg(feature = "backends")]
+pub use database_url_error::DatabaseUrlError;
 #[cfg(feature = "backends")]
 pub use postgres::PostgresUrl;
 #[cfg(not(feature = "backends"))]

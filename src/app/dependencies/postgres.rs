@@ -13,7 +13,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::database::DatabaseUrlError;
+use super::database_url_error::DatabaseUrlError;
 use super::migrations::{APPLIED, CREATE_TABLE, MigrateError, RECORD, is_one_pending, pending};
 use super::{network, words};
 use crate::readiness::Failure;

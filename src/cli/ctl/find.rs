@@ -1,4 +1,4 @@
-//! Which pool is meant when no socket is named: this user's own, or one that a stand-in runs.
+//! Which pool is meant when no socket is named: this user's own, or one that an emulator runs.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub(super) fn the_only_pool() -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The sockets of the pools in the containers of a stand-in's run.
+/// The sockets of the pools in the containers of an emulator's run.
 fn inside(run: &Path) -> Vec<PathBuf> {
     let children = |folder: PathBuf| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,13 +1,12 @@
-//! One request to the control API of a running stand-in.
+//! One request to the control API of a running emulator.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use super::ControlOptions;
+use crate::cli::http;
 use crate::host::presence;
 
 /// A swap waits for two starts, each of which may take up to 1800 s.
@@ -42,7 +41,7 @@ impl Answer {
 /// Send a request and read its answer.
 ///
 /// # Errors
-/// When nobody answers, or the stand-in refuses or fails; its words are the error's.
+/// When nobody answers, or the emulator refuses or fails; its words are the error's.
 pub(super) fn ask(
     control: &ControlOptions,
     method: &str,
@@ -50,10 +49,10 @@ pub(super) fn ask(
     body: Option<&Value>,
 ) -> anyhow::Result<Answer> {
     let address = control.control;
-    let mut stream = TcpStream::connect(address).with_context(|| {
-        format!("no stand-in at {address}\n\nhint: start one with labrat host, or name its --control address")
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    let stream = http::connect(&address.to_string(), deadline).with_context(|| {
+        format!("no emulator at {address}\n\nhint: start one with labrat host, or name its --control address")
     })?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     let body = body.map(Value::to_string).unwrap_or_default();
     let token = control
         .token
@@ -72,9 +71,8 @@ pub(super) fn ask(
          application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let mut answer = http::exchange(stream, request.as_bytes(), deadline, |_| false)?;
+    let status = http::status(&answer)?;
     let end = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
@@ -84,15 +82,14 @@ pub(super) fn ask(
         head,
         body: answer.split_off(end + 4),
     };
-    let status = answer.head.split(' ').nth(1).unwrap_or_default();
-    if status.starts_with('2') {
+    if (200..300).contains(&status) {
         return Ok(answer);
     }
     let told = answer.json().ok();
     match told.as_ref().and_then(|value| value["error"].as_str()) {
         Some(error) => bail!("{error}"),
         None => bail!(
-            "the stand-in answered {status}: {}",
+            "the emulator answered {status}: {}",
             String::from_utf8_lossy(&answer.body).trim()
         ),
     }

@@ -1,4 +1,4 @@
-//! `labrat host`: start the stand-in, or tell a running one what to do.
+//! `labrat host`: start the emulator, or tell a running one what to do.
 
 mod client;
 mod requests;
@@ -26,13 +26,13 @@ pub(super) struct HostOptions {
     start: StartOptions,
 }
 
-/// How a running stand-in is reached.
+/// How a running emulator is reached.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ControlOptions {
     /// Address of the control API
     #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_CONTROL, env = "LABRAT_HOST_CONTROL")]
     control: SocketAddr,
-    /// Token of the control API [default: what the stand-in left for this user]
+    /// Token of the control API [default: what the emulator left for this user]
     #[arg(long, env = "LABRAT_HOST_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Print JSON
@@ -143,7 +143,7 @@ enum ModeWord {
     Kubernetes,
 }
 
-/// What a running stand-in can be told.
+/// What a running emulator can be told.
 #[derive(Debug, Subcommand)]
 enum HostRequest {
     /// Show each slot's state, address and container
@@ -303,7 +303,7 @@ fn site_name(text: &str) -> Result<String, String> {
 /// Run `labrat host`.
 ///
 /// # Errors
-/// When the stand-in cannot start, or the one that is asked cannot be reached or refuses.
+/// When the emulator cannot start, or the one that is asked cannot be reached or refuses.
 pub(super) fn run(options: &HostOptions) -> anyhow::Result<Exit> {
     match &options.request {
         None => start::run(&options.start),

@@ -1,4 +1,4 @@
-//! The verbs for a running stand-in.
+//! The verbs for a running emulator.
 
 use std::time::Duration;
 
@@ -155,7 +155,7 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
             let path = format!("/comparison?source={source}&intended={}", encoded(intended));
             let answer = client::ask(control, "GET", &path, None)?.json()?;
             let comparison: Comparison =
-                serde_json::from_value(answer).context("the stand-in answers otherwise")?;
+                serde_json::from_value(answer).context("the emulator answers otherwise")?;
             swap_gate::show(&comparison, control.json)
         }
     }

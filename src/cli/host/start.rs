@@ -1,4 +1,4 @@
-//! Starting the stand-in and keeping it until it is told to stop.
+//! Starting the emulator and keeping it until it is told to stop.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -24,8 +24,8 @@ use crate::host::{
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
     let mut settings = settings(options)?;
     let boxes = options.folder.join("box");
-    if let Some(wish) = options.memory_box.wish(&settings.executable, &boxes) {
-        settings.memory_box = Some(Arc::new(wish.fulfil()?));
+    if let Some(request) = options.memory_box.request(&settings.executable, &boxes) {
+        settings.memory_box = Some(Arc::new(request.fulfil()?));
     }
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -35,7 +35,7 @@ pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
     let memory_box = settings.memory_box.clone();
     let exit = runtime.block_on(stand(options, settings));
     if let Some(memory_box) = memory_box {
-        // Tasks of the stand-in may still hold it for a moment, and nothing runs in it any more.
+        // Tasks of the emulator may still hold it for a moment, and nothing runs in it any more.
         memory_box.take_away();
     }
     exit

@@ -138,7 +138,7 @@ impl TriggerOptions {
     }
 }
 
-/// The course of a scenario that the words ask for.
+/// Which run of a scenario the words ask for: symptom, fix or control.
 ///
 /// # Errors
 /// When there is no such fix or variant, with the names that there are.

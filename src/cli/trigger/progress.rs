@@ -12,6 +12,7 @@ use crate::cli::output;
 use crate::encoding;
 use crate::load::Attempt;
 use crate::scenario::trigger::Progress;
+use crate::tables::queries::percentile;
 
 /// How often a line is written where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(3);
@@ -187,29 +188,9 @@ impl Phase {
             "{}: {in_flight} in flight, {} failed",
             self.name, self.failures
         );
-        if let (Some(median), Some(tail)) = (rank(&sorted, 50), rank(&sorted, 95)) {
+        if let (Some(median), Some(tail)) = (percentile(&sorted, 0.5), percentile(&sorted, 0.95)) {
             words.push_str(&format!(", p50 {median:.3} s, p95 {tail:.3} s"));
         }
         words
-    }
-}
-
-/// The nearest-rank percentile of sorted values.
-fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_measured() {
-        let sorted: Vec<f64> = (1..=20).map(f64::from).collect();
-        assert_eq!(rank(&sorted, 50), Some(10.0));
-        assert_eq!(rank(&sorted, 95), Some(19.0));
-        assert_eq!(rank(&sorted[..1], 95), Some(1.0));
-        assert_eq!(rank(&[], 50), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measure, Need, SnapshotKind};
+use super::{Measure, Need, SettingState, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
 
 impl Measure {
@@ -74,21 +74,24 @@ impl Measure {
                 needs
             }
             Self::Event(_) => vec![Need::Manifest],
-            Self::Setting(setting) => {
-                let mut needs = Vec::new();
-                if setting.sticky.is_some() {
-                    needs.push(Need::Manifest);
-                }
-                if setting.changed.is_some() {
-                    needs.push(snapshot(SnapshotKind::Config, PhaseKind::Baseline));
-                    needs.push(snapshot(SnapshotKind::Config, PhaseKind::Post));
-                }
-                if setting.matches_expected.is_some() {
-                    needs.push(snapshot(SnapshotKind::Slots, PhaseKind::Post));
-                }
-                needs
-            }
+            Self::Setting(setting) => needs_of_setting(setting),
             Self::All(_) | Self::Any(_) | Self::Not(_) | Self::First(_) => Vec::new(),
         }
     }
+}
+
+fn needs_of_setting(setting: &SettingState) -> Vec<Need> {
+    let snapshot = |of, at| Need::Snapshot { of, at };
+    let mut needs = Vec::new();
+    if setting.sticky.is_some() {
+        needs.push(Need::Manifest);
+    }
+    if setting.changed.is_some() {
+        needs.push(snapshot(SnapshotKind::Config, PhaseKind::Baseline));
+        needs.push(snapshot(SnapshotKind::Config, PhaseKind::Post));
+    }
+    if setting.matches_expected.is_some() {
+        needs.push(snapshot(SnapshotKind::Slots, PhaseKind::Post));
+    }
+    needs
 }

@@ -1,10 +1,11 @@
 //! Evidence of whatever kind as a bundle.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::content::{self, Kind};
+use super::error::ReadError;
 use super::exports::Exports;
 use super::metrics;
 use super::names::{Content, classify, stamp};
@@ -34,41 +35,6 @@ const HEAD: u64 = 1 << 16;
 
 /// The manifest's path in a bundle.
 const MANIFEST: &str = "manifest.json";
-
-/// Evidence that is none.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It is not there.
-    #[error("`{}` is not there", path.display())]
-    NotThere {
-        /// The path.
-        path: PathBuf,
-    },
-    /// It is neither a file nor a folder.
-    #[error("`{}` is neither a file nor a folder", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// It could not be listed.
-    #[error("cannot list `{}`: {source}", path.display())]
-    List {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Nothing in it is evidence.
-    #[error(
-        "`{name}` holds no evidence: neither a manifest nor a snapshot, sample, table or log{files}"
-    )]
-    NoEvidence {
-        /// The name of what was read.
-        name: String,
-        /// What its files were taken for, a line each.
-        files: String,
-    },
-}
 
 /// Files that an error about a folder without evidence names.
 const FILES_NAMED: usize = 12;
@@ -231,7 +197,7 @@ impl<'r> Reader<'r> {
         let inputs = self.inputs;
         for item in &inputs.items {
             let content = classify(&item.path);
-            let words = words_of(&content);
+            let words = content.words();
             let state = match content {
                 Content::Manifest => continue,
                 Content::Unnamed(table) => {
@@ -514,23 +480,4 @@ fn json_of(text: &str) -> Result<serde_json::Value, FileState> {
     serde_json::from_str(text).map_err(|error| FileState::Unreadable {
         reason: error.to_string(),
     })
-}
-
-/// What a file is by its name, in words.
-fn words_of(content: &Content) -> String {
-    match content {
-        Content::Manifest => "the manifest".to_owned(),
-        Content::Snapshot(kind, at, Some(slot)) => {
-            format!("{} of {slot}, {}", kind.path(), at.word())
-        }
-        Content::Snapshot(kind, at, None) => format!("{}, {}", kind.path(), at.word()),
-        Content::Samples(phase) => format!("samples of the phase {phase}"),
-        Content::Responses(route) => format!("responses of {route}"),
-        Content::Probes => "probes after the fix".to_owned(),
-        Content::Command(_) => "a startup command".to_owned(),
-        Content::SiteConfig(_) => "the site's configuration".to_owned(),
-        Content::Settings(..) => "application settings".to_owned(),
-        Content::Report => "a report of this program".to_owned(),
-        Content::Unnamed(_) => "unknown".to_owned(),
-    }
 }

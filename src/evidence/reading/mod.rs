@@ -5,6 +5,7 @@
 //! what the evidence means.
 
 mod content;
+mod error;
 mod exports;
 mod folder;
 mod metrics;
@@ -14,5 +15,6 @@ mod samples;
 mod source;
 mod table_files;
 
-pub use folder::{ReadError, read, read_all, read_whatever};
+pub use error::ReadError;
+pub use folder::{read, read_all, read_whatever};
 pub use responses::{ResponsesError, split_responses};

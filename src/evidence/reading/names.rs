@@ -32,6 +32,27 @@ pub(super) enum Content {
     Unnamed(Option<LogTable>),
 }
 
+impl Content {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Manifest => "the manifest".to_owned(),
+            Self::Snapshot(kind, at, Some(slot)) => {
+                format!("{} of {slot}, {}", kind.path(), at.word())
+            }
+            Self::Snapshot(kind, at, None) => format!("{}, {}", kind.path(), at.word()),
+            Self::Samples(phase) => format!("samples of the phase {phase}"),
+            Self::Responses(route) => format!("responses of {route}"),
+            Self::Probes => "probes after the fix".to_owned(),
+            Self::Command(_) => "a startup command".to_owned(),
+            Self::SiteConfig(_) => "the site's configuration".to_owned(),
+            Self::Settings(..) => "application settings".to_owned(),
+            Self::Report => "a report of this program".to_owned(),
+            Self::Unnamed(_) => "unknown".to_owned(),
+        }
+    }
+}
+
 /// Classify a path in a bundle, written with `/`.
 pub(super) fn classify(path: &str) -> Content {
     if path == "manifest.json" {

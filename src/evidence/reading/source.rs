@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use zip::ZipArchive;
 
-use super::ReadError;
+use super::error::ReadError;
 use crate::evidence::bundle::FileState;
 
 /// Folders below the first that are looked into.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::RecordError;
 use crate::evidence::manifest::FileDigest;
+use crate::identifiers::hexadecimal;
 
 /// Make the bundle's folder, or accept one that is there and empty.
 pub(super) fn prepare_folder(path: &Path) -> Result<(), RecordError> {
@@ -93,9 +94,4 @@ impl Write for HashWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Bytes as lowercase hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::files::hexadecimal;
+use crate::identifiers::hexadecimal;
 use crate::redaction::{MASK, is_secret_name, redact, redact_setting};
 
 /// Bytes of a fingerprint: enough to tell values apart, too few to find one by trying.

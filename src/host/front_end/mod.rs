@@ -31,6 +31,7 @@ pub use upstream::{IDLE_LIMIT, Upstream};
 
 use super::Notify;
 use super::journal::Journal;
+use crate::identifiers::guid;
 
 /// Rows of clients that left, kept until the site's start has ended.
 const MOST_DEFERRED: usize = 10_000;
@@ -143,19 +144,8 @@ impl Shared {
     /// An identity in the form of a GUID: random for the run, counted within it.
     fn log_id(&self) -> String {
         let number = self.log_id_next.fetch_add(1, Ordering::Relaxed);
-        format!("{}{:012x}", self.log_id_prefix, number & 0xffff_ffff_ffff)
+        guid(&self.log_id_prefix, number)
     }
-}
-
-/// What the identities of all requests of a run begin with: all of a GUID but its last group.
-fn log_id_prefix(random: u64) -> String {
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-",
-        random >> 32,
-        (random >> 16) & 0xffff,
-        (random >> 4) & 0xfff,
-        random & 0xfff,
-    )
 }
 
 /// Wait until the front end is stopped.

@@ -66,26 +66,10 @@ async fn exchange(
         Ok(upstream) => upstream,
         Err(end) => return own_answer(&shared, end, record),
     };
-    let log_id = shared.log_id();
-    headers::forward(
-        &mut head,
-        &headers::Arrival {
-            client: &client,
-            default_host: &shared.settings.default_host,
-            deployment: &shared.settings.deployment,
-            log_id: &log_id,
-        },
-    );
-    head.uri = origin_form(&head.uri);
-    head.version = Version::HTTP_11;
+    address(&mut head, &body, &client, &shared);
     // A connection whose request has a body is not used again: an answer that comes before the
     // body has been taken would leave the rest of it on the connection.
     let reusable = body.is_end_stream() && client_side.is_none();
-    if !body.is_end_stream() && body.size_hint().exact().is_none() {
-        // hyper takes a GET for one without a body unless it is told.
-        head.headers
-            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
     let progress = Progress::new(record.received(), record.started());
     let body = RequestBody::new(body, Arc::clone(&progress));
     let sent = upstream.send(Request::from_parts(head, body), reusable);
@@ -120,6 +104,27 @@ async fn exchange(
     let limit = shared.settings.limit;
     let relay = Relay::site(body, status, connection, upstream, reusable, limit, record);
     Response::from_parts(head, relay)
+}
+
+/// Make the head of a request what the site gets to see.
+fn address(head: &mut Parts, body: &Incoming, client: &ClientAddress, shared: &Shared) {
+    let log_id = shared.log_id();
+    headers::forward(
+        head,
+        &headers::Arrival {
+            client,
+            default_host: &shared.settings.default_host,
+            deployment: &shared.settings.deployment,
+            log_id: &log_id,
+        },
+    );
+    head.uri = origin_form(&head.uri);
+    head.version = Version::HTTP_11;
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        // hyper takes a GET for one without a body unless it is told.
+        head.headers
+            .insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 /// Wait for the head of an answer, as long as the request moves, and for the limit after that.

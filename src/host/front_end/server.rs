@@ -16,9 +16,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, Routing, Shared, log_id_prefix, proxy};
+use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
+use crate::identifiers::guid_prefix;
 
 /// How long a client may take for the head of a request, and stay silent between two.
 const HEAD_LIMIT: Duration = Duration::from_secs(120);
@@ -68,7 +69,7 @@ impl FrontEnd {
             tunnels: Mutex::new(JoinSet::new()),
             stopping: AtomicBool::new(false),
             complained: Mutex::new(None),
-            log_id_prefix: log_id_prefix(fastrand::u64(..)),
+            log_id_prefix: guid_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
         let (stop, stopped) = watch::channel(false);

@@ -17,6 +17,7 @@ use crate::host::front_end::{IDLE_LIMIT, Upstream};
 use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
 use crate::host::settings::{Image, Network};
 use crate::host::{HostError, SlotConfiguration};
+use crate::identifiers::{guid, guid_prefix};
 use crate::machine::container;
 use crate::redaction::redact;
 
@@ -321,15 +322,7 @@ fn home_inside(parting: Parting, home: &Path) -> &Path {
 
 /// An identity in the form of a GUID: nothing is deployed here, each start has its own.
 fn deployment_version() -> String {
-    let (high, low) = (fastrand::u64(..), fastrand::u64(..));
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        low >> 52,
-        low & 0xffff_ffff_ffff
-    )
+    guid(&guid_prefix(fastrand::u64(..)), fastrand::u64(..))
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@
 
 use std::time::Duration;
 
-use super::configuration::{SlotConfiguration, SlotName};
+use super::configuration::SlotConfiguration;
+use super::name::SlotName;
 use crate::host::HostError;
 use crate::host::settings::Pace;
 use crate::host::site::{Probe, Site, Staging, statuses};

@@ -17,7 +17,8 @@ use procfs::net::{TcpNetEntry, TcpState, UdpNetEntry};
 use socket2::{Domain, Socket, Type};
 
 use super::ADDRESS;
-use crate::machine::sys::{self, HeldConnect, IP_LOCAL_PORT_RANGE};
+use crate::machine::held_connect::HeldConnect;
+use crate::machine::sys::{self, IP_LOCAL_PORT_RANGE};
 
 /// Tells one network from another (Linux 5.14); the C libraries do not name it yet.
 const SO_NETNS_COOKIE: i32 = 71;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::lease::{self, Lease, Made};
+use super::cleanup_journal::{self, CleanupJournal, Made};
 use super::{slow_drive, swap};
 use crate::machine::cgroup::{self, CgroupMemory, Location, Version};
 use crate::machine::{Unavailable, memory, proc_files};
@@ -59,11 +59,11 @@ pub struct CgroupBox {
     swap_file: Option<PathBuf>,
     swap_speed: Result<u64, Unavailable>,
     // Last, because it undoes the others.
-    lease: Lease,
+    journal: CleanupJournal,
 }
 
 impl CgroupBox {
-    /// Make a box of `limit_bytes` of memory and the swap that is wished for. Its swap file is
+    /// Make a box of `limit_bytes` of memory and the requested swap. Its swap file is
     /// made in a folder under `parent`, which has to be on a file system that can hold one.
     ///
     /// What is left of boxes under `parent` whose owner is dead is taken away first.
@@ -74,20 +74,20 @@ impl CgroupBox {
         let groups = proc_files::text("/proc/self/cgroup")?;
         let mounts = proc_files::text("/proc/self/mountinfo")?;
         let own = cgroup::locate(&groups, &mounts)?;
-        let mut lease = Lease::take(parent)?;
-        let location = make_group(&own, &mut lease)?;
+        let mut journal = CleanupJournal::take(parent)?;
+        let location = make_group(&own, &mut journal)?;
         let companion = match own.version {
-            Version::One => make_companion(&groups, &mounts, &mut lease),
+            Version::One => make_companion(&groups, &mounts, &mut journal),
             Version::Two => None,
         };
-        let (swap_file, swap_speed) = make_swap(swap, &location, &mut lease)?;
+        let (swap_file, swap_speed) = make_swap(swap, &location, &mut journal)?;
         set_limits(&location, limit_bytes, swap)?;
         let made = Self {
             location,
             companion,
             swap_file,
             swap_speed,
-            lease,
+            journal,
         };
         made.check_entrance()?;
         Ok(made)
@@ -147,12 +147,12 @@ impl CgroupBox {
     /// The box's folder, for files that shall go with it.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.lease.folder()
+        self.journal.folder()
     }
 
     /// Kill what is in the box and take everything away, although somebody still holds it.
     pub fn take_away(&self) {
-        self.lease.release();
+        self.journal.release();
     }
 
     /// A cgroup may be made where no process may be moved to.
@@ -181,7 +181,7 @@ impl CgroupBox {
     }
 }
 
-fn make_group(own: &Location, lease: &mut Lease) -> Result<Location, Unavailable> {
+fn make_group(own: &Location, journal: &mut CleanupJournal) -> Result<Location, Unavailable> {
     let parents = match own.version {
         Version::One => vec![own.directory.clone()],
         Version::Two => {
@@ -197,8 +197,8 @@ fn make_group(own: &Location, lease: &mut Lease) -> Result<Location, Unavailable
     let mut reasons = Vec::new();
     for parent in parents {
         let made = match own.version {
-            Version::One => make_directory(&parent, lease),
-            Version::Two => hand_on_memory(&parent).and_then(|()| make_directory(&parent, lease)),
+            Version::One => make_directory(&parent, journal),
+            Version::Two => hand_on_memory(&parent).and_then(|()| make_directory(&parent, journal)),
         };
         match made {
             Ok(directory) => {
@@ -243,10 +243,10 @@ fn hand_on_memory(parent: &Path) -> Result<(), String> {
     })
 }
 
-fn make_directory(parent: &Path, lease: &mut Lease) -> Result<PathBuf, String> {
-    lease::sweep_cgroups(parent);
-    let directory = parent.join(lease.name());
-    lease
+fn make_directory(parent: &Path, journal: &mut CleanupJournal) -> Result<PathBuf, String> {
+    cleanup_journal::sweep_cgroups(parent);
+    let directory = parent.join(journal.name());
+    journal
         .note(Made::Cgroup(directory.clone()))
         .map_err(|error| error.reason().to_owned())?;
     fs::create_dir(&directory)
@@ -255,10 +255,10 @@ fn make_directory(parent: &Path, lease: &mut Lease) -> Result<PathBuf, String> {
 }
 
 /// Beside a version 1 box; without one the box merely has no figures of its stalls.
-fn make_companion(groups: &str, mounts: &str, lease: &mut Lease) -> Option<PathBuf> {
+fn make_companion(groups: &str, mounts: &str, journal: &mut CleanupJournal) -> Option<PathBuf> {
     let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     let parent = cgroup::unified_mount(mounts)?.join(own.trim_start_matches('/'));
-    let directory = make_directory(&parent, lease).ok()?;
+    let directory = make_directory(&parent, journal).ok()?;
     cgroup::pressure_at(&directory).ok().map(|_| directory)
 }
 
@@ -267,16 +267,16 @@ type MadeSwap = (Option<PathBuf>, Result<u64, Unavailable>);
 fn make_swap(
     swap: SwapWish,
     location: &Location,
-    lease: &mut Lease,
+    journal: &mut CleanupJournal,
 ) -> Result<MadeSwap, Unavailable> {
     let bytes = swap.bytes();
-    let as_fast = || Err(Unavailable::because("nobody wished for slow swap"));
+    let as_fast = || Err(Unavailable::because("slow swap was not requested"));
     if bytes == 0 {
         return Ok((None, as_fast()));
     }
     if nix::unistd::geteuid().is_root() {
-        let path = lease.folder().join("swap");
-        lease.note(Made::Swap(path.clone()))?;
+        let path = journal.folder().join("swap");
+        journal.note(Made::Swap(path.clone()))?;
         swap::make_file(&path, bytes)?;
         let speed = match swap {
             SwapWish::Slow { speed, .. } => {
@@ -360,8 +360,8 @@ mod tests {
             directory: folder.path().join("user.slice/session"),
             mount_point: folder.path().to_owned(),
         };
-        let mut lease = Lease::take(&folder.path().join("runs")).unwrap();
-        let error = make_group(&own, &mut lease).unwrap_err();
+        let mut journal = CleanupJournal::take(&folder.path().join("runs")).unwrap();
+        let error = make_group(&own, &mut journal).unwrap_err();
         assert!(
             error.reason().contains("/session/cgroup.controllers"),
             "{error}"

@@ -10,22 +10,22 @@
 //! next box under the same folder when the process that made it was killed.
 
 mod cgroup;
+mod cleanup_journal;
 mod emulator;
 mod guest;
 mod initramfs;
-mod lease;
 mod prepared;
+mod request;
 mod size;
 mod slow_drive;
 mod swap;
 mod vm;
-mod wish;
 
 pub use cgroup::{CgroupBox, SwapWish};
+pub use cleanup_journal::sweep;
 pub use emulator::Accelerator;
 pub use guest::{COMMAND as GUEST_COMMAND, ENDED, InitError, STOP, run as run_guest};
-pub use lease::sweep;
 pub use prepared::{Inside, MemoryBox};
+pub use request::{BoxRequest, BoxSpec, NoBox};
 pub use size::{BoxKind, BoxSize};
 pub use vm::{VmBox, VmParts};
-pub use wish::{BoxOrder, BoxWish, NoBox};

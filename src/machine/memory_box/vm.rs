@@ -15,10 +15,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::BoxSize;
+use super::cleanup_journal::{CleanupJournal, Made};
 use super::emulator::{self, Accelerator, Kernel};
 use super::guest::{self, Startup};
 use super::initramfs::{Archive, pack_program};
-use super::lease::{Lease, Made};
 use crate::machine::Unavailable;
 
 /// What the kernel needs of a B1's memory for itself, in bytes.
@@ -53,7 +53,7 @@ pub struct VmBox {
     qemu: PathBuf,
     accelerator: Accelerator,
     count: AtomicU32,
-    lease: Lease,
+    journal: CleanupJournal,
 }
 
 impl VmBox {
@@ -69,8 +69,8 @@ impl VmBox {
             let reason = format!("there is no labrat at {}", parts.labrat.display());
             return Err(Unavailable::because(reason).with_hint("run scripts/build.sh"));
         }
-        let mut lease = Lease::take(parent)?;
-        lease.note(Made::Machines(lease.folder().to_owned()))?;
+        let mut journal = CleanupJournal::take(parent)?;
+        journal.note(Made::Machines(journal.folder().to_owned()))?;
         Ok(Self {
             size,
             parts,
@@ -78,7 +78,7 @@ impl VmBox {
             qemu,
             accelerator: Accelerator::here(),
             count: AtomicU32::new(0),
-            lease,
+            journal,
         })
     }
 
@@ -90,7 +90,7 @@ impl VmBox {
 
     /// End the machines and remove their drives, although somebody still holds the box.
     pub fn take_away(&self) {
-        self.lease.release();
+        self.journal.release();
     }
 
     /// How many bytes the swap drive moves in a second. An emulated machine's is slower by as much
@@ -106,7 +106,7 @@ impl VmBox {
     /// The box's folder, for files that shall go with it.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.lease.folder()
+        self.journal.folder()
     }
 
     /// The command that starts a virtual machine in which labrat runs with the arguments and the
@@ -185,7 +185,7 @@ impl VmBox {
 
     fn emulate(&self, initramfs: &Path, swap: &Path, network: &str) -> Command {
         let mut qemu = Command::new(&self.qemu);
-        qemu.args(["-name", self.lease.name()])
+        qemu.args(["-name", self.journal.name()])
             .args([
                 "-accel",
                 self.accelerator.name(),

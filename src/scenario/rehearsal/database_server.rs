@@ -4,7 +4,7 @@
 //! the rehearsal says so: nobody plays a server here.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -15,16 +15,16 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::{NoDatabaseServer, RehearsalError, UNPRIVILEGED};
+use super::plan::RehearsalPlan;
 use super::prepared;
+use crate::identifiers::token;
 use crate::machine::reserved_port::ReservedPort;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape;
 
 /// Where Debian keeps the programs of every version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Users that PostgreSQL may run as where this process is root, which PostgreSQL refuses.
-const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 /// The superuser. No rule of the server admits it.
 const SUPERUSER: &str = "labrat";
 /// The folder of its files, below [`HOME`].
@@ -46,38 +46,6 @@ const FATAL: &str = "FATAL:";
 /// which a rehearsal does at its end, however it ends.
 const GUARDIAN: &str =
     r#""$@" </dev/null & server=$!; read -r _; kill -QUIT "$server"; wait "$server""#;
-
-/// Why there is no database server.
-#[derive(Debug, thiserror::Error)]
-pub enum NoDatabaseServer {
-    /// The programs are not there.
-    #[error(
-        "no database server, and so nobody who refuses: there is no {program} here\n\nhint: apt-get install postgresql, or say with --postgres where it is"
-    )]
-    NoProgram {
-        /// The first one that is missing.
-        program: &'static str,
-    },
-    /// This process is root, and there is nobody else.
-    #[error("no database server: PostgreSQL does not run as root, and there is no user {}", UNPRIVILEGED.join(" or "))]
-    NoUser,
-    /// A file or a process.
-    #[error("no database server: {what}: {source}")]
-    System {
-        /// What was to be done.
-        what: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A program of PostgreSQL's failed, or does not get ready.
-    #[error("no database server: {program}: {said}")]
-    Failed {
-        /// Which.
-        program: &'static str,
-        /// What it said.
-        said: String,
-    },
-}
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> NoDatabaseServer {
     move |source| NoDatabaseServer::System { what, source }
@@ -128,7 +96,7 @@ impl DatabaseServer {
         let folder = OwnFolder::make(Purpose::Rehearsal).map_err(system("making a folder"))?;
         programs.prepare_home(folder.path())?;
         programs.make_data(folder.path()).await?;
-        let password = password().map_err(system("reading random bytes"))?;
+        let password = token::<16>().map_err(system("reading random bytes"))?;
         let statements = statements(wanted, &password);
         programs.run_statements(folder.path(), &statements).await?;
         let (port, guardian, lifeline) = programs.launch(&folder).await?;
@@ -356,13 +324,6 @@ fn statements(wanted: &shape::DatabaseServer, password: &str) -> String {
     }
     text.push_str(&format!("CREATE DATABASE {database} OWNER {owner}\n"));
     text
-}
-
-/// One that nobody can guess, of this server alone.
-fn password() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn succeeded(program: &'static str, output: &Output) -> Result<(), NoDatabaseServer> {

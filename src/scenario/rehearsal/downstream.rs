@@ -8,7 +8,7 @@ use http::Method;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::plan::RehearsalError;
+use super::error::RehearsalError;
 use crate::load::{Client, Target};
 
 /// How long it may take to say where it listens.

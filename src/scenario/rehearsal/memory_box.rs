@@ -1,6 +1,7 @@
 //! The memory box of a rehearsal: how large, and what is told of it.
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::RehearsalError;
+use super::plan::RehearsalPlan;
 use crate::evidence::manifest;
 use crate::machine::memory_box::{BoxKind, BoxSize, MemoryBox};
 use crate::scenario::shape::Change;
@@ -11,12 +12,12 @@ pub(super) fn prepare(plan: &RehearsalPlan) -> Result<Option<MemoryBox>, Rehears
     if order.kind.is_none() && !plan.scenario.needs_box() {
         return Ok(None);
     }
-    let mut wish = order.wish(size(plan), &plan.executable, &plan.scratch);
+    let mut request = order.request(size(plan), &plan.executable, &plan.scratch);
     if plan.server.is_some() {
         // A virtual machine holds no server but labrat.
-        wish.kind = wish.kind.or(Some(BoxKind::Cgroup));
+        request.kind = request.kind.or(Some(BoxKind::Cgroup));
     }
-    Ok(Some(wish.fulfil()?))
+    Ok(Some(request.fulfil()?))
 }
 
 /// As large as the course wants it.

@@ -1,4 +1,4 @@
-//! A scenario with everything around it: the stand-in for App Service is the target and the
+//! A scenario with everything around it: the App Service emulator is the target and the
 //! operator, and its log tables become part of the evidence.
 //!
 //! What it is for: [`Rehearsal::open`] builds the [`topology`] of one course and starts it; what it
@@ -10,6 +10,7 @@
 
 mod database_server;
 mod downstream;
+mod error;
 mod memory_box;
 mod operator;
 mod plan;
@@ -18,8 +19,8 @@ mod stage;
 mod topology;
 mod unplayed;
 
-pub use database_server::NoDatabaseServer;
+pub use error::{NoDatabaseServer, RehearsalError};
 pub use operator::StandIn;
-pub use plan::{RehearsalError, RehearsalPlan};
+pub use plan::RehearsalPlan;
 pub use stage::Rehearsal;
 pub use unplayed::record_unplayed;

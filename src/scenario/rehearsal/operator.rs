@@ -1,4 +1,4 @@
-//! The stand-in as the one who does what only the platform can, and who hands over its tables.
+//! The emulator as the one who does what only the platform can, and who hands over its tables.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::scenario::trigger::{
     Collecting, Effective, EffectiveSetting, Observing, Operator, Performed, Performing, TableFile,
 };
 
-/// The tables, by the names that the stand-in and a bundle both give them.
+/// The tables, by the names that the emulator and a bundle both give them.
 const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
 
-/// The stand-in as the one who does what only the platform can.
+/// The emulator as the one who does what only the platform can.
 #[derive(Debug)]
 pub struct StandIn {
     host: Arc<Host>,
@@ -23,7 +23,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Of this stand-in, which was started by this plan, with the service that is called.
+    /// Of this emulator, which was started by this plan, with the service that is called.
     pub(super) const fn of(
         host: Arc<Host>,
         downstream: Option<Arc<Downstream>>,
@@ -74,12 +74,12 @@ impl Operator for StandIn {
             Ok(Performed {
                 status: None,
                 succeeded: Some(true),
-                detail: "by the stand-in".to_owned(),
+                detail: "by the emulator".to_owned(),
             })
         })
     }
 
-    /// The stand-in itself says what each slot has.
+    /// The emulator itself says what each slot has.
     fn observe(&mut self) -> Observing<'_> {
         let seen: Vec<Effective> = self
             .host
@@ -103,7 +103,7 @@ impl Operator for StandIn {
         Box::pin(async move { Ok(seen) })
     }
 
-    /// The tables are whole once nothing can write to them any more: the stand-in stops first.
+    /// The tables are whole once nothing can write to them any more: the emulator stops first.
     fn collect(&mut self) -> Collecting<'_> {
         Box::pin(async move {
             self.host.shut_down().await;

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::database_server::NoDatabaseServer;
-use crate::host::{HostError, Notify};
-use crate::load::TargetError;
-use crate::machine::memory_box::{BoxKind, BoxOrder, BoxSize, NoBox};
+use super::error::RehearsalError;
+use crate::host::Notify;
+use crate::machine::memory_box::{BoxKind, BoxSize, BoxSpec};
 use crate::scenario::apply::Course;
 use crate::scenario::shape::{Change, Scenario};
 
@@ -26,13 +25,13 @@ pub struct RehearsalPlan {
     /// The command line that rehearses it again.
     pub command_line: String,
     /// What is wanted of the memory box.
-    pub memory_box: BoxOrder,
+    pub memory_box: BoxSpec,
     /// Where the box's folder is made, on a disk that can hold swap; it is gone with the rehearsal,
     /// or with the next one if this one is killed.
     pub scratch: PathBuf,
     /// Where PostgreSQL's programs are, where they are not where they usually are.
     pub postgres: Option<PathBuf>,
-    /// Takes messages of the stand-in.
+    /// Takes messages of the emulator.
     pub notify: Notify,
 }
 
@@ -47,58 +46,6 @@ impl RehearsalPlan {
             _ => command.to_owned(),
         }
     }
-}
-
-/// Why a rehearsal could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum RehearsalError {
-    /// The course changes what this machine cannot be made to have.
-    #[error(
-        "{scenario} with {course} cannot be rehearsed here: {why}\n\nhint: play it with `labrat trigger` against a target that has it"
-    )]
-    NotHere {
-        /// The scenario.
-        scenario: &'static str,
-        /// The course.
-        course: &'static str,
-        /// What is lacking.
-        why: &'static str,
-    },
-    /// No folder for the stand-in.
-    #[error("making a folder for the stand-in: {0}")]
-    Folder(std::io::Error),
-    /// What the scenario wants done before the target starts.
-    #[error("labrat {command}: {why}")]
-    Prepared {
-        /// The words after the program's name.
-        command: String,
-        /// What it said.
-        why: String,
-    },
-    /// The service that the application calls.
-    #[error("starting the service that the application calls: {source}")]
-    Downstream {
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// No memory box, where one is wished for or needed.
-    #[error(transparent)]
-    NoBox(#[from] NoBox),
-    /// No database server, where the course needs one.
-    #[error(transparent)]
-    NoDatabaseServer(#[from] NoDatabaseServer),
-    /// Somebody stopped it before it was warm.
-    #[error("stopped before the site was warm")]
-    Stopped,
-    /// A box was being made, and the runtime ended.
-    #[error("making the memory box was broken off")]
-    BrokenOff,
-    /// The stand-in.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// The stand-in's address.
-    #[error(transparent)]
-    Target(#[from] TargetError),
 }
 
 /// A course that changes what only another machine has would be played unchanged: refused.

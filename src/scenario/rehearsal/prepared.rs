@@ -6,9 +6,10 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::plan::{RehearsalError, RehearsalPlan};
+use super::error::RehearsalError;
+use super::plan::RehearsalPlan;
 
-/// The folders in which the slots' commands run, below the stand-in's.
+/// The folders in which the slots' commands run, below the emulator's.
 const FOLDERS: [(&str, &str); 2] = [
     ("production", "home/production/site/wwwroot"),
     ("staging", "home/staging/site/wwwroot"),

@@ -1,13 +1,14 @@
-//! The stand-in of one rehearsal, from its start until nothing is left of it.
+//! The emulator of one rehearsal, from its start until nothing is left of it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
+use super::error::RehearsalError;
 use super::memory_box;
 use super::operator::StandIn;
-use super::plan::{RehearsalError, RehearsalPlan, refuse_what_is_not_here};
+use super::plan::{RehearsalPlan, refuse_what_is_not_here};
 use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
@@ -21,7 +22,7 @@ const WARM_LIMIT: Duration = Duration::from_secs(230);
 /// The least of it that is left at any pace, because the processes are real.
 const LEAST_WARM_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running stand-in with the scenario's target in it.
+/// A running emulator with the scenario's target in it.
 #[derive(Debug)]
 pub struct Rehearsal {
     plan: RehearsalPlan,
@@ -30,7 +31,7 @@ pub struct Rehearsal {
     database_server: Option<DatabaseServer>,
     order: Order,
     memory_box: Option<Arc<MemoryBox>>,
-    /// The stand-in's folder, gone with the rehearsal.
+    /// The emulator's folder, gone with the rehearsal.
     folder: OwnFolder,
 }
 
@@ -38,7 +39,7 @@ impl Rehearsal {
     /// Build the topology, start it, and wait until it is warm where it is meant to be.
     ///
     /// # Errors
-    /// When this machine cannot have the topology, or the stand-in or its site does not start, or
+    /// When this machine cannot have the topology, or the emulator or its site does not start, or
     /// `stop` is raised before; nothing is left then.
     pub async fn open(plan: &RehearsalPlan, stop: StopSignal) -> Result<Self, RehearsalError> {
         refuse_what_is_not_here(plan)?;

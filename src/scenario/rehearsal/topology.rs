@@ -1,4 +1,4 @@
-//! What a course wants the stand-in to be: its slots, their settings, and what is declared of them.
+//! What a course wants the emulator to be: its slots, their settings, and what is declared of them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::host::{self, HostSettings, Mode, SlotConfiguration, SlotName, SlotSet
 use crate::scenario::apply;
 use crate::scenario::shape::{Estimate, Setting};
 
-/// The stand-in of this plan, in `folder`, with the addresses of the service that is called and of
+/// The emulator of this plan, in `folder`, with the addresses of the service that is called and of
 /// the database server.
 pub(super) fn host_settings(
     plan: &RehearsalPlan,
@@ -79,7 +79,7 @@ fn slot_settings(plan: &RehearsalPlan, name: SlotName, settings: &[Setting]) -> 
     own
 }
 
-/// A setting as the stand-in has it, on the pace of the rehearsal where it is a duration.
+/// A setting as the emulator has it, on the pace of the rehearsal where it is a duration.
 pub(super) fn made(setting: &Setting, pace: f64) -> host::Setting {
     let seconds: Option<f64> = match setting.is_duration() {
         true => setting.value.parse().ok(),

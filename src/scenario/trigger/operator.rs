@@ -1,4 +1,4 @@
-//! Whoever can do what only the platform can: a person, a script, or the stand-in.
+//! Whoever can do what only the platform can: a person, a script, or the emulator.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -9,6 +9,7 @@ pub mod actions;
 mod backoff;
 mod children;
 mod commands;
+mod exits;
 pub mod pidfile;
 pub mod run;
 mod supervise;

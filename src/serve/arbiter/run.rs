@@ -13,7 +13,6 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::backoff::Backoff;
 use super::children::Children;
 use super::pidfile::Pidfile;
-use super::supervise::ProbeServerEntry;
 use super::worker_table::WorkerTable;
 use crate::machine::Unavailable;
 use crate::machine::accept_queue;
@@ -57,6 +56,14 @@ pub struct Arbiter {
     pub(super) oom_kills: OutOfMemoryKills,
     started: Instant,
     pub(super) leave: Option<u8>,
+}
+
+/// The probe server's listener, and its process while there is one.
+#[derive(Debug)]
+pub(super) struct ProbeServerEntry {
+    pub listener: Listener,
+    pub pid: Option<i32>,
+    pub backoff: Backoff,
 }
 
 /// What an arbiter begins with.

@@ -7,23 +7,13 @@ use nix::sys::signal::Signal;
 use nix::unistd::getpid;
 
 use super::actions::Action;
-use super::backoff::Backoff;
 use super::children::{Forked, Reaped, Role};
 use super::run::Arbiter;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::serve::console::LogEvent;
-use crate::serve::listener::Listener;
 use crate::serve::probe_server::{self, ProbeServer};
 use crate::serve::scoreboard::SLOTS;
 use crate::serve::worker::{self, WorkerContext};
-
-/// The probe server's listener, and its process while there is one.
-#[derive(Debug)]
-pub(super) struct ProbeServerEntry {
-    pub listener: Listener,
-    pub pid: Option<i32>,
-    pub backoff: Backoff,
-}
 
 impl Arbiter {
     /// Reap every child that has ended. As PID 1 the arbiter also gets orphans: they are nobody's

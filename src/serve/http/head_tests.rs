@@ -1,6 +1,7 @@
 //! What Gunicorn accepts and refuses, one line each.
 
 use super::*;
+use crate::serve::settings::HeaderMap;
 
 const LIMITS: HeadLimits = HeadLimits {
     line: 4094,

@@ -5,6 +5,7 @@
 
 pub mod chunks;
 pub mod head;
+mod headers;
 pub mod rejection;
 pub mod reply;
 pub mod target;

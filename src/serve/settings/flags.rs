@@ -1,7 +1,7 @@
 //! The one table of flags: all that Gunicorn 25.3.0 accepts, in its order, and what each of them
 //! means here; behind them the few that only labrat has.
 //!
-//! Reading, help, completions and the README are made from it.
+//! Reading, help, completions and docs/serve.md are made from it.
 
 use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, ArgAction, Command};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::resolve::Resolved;
-use super::resolved::{BindAddress, HeaderMap, LogLevel, LogTarget, WorkerClass};
+use super::resolved::{BindAddress, HeaderMap, LogLevel, LogTarget, Settings, WorkerClass};
 use crate::serve::python::repr;
 
 /// Gunicorn pads names to its longest one, `permit_unconventional_http_version`.
@@ -24,12 +24,28 @@ pub fn config_lines(resolved: &Resolved) -> String {
 
 fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
     let settings = &resolved.settings;
+    let mut entries = entries_around_the_pool(resolved);
+    entries.extend(entries_of_the_pool(settings));
+    // What Gunicorn does not have is shown where it is used.
+    if let Some(probes) = &settings.probe_bind {
+        entries.push(("probe_bind", address(probes)));
+    }
+    if !settings.drain_pause.is_zero() {
+        entries.push(("drain_pause", settings.drain_pause.as_secs().to_string()));
+    }
+    entries.sort_unstable();
+    entries
+}
+
+/// Addresses, files, environment, and what becomes of the command line.
+fn entries_around_the_pool(resolved: &Resolved) -> Vec<(&'static str, String)> {
+    let settings = &resolved.settings;
     let env: Vec<String> = settings
         .env
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let mut entries = vec![
+    vec![
         ("access_log_format", settings.access_log_format.clone()),
         ("accesslog", optional(settings.access_log.as_ref().map(log))),
         ("backlog", settings.backlog.to_string()),
@@ -66,12 +82,24 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
             list(settings.head.forwarder_headers.iter().cloned()),
         ),
         (
-            "graceful_timeout",
-            settings.graceful_timeout.as_secs().to_string(),
-        ),
-        (
             "header_map",
             header_map(settings.head.header_map).to_owned(),
+        ),
+        (
+            "pidfile",
+            optional(settings.pidfile.as_ref().map(|path| path.display())),
+        ),
+        ("print_config", truth(resolved.print_config)),
+        ("raw_env", list(env.into_iter())),
+    ]
+}
+
+/// Workers, times and limits.
+fn entries_of_the_pool(settings: &Settings) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "graceful_timeout",
+            settings.graceful_timeout.as_secs().to_string(),
         ),
         ("keepalive", settings.keep_alive.as_secs().to_string()),
         (
@@ -89,13 +117,7 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
             "max_requests_jitter",
             settings.max_requests_jitter.to_string(),
         ),
-        (
-            "pidfile",
-            optional(settings.pidfile.as_ref().map(|path| path.display())),
-        ),
         ("preload_app", truth(settings.preload)),
-        ("print_config", truth(resolved.print_config)),
-        ("raw_env", list(env.into_iter())),
         ("reuse_port", truth(settings.reuse_port)),
         ("umask", settings.umask.to_string()),
         ("threads", settings.threads.to_string()),
@@ -106,16 +128,7 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
             settings.worker_connections.to_string(),
         ),
         ("workers", settings.workers.to_string()),
-    ];
-    // What Gunicorn does not have is shown where it is used.
-    if let Some(probes) = &settings.probe_bind {
-        entries.push(("probe_bind", address(probes)));
-    }
-    if !settings.drain_pause.is_zero() {
-        entries.push(("drain_pause", settings.drain_pause.as_secs().to_string()));
-    }
-    entries.sort_unstable();
-    entries
+    ]
 }
 
 /// Where the application will be looked for: `--chdir`, else where this process is.

@@ -57,10 +57,7 @@ pub fn resolve(
     // else, even when --workers is given.
     let concurrency = concurrency(environment)?;
     let line = arguments::read(arguments)?;
-    let variable = match environment.get("GUNICORN_CMD_ARGS") {
-        Some(text) => arguments::read_texts(&words::split(&text)?)?,
-        None => Given::default(),
-    };
+    let variable = given_by_variable(environment)?;
     let layers = Layers {
         line: &line,
         variable: &variable,
@@ -69,14 +66,7 @@ pub fn resolve(
     let mut warnings = layers.warnings()?;
     layers.refuse_negative_numbers()?;
     let chdir = layers.chdir()?;
-    let error_log = log_target(layers.text("errorlog").unwrap_or("-"));
-    let access_log = layers.text("accesslog").map(log_target);
-    for target in [Some(&error_log), access_log.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        refuse_unwritable(target, chdir.as_deref())?;
-    }
+    let (error_log, access_log) = layers.logs(chdir.as_deref())?;
     let (worker_class, mapped) = layers.worker_class()?;
     warnings.extend(mapped);
     let (bind, overridden) = layers.bind(environment)?;
@@ -133,6 +123,13 @@ pub fn resolve(
 /// The lab application, which is also what a bare `labrat serve` runs.
 fn default_app() -> AppName {
     app_name("app:app")
+}
+
+fn given_by_variable(environment: &dyn Environment) -> Result<Given, SettingsError> {
+    match environment.get("GUNICORN_CMD_ARGS") {
+        Some(text) => arguments::read_texts(&words::split(&text)?),
+        None => Ok(Given::default()),
+    }
 }
 
 fn concurrency(environment: &dyn Environment) -> Result<usize, SettingsError> {
@@ -244,6 +241,19 @@ impl<'a> Layers<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Where errors and, if anywhere, accesses are logged.
+    fn logs(
+        &self,
+        directory: Option<&Path>,
+    ) -> Result<(LogTarget, Option<LogTarget>), SettingsError> {
+        let errors = log_target(self.text("errorlog").unwrap_or("-"));
+        let accesses = self.text("accesslog").map(log_target);
+        for target in [Some(&errors), accesses.as_ref()].into_iter().flatten() {
+            refuse_unwritable(target, directory)?;
+        }
+        Ok((errors, accesses))
     }
 
     fn warnings(&self) -> Result<Vec<Warning>, SettingsError> {

@@ -1,6 +1,6 @@
 //! Finding `MODULE:APP`, which fails here as an import does in Python.
 
-use super::boot::BootFailure;
+use super::boot_failure::BootFailure;
 use crate::serve::python::repr;
 use crate::serve::settings::AppName;
 

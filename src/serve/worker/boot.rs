@@ -7,10 +7,9 @@ use axum::Router;
 
 use super::WorkerContext;
 use super::application_name;
+use super::boot_failure::BootFailure;
 use super::pool::WorkerPool;
 use crate::app::{self, AppConfig, AppState, startup};
-use crate::serve::arbiter::actions::{APP_LOAD_ERROR, WORKER_BOOT_ERROR};
-use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
 use crate::serve::http::head::SCRIPT_NAME;
 use crate::serve::listener::{LISTEN_FDS, LISTEN_PID};
 use crate::serve::settings::{AppName, Settings};
@@ -47,65 +46,6 @@ pub(super) struct Application {
     pub state: Arc<AppState>,
     /// Beginning of every path that is not the application's (`SCRIPT_NAME`).
     pub script_name: String,
-}
-
-/// Why a worker could not boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BootFailure {
-    /// An exception while the application was imported: exit code 3.
-    Exception {
-        /// Python's name of it.
-        exception: String,
-        /// Its message.
-        message: String,
-    },
-    /// There is no such application object: exit code 4.
-    NoApplication(String),
-}
-
-impl BootFailure {
-    /// An error that no rule of Gunicorn's names.
-    pub(super) fn unexpected(message: &str) -> Self {
-        Self::Exception {
-            exception: "OSError".to_owned(),
-            message: message.to_owned(),
-        }
-    }
-
-    /// Exit code of the worker.
-    pub fn exit_code(&self) -> i32 {
-        i32::from(match self {
-            Self::Exception { .. } => WORKER_BOOT_ERROR,
-            Self::NoApplication(_) => APP_LOAD_ERROR,
-        })
-    }
-
-    /// The lines that end a Python traceback.
-    pub fn traceback(&self) -> String {
-        match self {
-            Self::Exception { exception, message } => format!(
-                "Traceback (most recent call last):\n  File \"labrat\", in load_wsgi\n{exception}: {message}"
-            ),
-            Self::NoApplication(message) => format!(
-                "Traceback (most recent call last):\n  File \"labrat\", in load_wsgi\ngunicorn.errors.AppImportError: {message}"
-            ),
-        }
-    }
-
-    /// Say it as Gunicorn does: the exception in the log and once more, bare, on standard error.
-    pub fn log(&self, log: &ErrorLog) {
-        let bare = match self {
-            Self::Exception { message, .. } => {
-                log.log(&LogEvent::BootException {
-                    traceback: &self.traceback(),
-                });
-                message
-            }
-            Self::NoApplication(message) => message,
-        };
-        // Standard error may be closed; the exit code says it all the same.
-        let _ = write_standard_error(&format!("{bare}\n"));
-    }
 }
 
 /// Load the application in a worker.

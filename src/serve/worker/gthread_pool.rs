@@ -18,6 +18,7 @@ use super::boot::Application;
 use super::exchange::{self, RequestLog};
 use super::state::{WorkerState, poll_timeout, to_read};
 use crate::serve::console::LogEvent;
+use crate::serve::http::head::Head;
 use crate::serve::http::reply;
 use crate::serve::listener::Connection;
 use crate::serve::scoreboard::Serving;
@@ -150,12 +151,14 @@ impl Server {
         returned
     }
 
-    fn exchange(&self, serving: &Serving<'_>, mut client: ClientConnection) -> Returned {
-        let request_log = RequestLog {
-            log: &self.context.log,
-            access: self.context.access.as_deref(),
-            peer: client.peer,
-        };
+    /// The head of a request, and the word that its body may come; `None` when there is nothing to
+    /// answer any more.
+    fn receive(
+        &self,
+        serving: &Serving<'_>,
+        client: &mut ClientConnection,
+        request_log: &RequestLog<'_>,
+    ) -> Option<Head> {
         let rules = &self.context.settings.head;
         let is_trusted = self.context.settings.forwarded_allow_ips.holds(client.peer);
         let read = exchange::read_head(&client.connection, &mut client.buffer, rules, is_trusted);
@@ -163,7 +166,7 @@ impl Server {
             Ok(head) => head,
             Err(reason) => {
                 request_log.reject(&client.connection, reason);
-                return Returned::Close;
+                return None;
             }
         };
         serving.describe(&head.method, &head.target);
@@ -171,8 +174,21 @@ impl Server {
             && let Err(error) = client.connection.send(reply::CONTINUE)
         {
             request_log.report_socket_error(&error);
-            return Returned::Close;
+            return None;
         }
+        Some(head)
+    }
+
+    fn exchange(&self, serving: &Serving<'_>, mut client: ClientConnection) -> Returned {
+        let request_log = RequestLog {
+            log: &self.context.log,
+            access: self.context.access.as_deref(),
+            peer: client.peer,
+        };
+        let rules = &self.context.settings.head;
+        let Some(head) = self.receive(serving, &mut client, &request_log) else {
+            return Returned::Close;
+        };
         let route = match exchange::route(&head, &self.application.script_name) {
             Ok(route) => route,
             Err(reason) => {

@@ -8,6 +8,7 @@ mod application_name;
 mod async_worker;
 mod body;
 mod boot;
+mod boot_failure;
 mod exchange;
 mod gthread;
 mod gthread_pool;
@@ -30,7 +31,8 @@ use state::WorkerState;
 
 use crate::machine::sys;
 
-pub use boot::{BootFailure, Environment, check_application};
+pub use boot::{Environment, check_application};
+pub use boot_failure::BootFailure;
 pub(super) use pool::{accept_queues, ask_for_reset, ask_for_warm_up};
 
 /// Exit code after an unexpected error while serving (Gunicorn's `sys.exit(-1)`).

@@ -13,6 +13,7 @@ use crate::tables::civil::at_offset;
 use crate::tables::columns::offset_minutes;
 use crate::tables::decode::Lines;
 use crate::tables::intake::Intake;
+use crate::tables::own_time::own_time;
 
 /// Levels of the platform's lines, and of its table.
 const LEVELS: [(&str, &str); 5] = [
@@ -42,11 +43,6 @@ pub(in crate::tables) fn starts_a_log(head: &str) -> bool {
     head.lines()
         .take(LOOKED_AT)
         .any(|line| stamp(line).is_some())
-}
-
-/// The time that a line carries in its own text.
-pub(in crate::tables) fn own_time(text: &str) -> Option<LogTime> {
-    bracketed(text).map(|stamp| stamp.time)
 }
 
 /// The time before a line, and where its text begins.
@@ -118,11 +114,8 @@ fn leading(line: &str) -> Option<Stamp<'_>> {
 
 /// `[2026-11-21 08:01:01 +0000] [7] [INFO] text`
 fn bracketed(line: &str) -> Option<Stamp<'_>> {
-    let inner = line.strip_prefix('[')?.get(..25)?;
-    let (civil, offset) = inner.rsplit_once(' ')?;
-    let civil: DateTime = civil.parse().ok()?;
     Some(Stamp {
-        time: at_offset(civil, offset_minutes(offset)?)?,
+        time: own_time(line)?,
         text: line,
         digits: usize::MAX,
     })

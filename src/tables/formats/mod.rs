@@ -17,7 +17,7 @@ mod w3c;
 mod yaml;
 
 pub(super) use fixed_width::is_rule;
-pub(super) use log::{own_time, starts_a_log};
+pub(super) use log::starts_a_log;
 pub(super) use tab_separated::has_rows;
 
 /// Bytes of a line of text beyond which its end is dropped.

@@ -91,31 +91,58 @@ fn give(columns: &[Column], number: usize, cells: Vec<String>, intake: &mut Inta
 }
 
 fn columns_of(rows: &[(usize, Vec<String>)]) -> Vec<Column> {
-    let width = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-    let values = |at: usize| {
-        rows.iter()
-            .filter_map(move |(_, cells)| cells.get(at))
-            .map(String::as_str)
-            .filter(|text| !text.is_empty())
+    let cells = Cells {
+        rows,
+        width: rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0),
     };
-    let all =
-        |at: usize, is: &dyn Fn(&str) -> bool| values(at).next().is_some() && values(at).all(is);
-    let first = |is: &dyn Fn(&str) -> bool| (0..width).find(|at| all(*at, is));
-    let mut columns = vec![Column::Other; width];
-    let time = first(&is_time);
+    let mut columns = vec![Column::Other; cells.width];
+    let time = cells.first(&is_time);
     if let Some(time) = time {
         columns[time] = Column::Time(0, Zone::Utc);
     }
-    let whole = |text: &str| text.parse::<f64>().is_ok();
-    let status = |text: &str| {
-        text.parse()
-            .is_ok_and(|code: u16| (100..600).contains(&code))
-    };
-    let is_method = |text: &str| METHODS.contains(&text);
     let is_route = |text: &str| text.starts_with('/') && !text.starts_with("/subscriptions/");
-    if let Some(route) = first(&is_route) {
+    match cells.first(&is_route) {
+        Some(route) => cells.name_a_request(&mut columns, time, route),
+        None => cells.name_a_line(&mut columns),
+    }
+    columns
+}
+
+/// The values by which the columns are found.
+struct Cells<'a> {
+    rows: &'a [(usize, Vec<String>)],
+    width: usize,
+}
+
+impl Cells<'_> {
+    /// What stands in a column, without what is empty.
+    fn values(&self, at: usize) -> impl Iterator<Item = &str> {
+        self.rows
+            .iter()
+            .filter_map(move |(_, cells)| cells.get(at))
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
+    fn all(&self, at: usize, is: &dyn Fn(&str) -> bool) -> bool {
+        self.values(at).next().is_some() && self.values(at).all(is)
+    }
+
+    fn first(&self, is: &dyn Fn(&str) -> bool) -> Option<usize> {
+        (0..self.width).find(|at| self.all(*at, is))
+    }
+
+    /// The columns of a row of AppServiceHTTPLogs.
+    fn name_a_request(&self, columns: &mut [Column], time: Option<usize>, route: usize) {
+        let (width, all) = (self.width, |at, is: &dyn Fn(&str) -> bool| self.all(at, is));
+        let whole = |text: &str| text.parse::<f64>().is_ok();
+        let status = |text: &str| {
+            text.parse()
+                .is_ok_and(|code: u16| (100..600).contains(&code))
+        };
+        let is_method = |text: &str| METHODS.contains(&text);
         columns[route] = Column::Known("CsUriStem");
-        if let Some(method) = first(&is_method) {
+        if let Some(method) = self.first(&is_method) {
             columns[method] = Column::Known("CsMethod");
         }
         let code = (0..width).find(|at| columns[*at] == Column::Other && all(*at, &status));
@@ -142,28 +169,31 @@ fn columns_of(rows: &[(usize, Vec<String>)]) -> Vec<Column> {
         {
             columns[host] = Column::Known("CsHost");
         }
-        return columns;
     }
-    if let Some(level) = first(&|text| LEVELS.contains(&text)) {
-        columns[level] = Column::Known("Level");
+
+    /// The columns of a row of the console's or the platform's table.
+    fn name_a_line(&self, columns: &mut [Column]) {
+        if let Some(level) = self.first(&|text| LEVELS.contains(&text)) {
+            columns[level] = Column::Known("Level");
+        }
+        let length = |at: &usize| self.values(*at).map(str::len).sum::<usize>();
+        let is_text = |at: &usize| {
+            columns[*at] == Column::Other
+                && !self.all(*at, &|text| {
+                    text == "PrimaryResult" || text.starts_with("/subscriptions/")
+                })
+        };
+        if let Some(text) = (0..self.width).filter(is_text).max_by_key(length) {
+            let of_platform = self
+                .values(text)
+                .filter(|line| PLATFORM.iter().any(|word| line.contains(word)))
+                .count();
+            let is_platform = of_platform * 2 > self.values(text).count();
+            columns[text] = Column::Known(if is_platform {
+                "Message"
+            } else {
+                "ResultDescription"
+            });
+        }
     }
-    let length = |at: &usize| values(*at).map(str::len).sum::<usize>();
-    let is_text = |at: &usize| {
-        columns[*at] == Column::Other
-            && !all(*at, &|text| {
-                text == "PrimaryResult" || text.starts_with("/subscriptions/")
-            })
-    };
-    if let Some(text) = (0..width).filter(is_text).max_by_key(length) {
-        let of_platform = values(text)
-            .filter(|line| PLATFORM.iter().any(|word| line.contains(word)))
-            .count();
-        let is_platform = of_platform * 2 > values(text).count();
-        columns[text] = Column::Known(if is_platform {
-            "Message"
-        } else {
-            "ResultDescription"
-        });
-    }
-    columns
 }

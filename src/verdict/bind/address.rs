@@ -52,7 +52,7 @@ impl Address {
         };
         let ip: Option<IpAddr> = host.parse().ok();
         match ip {
-            // A stand-in gives every container an address of its own here, where `0.0.0.0` of its
+            // An emulator gives every container an address of its own here, where `0.0.0.0` of its
             // command stands, and a port of its own.
             Some(IpAddr::V4(ip)) if ip.is_loopback() && ip.octets()[1] >= 64 => Place::OpenPort,
             Some(ip) if ip.is_loopback() => Place::OutOfReach,

@@ -5,6 +5,7 @@
 
 mod address;
 mod console;
+mod flags;
 mod servers;
 mod shell;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Surroundings;
 use super::address::Address;
+use super::flags::{BY_HOST_AND_PORT, Flag, flag};
 use super::shell::{Simple, Word, commands};
 
 /// Scripts that call scripts.
@@ -28,13 +29,6 @@ const WRAPPERS: [(&str, usize); 16] = [
     ("uv", 1),
     ("newrelic-admin", 1),
 ];
-
-/// A flag that takes a value: its long name, how short that may be cut, and its letter.
-struct Flag {
-    long: &'static str,
-    least: usize,
-    short: Option<&'static str>,
-}
 
 /// The addresses at which a command has its server listen, or why that is not known.
 pub(super) fn listening(
@@ -225,39 +219,17 @@ fn by_name(
     words: &[Word],
     environment: &BTreeMap<String, String>,
 ) -> Option<Result<Vec<Address>, String>> {
-    let flag = |long, short| Flag {
-        long,
-        least: usize::MAX,
-        short,
-    };
-    let variable = |name: &str| {
-        environment.get(name).map(|text| Word {
-            text: text.clone(),
-            open: false,
-        })
-    };
-    let host_and_port = |host: Flag,
-                         port: Flag,
-                         host_default: Option<Word>,
-                         port_default: Option<Word>,
-                         defaults: (&str, &str)| {
-        let host = last(words, &host).or(host_default);
-        let port = last(words, &port).or(port_default);
-        joined(host, port, defaults)
-    };
+    by_one_flag(name, words)
+        .or_else(|| by_host_and_port(name, words, environment))
+        .or_else(|| django(name, words))
+}
+
+/// A flag that says all of an address.
+fn by_one_flag(name: &str, words: &[Word]) -> Option<Result<Vec<Address>, String>> {
     match name {
         "uvicorn" => {
-            if let Some(socket) = last(words, &flag("--uds", None)) {
-                return Some(Ok(vec![Address::Local(socket.text)]));
-            }
-            let (host, port) = (variable("UVICORN_HOST"), variable("UVICORN_PORT"));
-            Some(host_and_port(
-                flag("--host", None),
-                flag("--port", None),
-                host,
-                port,
-                ("127.0.0.1", "8000"),
-            ))
+            let socket = last(words, &flag("--uds", None))?;
+            Some(Ok(vec![Address::Local(socket.text)]))
         }
         "hypercorn" => {
             let bind = Flag {
@@ -270,42 +242,36 @@ fn by_name(
                 binds => all(binds),
             })
         }
-        "flask" if words.iter().any(|word| word.text == "run") => {
-            let (host, port) = (variable("FLASK_RUN_HOST"), variable("FLASK_RUN_PORT"));
-            Some(host_and_port(
-                flag("--host", Some("-h")),
-                flag("--port", Some("-p")),
-                host,
-                port,
-                ("127.0.0.1", "5000"),
-            ))
-        }
-        "daphne" => Some(host_and_port(
-            flag("--bind", Some("-b")),
-            flag("--port", Some("-p")),
-            None,
-            None,
-            ("127.0.0.1", "8000"),
-        )),
-        "waitress-serve" => Some(match values(words, &flag("--listen", None)).as_slice() {
-            [] => host_and_port(
-                flag("--host", None),
-                flag("--port", None),
-                None,
-                None,
-                ("0.0.0.0", "8080"),
-            ),
-            listens => all(&listens.iter().map(without_star).collect::<Vec<_>>()),
-        }),
-        "streamlit" => Some(host_and_port(
-            flag("--server.address", None),
-            flag("--server.port", None),
-            None,
-            None,
-            ("0.0.0.0", "8501"),
-        )),
-        name => django(name, words),
+        "waitress-serve" => match values(words, &flag("--listen", None)).as_slice() {
+            [] => None,
+            listens => Some(all(&listens.iter().map(without_star).collect::<Vec<_>>())),
+        },
+        _ => None,
     }
+}
+
+fn by_host_and_port(
+    name: &str,
+    words: &[Word],
+    environment: &BTreeMap<String, String>,
+) -> Option<Result<Vec<Address>, String>> {
+    let server = BY_HOST_AND_PORT.iter().find(|server| server.name == name)?;
+    // Flask does much that is not serving.
+    if name == "flask" && !words.iter().any(|word| word.text == "run") {
+        return None;
+    }
+    let variable = |name: &str| {
+        environment.get(name).map(|text| Word {
+            text: text.clone(),
+            open: false,
+        })
+    };
+    let (host, port) = server.variables.map_or((None, None), |(host, port)| {
+        (variable(host), variable(port))
+    });
+    let host = last(words, &server.host).or(host);
+    let port = last(words, &server.port).or(port);
+    Some(joined(host, port, server.defaults))
 }
 
 fn without_star(word: &Word) -> Word {

@@ -118,7 +118,7 @@ fn servers_say_in_the_console_where_they_listen() {
             "Serving HTTP on 0.0.0.0 port 8000 (http://0.0.0.0:8000/) ...",
             Some(true),
         ),
-        // A container of the stand-in has an address and a port of its own.
+        // A container of the emulator has an address and a port of its own.
         (
             "[7] [INFO] Listening at: http://127.81.200.171:29986 (7)",
             None,

@@ -9,7 +9,9 @@ mod outbound;
 mod readiness;
 mod slots;
 mod texts;
+mod view;
 
 pub(super) use answers::is_export;
-pub(super) use check::{Measured, View, measure};
+pub(super) use check::measure;
 pub(super) use metrics::growth as metric_growth;
+pub(super) use view::{Measured, View};

@@ -187,6 +187,32 @@ fn env_shows_the_safe_names_and_the_applications_own_and_nothing_else() {
     assert_eq!(env["WEBSITE_SLOT_NAME"], "<unset>");
 }
 
+/// Either the fact or the reason why it is not to be had, never silence.
+fn a_cgroup_is_told_or_why_it_is_not(cgroup: &Value) {
+    assert!(
+        cgroup["error"].is_string() || cgroup["version"].is_u64(),
+        "{cgroup}"
+    );
+    if cgroup["version"].is_u64() {
+        assert_eq!(
+            keys(cgroup),
+            [
+                "events",
+                "limit_bytes",
+                "path",
+                "pressure",
+                "reclaimable_file_bytes",
+                "refaults",
+                "source",
+                "swap_limit_bytes",
+                "swap_usage_bytes",
+                "usage_bytes",
+                "version",
+            ]
+        );
+    }
+}
+
 #[test]
 fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
     let app = App::new(&[]);
@@ -244,30 +270,7 @@ fn proc_has_the_labs_texts_and_typed_numbers_beside_them() {
             .is_some_and(|bytes| bytes <= host)
     );
     assert!(available["source"].is_string());
-    // Either the fact or the reason why it is not to be had, never silence.
-    let cgroup = &proc["cgroup"];
-    assert!(
-        cgroup["error"].is_string() || cgroup["version"].is_u64(),
-        "{cgroup}"
-    );
-    if cgroup["version"].is_u64() {
-        assert_eq!(
-            keys(cgroup),
-            [
-                "events",
-                "limit_bytes",
-                "path",
-                "pressure",
-                "reclaimable_file_bytes",
-                "refaults",
-                "source",
-                "swap_limit_bytes",
-                "swap_usage_bytes",
-                "usage_bytes",
-                "version",
-            ]
-        );
-    }
+    a_cgroup_is_told_or_why_it_is_not(&proc["cgroup"]);
 }
 
 #[test]

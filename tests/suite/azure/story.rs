@@ -63,6 +63,37 @@ fn an_operator_that_fails_ends_the_run_and_what_was_captured_is_kept() {
     assert!(run.join("trigger/samples-broken.csv").exists());
 }
 
+/// Neither on a command line nor in the evidence.
+fn nobody_else_sees_the_key(key: &str, run: &str) {
+    for entry in procfs::process::all_processes().unwrap().flatten() {
+        let words = entry.cmdline().unwrap_or_default();
+        assert!(
+            !words.iter().any(|word| word.contains(key)),
+            "the key is on a command line"
+        );
+    }
+    let grep = Command::new("grep")
+        .args(["-rlF", key, run])
+        .output()
+        .unwrap();
+    assert!(
+        grep.stdout.is_empty(),
+        "the key is in the evidence: {grep:?}"
+    );
+}
+
+/// The same group, the same key, the same resources.
+fn a_second_deployment_makes_nothing_twice(fake: &Fake, group: &str, seen: &Value) {
+    let there = format!("resource group {group} is there");
+    let told = [&there, "app-labrat-fake is there and as symptom has it"];
+    fake.deploy("startup-failed").ends_with(0, &told);
+    assert_eq!(fake.seen(group, &[]), *seen);
+    assert_eq!(fake.asked("PUT", group).len(), 1);
+    let deployments = fake.asked("PUT", "/deployments/labrat");
+    assert_eq!(deployments.len(), 2);
+    assert_eq!(deployments[0]["body"], deployments[1]["body"]);
+}
+
 #[test]
 fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     let Some(az) = real_az() else {
@@ -92,15 +123,7 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     assert!(key.len() >= 16, "the key can be guessed");
     assert_eq!(fake.asked("POST", "/api/publish").len(), 1);
 
-    // Again: the same group, the same key, the same resources; nothing is made twice.
-    let there = format!("resource group {group} is there");
-    let told = [&there, "app-labrat-fake is there and as symptom has it"];
-    fake.deploy("startup-failed").ends_with(0, &told);
-    assert_eq!(fake.seen(group, &[]), seen);
-    assert_eq!(fake.asked("PUT", group).len(), 1);
-    let deployments = fake.asked("PUT", "/deployments/labrat");
-    assert_eq!(deployments.len(), 2);
-    assert_eq!(deployments[0]["body"], deployments[1]["body"]);
+    a_second_deployment_makes_nothing_twice(&fake, group, &seen);
 
     step("trigger.sh", &["--pace", "0.1", "--out", &run]);
     let changes = fake.asked("PATCH", "/config/web");
@@ -129,21 +152,7 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
     );
     let report = std::path::Path::new(&run).join("report/report.html");
     assert!(report.exists());
-    for entry in procfs::process::all_processes().unwrap().flatten() {
-        let words = entry.cmdline().unwrap_or_default();
-        assert!(
-            !words.iter().any(|word| word.contains(&key)),
-            "the key is on a command line"
-        );
-    }
-    let grep = Command::new("grep")
-        .args(["-rlF", &key, &run])
-        .output()
-        .unwrap();
-    assert!(
-        grep.stdout.is_empty(),
-        "the key is in the evidence: {grep:?}"
-    );
+    nobody_else_sees_the_key(&key, &run);
 
     step("teardown.sh", &[]);
     assert_eq!(fake.asked("DELETE", "rg-labrat-startup-failed").len(), 1);

@@ -76,7 +76,7 @@ fn every_service_is_a_box_of_a_b1_s_size_without_privileges_that_answers_this_ma
     }
     let services = services();
     let services = services.as_object().unwrap();
-    assert_eq!(services.keys().collect::<Vec<_>>(), ["bare", "stand-in"]);
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["bare", "emulator"]);
     for (name, service) in services {
         let megabytes = |key: &str| -> u64 {
             let size = service[key].as_str().unwrap();
@@ -128,7 +128,7 @@ fn the_stand_in_of_the_file_starts_the_site_and_passes_its_health_check() {
         });
         words.collect::<Vec<_>>().join(" ")
     };
-    let stand_in = &services["stand-in"];
+    let stand_in = &services["emulator"];
     let health = words(&stand_in["healthcheck"]["test"]);
     assert_eq!(health[..2], ["CMD", "labrat"]);
     // The name of the program is found through PATH, as it is in the container.

@@ -220,6 +220,10 @@ fn each_overlay_changes_what_it_is_named_after_and_nothing_else() {
             vec!["readinessProbe/httpGet/port"],
         ),
         (
+            "stale-selector",
+            vec!["/1/spec/selector/app.kubernetes.io/name"],
+        ),
+        (
             "startup-on-the-wrong-port",
             vec!["startupProbe/httpGet/port"],
         ),
@@ -235,7 +239,10 @@ fn each_overlay_changes_what_it_is_named_after_and_nothing_else() {
         differences(&json!(base), &json!(overlay), "", &mut found);
         let wanted: BTreeSet<String> = wanted
             .iter()
-            .map(|path| format!("/0/spec/template/spec/containers/0/{path}"))
+            .map(|path| match path.starts_with('/') {
+                true => (*path).to_owned(),
+                false => format!("/0/spec/template/spec/containers/0/{path}"),
+            })
             .collect();
         assert_eq!(found, wanted, "{name}");
     }
@@ -251,6 +258,17 @@ fn what_an_overlay_breaks_is_broken() {
     assert_eq!(
         container(&liveness)["livenessProbe"]["httpGet"]["port"],
         "http"
+    );
+    let stale = rendered(&format!("{OVERLAYS}/stale-selector")).unwrap();
+    let (selector, labels) = (
+        &stale[1]["spec"]["selector"],
+        &stale[0]["spec"]["template"]["metadata"]["labels"],
+    );
+    assert_ne!(selector, labels, "the service finds the pods");
+    assert_eq!(
+        stale[0],
+        rendered(BASE).unwrap()[0],
+        "the pods are as they were"
     );
     let startup = broken("startup-on-the-wrong-port");
     let port = &container(&startup)["startupProbe"]["httpGet"]["port"];

@@ -6,6 +6,8 @@ mod kubernetes;
 mod network;
 mod package;
 mod probes;
+mod release;
+mod workflows;
 
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -99,27 +99,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-#[test]
-fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
-    let program = Program::start(&[
-        "--staging-port",
-        "0",
-        "--setting",
-        "DB=one",
-        "--staging-setting",
-        "DB=two",
-    ]);
-    let waited = program.ask(&["restart", "--slot", "staging", "--wait", "60"]);
-    assert!(waited.status.success(), "{waited:?}");
-    let status = program.json(&["status"]);
-    assert_eq!(status["slots"][0]["slot"], "production");
-    assert_eq!(status["slots"][1]["state"], "started", "{status}");
-    assert_eq!(
-        status["slots"][0]["url"],
-        program.started["slots"]["production"]
-    );
-
-    // The gate: a difference without intent fails, one that is meant does not.
+fn the_gate_fails_on_a_difference_without_intent(program: &Program) {
     let gate = program.ask(&["settings", "diff"]);
     assert_eq!(gate.status.code(), Some(1), "{gate:?}");
     assert!(
@@ -154,7 +134,9 @@ fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
         (&Value::from("API_KEY"), &Value::from("***"))
     );
     assert_eq!(list[1]["sticky"], true);
+}
 
+fn a_preview_keeps_a_second_swap_waiting(program: &Program) {
     let preview = program.ask(&["swap", "--preview"]);
     assert!(preview.status.success(), "{preview:?}");
     let second = program.ask(&["swap"]);
@@ -166,6 +148,30 @@ fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
     }
     let swap = program.ask(&["swap"]);
     assert!(swap.status.success(), "{swap:?}");
+}
+
+#[test]
+fn the_verbs_change_compare_swap_and_show_and_ctrl_c_ends_it_all() {
+    let program = Program::start(&[
+        "--staging-port",
+        "0",
+        "--setting",
+        "DB=one",
+        "--staging-setting",
+        "DB=two",
+    ]);
+    let waited = program.ask(&["restart", "--slot", "staging", "--wait", "60"]);
+    assert!(waited.status.success(), "{waited:?}");
+    let status = program.json(&["status"]);
+    assert_eq!(status["slots"][0]["slot"], "production");
+    assert_eq!(status["slots"][1]["state"], "started", "{status}");
+    assert_eq!(
+        status["slots"][0]["url"],
+        program.started["slots"]["production"]
+    );
+
+    the_gate_fails_on_a_difference_without_intent(&program);
+    a_preview_keeps_a_second_swap_waiting(&program);
     let deployed = program.ask(&[
         "deploy",
         "--wait",

@@ -135,23 +135,22 @@ fn answer(extra: &str) -> String {
     )
 }
 
-/// The same two lines as ordinary people and programs leave them.
-fn shapes() -> Vec<(&'static str, Vec<u8>)> {
-    let iso = [LINES[0].0, LINES[1].0];
-    let us = ["11/21/2026, 8:01:01.123 PM", "11/21/2026, 8:02:31.500 PM"];
+/// Names and texts.
+type Shapes = Vec<(&'static str, String)>;
+
+const ISO: [&str; 2] = [LINES[0].0, LINES[1].0];
+const US: [&str; 2] = ["11/21/2026, 8:01:01.123 PM", "11/21/2026, 8:02:31.500 PM"];
+const UTC: &str = "TimeGenerated [UTC]";
+
+fn of_spreadsheets() -> Shapes {
     let de = ["21.11.2026, 20:01:01,123", "21.11.2026, 20:02:31,500"];
-    let utc = "TimeGenerated [UTC]";
-    let as_text =
-        |line: &str| serde_json::json!(serde_json::json!({"resultDescription": line}).to_string());
-    let whole = serde_json::Value::from(objects("TimeGenerated"));
-    let summary = r#"{"name":"Counts","columns":[{"name":"Count","type":"long"}],"rows":[[1]]},"#;
-    let texts: Vec<(&'static str, String)> = vec![
-        ("the portal's CSV", csv(utc, ',', us)),
+    vec![
+        ("the portal's CSV", csv(UTC, ',', US)),
         (
             "the portal's CSV with a BOM",
-            format!("\u{feff}{}", csv(utc, ',', us)),
+            format!("\u{feff}{}", csv(UTC, ',', US)),
         ),
-        ("the portal's CSV in German", csv(utc, ';', de)),
+        ("the portal's CSV in German", csv(UTC, ';', de)),
         (
             "the portal's CSV in local time",
             csv(
@@ -170,20 +169,26 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "a spreadsheet's CSV",
-            format!("sep=;\r\n{}", csv("TimeGenerated", ';', iso)),
+            format!("sep=;\r\n{}", csv("TimeGenerated", ';', ISO)),
         ),
         (
             "PowerShell's CSV",
             format!(
                 "#TYPE Selected.System.Object\r\n{}",
-                csv("TimeGenerated", ',', iso)
+                csv("TimeGenerated", ',', ISO)
             ),
         ),
-        ("CSV with tabs", csv("TimeGenerated", '\t', iso)),
+        ("CSV with tabs", csv("TimeGenerated", '\t', ISO)),
         (
             "CSV with line ends of its own",
-            csv("TimeGenerated", ',', iso).replace("\r\n", "\n"),
+            csv("TimeGenerated", ',', ISO).replace("\r\n", "\n"),
         ),
+    ]
+}
+
+fn of_az() -> Shapes {
+    let whole = serde_json::Value::from(objects("TimeGenerated"));
+    vec![
         ("az's list", whole.to_string()),
         (
             "az's list in lines",
@@ -213,6 +218,13 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
                 .map(|(time, line)| format!("Error\t{line}\tPrimaryResult\t{time}\n"))
                 .collect(),
         ),
+    ]
+}
+
+fn of_the_api_and_powershell() -> Shapes {
+    let whole = serde_json::Value::from(objects("TimeGenerated"));
+    let summary = r#"{"name":"Counts","columns":[{"name":"Count","type":"long"}],"rows":[[1]]},"#;
+    vec![
         ("the API's answer", answer("")),
         ("the API's answer with a summary first", answer(summary)),
         (
@@ -220,6 +232,13 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
             serde_json::json!({"Results": whole, "Render": null, "Error": null}).to_string(),
         ),
         ("PowerShell's list", properties_of_a_list()),
+    ]
+}
+
+fn of_storage_and_logs() -> Shapes {
+    let as_text =
+        |line: &str| serde_json::json!(serde_json::json!({"resultDescription": line}).to_string());
+    vec![
         (
             "objects one after another",
             lines(&objects("TimeGenerated")),
@@ -274,12 +293,23 @@ fn shapes() -> Vec<(&'static str, Vec<u8>)> {
                 .map(|(time, line)| format!("{}000000Z {line}\n", time.trim_end_matches('Z')))
                 .collect(),
         ),
+    ]
+}
+
+/// The same two lines as ordinary people and programs leave them.
+fn shapes() -> Vec<(&'static str, Vec<u8>)> {
+    let texts = [
+        of_spreadsheets(),
+        of_az(),
+        of_the_api_and_powershell(),
+        of_storage_and_logs(),
     ];
     let mut shapes: Vec<_> = texts
         .into_iter()
+        .flatten()
         .map(|(name, text)| (name, text.into_bytes()))
         .collect();
-    shapes.push(("UTF-16", utf_16(&csv(utc, ',', us))));
+    shapes.push(("UTF-16", utf_16(&csv(UTC, ',', US))));
     shapes.push(("UTF-16 JSON", utf_16(&lines(&objects("TimeGenerated")))));
     shapes
 }

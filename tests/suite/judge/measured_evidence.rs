@@ -9,7 +9,8 @@ use labrat::evidence::bundle::{
     CommandCapture, FileNote, FileState, HttpEvent, SampleSet, TextEvent,
 };
 use labrat::evidence::criteria::{
-    Measure, Metric, Moment, Requests, ScenarioRules, SnapshotKind, Statuses,
+    FigureChange, Groups, Measure, Metric, Moment, Presence, Process, Requests, ScenarioRules,
+    SettingState, SnapshotKind, Statuses, Tail,
 };
 use labrat::evidence::manifest::{EventKind, PhaseKind};
 use labrat::evidence::sample::Sample;
@@ -108,39 +109,9 @@ impl<'r> Evidence<'r> {
             Measure::Any(parts) => parts.iter().for_each(|part| self.make(part, false)),
             Measure::Not(part) => self.make(part, !met),
             Measure::Requests(requests) => self.requests(requests, met),
-            Measure::Tail(tail) => {
-                let wide = tail.times_at_least.is_some() == met;
-                let route = self.route(Some(&tail.role));
-                let long = |index: u32| if wide && index > 40 { 50.0 } else { 0.5 };
-                let samples = (1..=50).map(|n| answered(n, &route, 30.0, 200, long(n), 60.0));
-                self.push(PhaseKind::Trigger, samples.collect());
-            }
-            Measure::Groups(groups) => {
-                let route = self.route(Some(&groups.role));
-                let samples = (1..=10).map(|n| match (n <= 5, met) {
-                    (true, true) => gave_up(n, &route, 30.0, 15.0),
-                    (_, true) => answered(n, &route, 30.0, 200, 0.01, 15.0),
-                    (_, false) => answered(n, &route, 30.0, 200, 10.0, 15.0),
-                });
-                self.push(PhaseKind::Trigger, samples.collect());
-            }
-            Measure::Figure(figure) => {
-                let (small, large) = (0.0, 5_000_000.0);
-                let (before, after) = match () {
-                    () if figure.at_least.is_some() || figure.grows_at_least.is_some() => {
-                        (small, if met { large } else { small })
-                    }
-                    () if figure.below.is_some() || figure.grows_less_than.is_some() => {
-                        (small, if met { small } else { large })
-                    }
-                    () if figure.ratio_at_most.is_some() || figure.falls_at_least.is_some() => {
-                        (large, if met { small } else { large })
-                    }
-                    () => (large, if met { large } else { small }),
-                };
-                self.figure(figure.of, figure.from, before);
-                self.figure(figure.of, figure.at, after);
-            }
+            Measure::Tail(tail) => self.tail(tail, met),
+            Measure::Groups(groups) => self.groups(groups, met),
+            Measure::Figure(figure) => self.change(figure, met),
             Measure::PerRequest(each) => {
                 let route = self.route(Some(&each.role));
                 self.push(
@@ -191,60 +162,101 @@ impl<'r> Evidence<'r> {
                 }
                 _ => self.stats(presence.at, 11, 0, 0, -600.0),
             },
-            Measure::Snapshot(presence) => {
-                let folder = match presence.at {
-                    PhaseKind::Post => "post",
-                    _ => "baseline",
-                };
-                let name = presence.of.path().trim_start_matches('/').replace('/', "-");
-                self.bundle.files.push(FileNote {
-                    path: format!("{folder}/{name}.json"),
-                    state: FileState::Unreadable {
-                        reason: "not JSON".to_owned(),
-                    },
-                    taken_for: None,
-                    help: None,
-                    notes: Vec::new(),
-                    digest: None,
-                });
-            }
-            Measure::Process(process) => {
-                if let Some(kind) = process.younger_than {
-                    self.event(kind, true);
-                    let started = if met { 100.0 } else { -600.0 };
-                    self.stats(PhaseKind::Post, 12, 0, 0, started);
-                }
-                if let Some(phase) = process.replaced_without_blocks {
-                    self.stats(PhaseKind::Baseline, 11, 9, 0, -600.0);
-                    self.stats(phase, 12, if met { 0 } else { 9 }, 0, -600.0);
-                }
-            }
+            Measure::Snapshot(presence) => self.no_snapshot(presence),
+            Measure::Process(process) => self.process(process, met),
             Measure::Event(done) => self.event(done.kind, met),
-            Measure::Setting(setting) => {
-                if let Some(sticky) = setting.sticky {
-                    let manifest = self.bundle.manifest.as_mut().unwrap();
-                    manifest
-                        .topology
-                        .settings
-                        .push(labrat::evidence::manifest::Setting {
-                            name: setting.name.clone(),
-                            value: "<redacted>".to_owned(),
-                            slot: Some("production".to_owned()),
-                            sticky: Some(sticky == met),
-                        });
-                }
-                if let Some(changed) = setting.changed {
-                    let after = if changed == met { "two" } else { "one" };
-                    let (before, after) =
-                        (json!({&setting.name: "one"}), json!({&setting.name: after}));
-                    self.snapshot(SnapshotKind::Config, PhaseKind::Baseline, &before);
-                    self.snapshot(SnapshotKind::Config, PhaseKind::Post, &after);
-                }
-                if let Some(matches) = setting.matches_expected {
-                    let body = json!({"expected_vs_actual": {"matches": matches == met}});
-                    self.snapshot(SnapshotKind::Slots, PhaseKind::Post, &body);
-                }
+            Measure::Setting(setting) => self.setting(setting, met),
+        }
+    }
+
+    fn tail(&mut self, tail: &Tail, met: bool) {
+        let wide = tail.times_at_least.is_some() == met;
+        let route = self.route(Some(&tail.role));
+        let long = |index: u32| if wide && index > 40 { 50.0 } else { 0.5 };
+        let samples = (1..=50).map(|n| answered(n, &route, 30.0, 200, long(n), 60.0));
+        self.push(PhaseKind::Trigger, samples.collect());
+    }
+
+    fn groups(&mut self, groups: &Groups, met: bool) {
+        let route = self.route(Some(&groups.role));
+        let samples = (1..=10).map(|n| match (n <= 5, met) {
+            (true, true) => gave_up(n, &route, 30.0, 15.0),
+            (_, true) => answered(n, &route, 30.0, 200, 0.01, 15.0),
+            (_, false) => answered(n, &route, 30.0, 200, 10.0, 15.0),
+        });
+        self.push(PhaseKind::Trigger, samples.collect());
+    }
+
+    fn change(&mut self, figure: &FigureChange, met: bool) {
+        let (small, large) = (0.0, 5_000_000.0);
+        let (before, after) = match () {
+            () if figure.at_least.is_some() || figure.grows_at_least.is_some() => {
+                (small, if met { large } else { small })
             }
+            () if figure.below.is_some() || figure.grows_less_than.is_some() => {
+                (small, if met { small } else { large })
+            }
+            () if figure.ratio_at_most.is_some() || figure.falls_at_least.is_some() => {
+                (large, if met { small } else { large })
+            }
+            () => (large, if met { large } else { small }),
+        };
+        self.figure(figure.of, figure.from, before);
+        self.figure(figure.of, figure.at, after);
+    }
+
+    fn no_snapshot(&mut self, presence: &Presence) {
+        let folder = match presence.at {
+            PhaseKind::Post => "post",
+            _ => "baseline",
+        };
+        let name = presence.of.path().trim_start_matches('/').replace('/', "-");
+        self.bundle.files.push(FileNote {
+            path: format!("{folder}/{name}.json"),
+            state: FileState::Unreadable {
+                reason: "not JSON".to_owned(),
+            },
+            taken_for: None,
+            help: None,
+            notes: Vec::new(),
+            digest: None,
+        });
+    }
+
+    fn process(&mut self, process: &Process, met: bool) {
+        if let Some(kind) = process.younger_than {
+            self.event(kind, true);
+            let started = if met { 100.0 } else { -600.0 };
+            self.stats(PhaseKind::Post, 12, 0, 0, started);
+        }
+        if let Some(phase) = process.replaced_without_blocks {
+            self.stats(PhaseKind::Baseline, 11, 9, 0, -600.0);
+            self.stats(phase, 12, if met { 0 } else { 9 }, 0, -600.0);
+        }
+    }
+
+    fn setting(&mut self, setting: &SettingState, met: bool) {
+        if let Some(sticky) = setting.sticky {
+            let manifest = self.bundle.manifest.as_mut().unwrap();
+            manifest
+                .topology
+                .settings
+                .push(labrat::evidence::manifest::Setting {
+                    name: setting.name.clone(),
+                    value: "<redacted>".to_owned(),
+                    slot: Some("production".to_owned()),
+                    sticky: Some(sticky == met),
+                });
+        }
+        if let Some(changed) = setting.changed {
+            let after = if changed == met { "two" } else { "one" };
+            let (before, after) = (json!({&setting.name: "one"}), json!({&setting.name: after}));
+            self.snapshot(SnapshotKind::Config, PhaseKind::Baseline, &before);
+            self.snapshot(SnapshotKind::Config, PhaseKind::Post, &after);
+        }
+        if let Some(matches) = setting.matches_expected {
+            let body = json!({"expected_vs_actual": {"matches": matches == met}});
+            self.snapshot(SnapshotKind::Slots, PhaseKind::Post, &body);
         }
     }
 

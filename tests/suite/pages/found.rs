@@ -59,6 +59,22 @@ pub(super) fn commands(page: &str, text: &str) -> Vec<Given> {
     given
 }
 
+/// The commands of a workflow's steps, one line each. Values of its matrix stand as placeholders.
+pub(super) fn steps(file: &str, text: &str) -> Vec<Given> {
+    let numbered = text.lines().enumerate();
+    let runs = numbered.filter_map(|(index, line)| {
+        let command = line.trim_start().strip_prefix("run: ")?;
+        Some(Given {
+            place: format!("{file}:{}", index + 1),
+            text: command
+                .replace("\"$SCENARIO\"", "SCENARIO")
+                .replace("\"$FIX\"", "FIX"),
+            kind: Kind::Line,
+        })
+    });
+    runs.collect()
+}
+
 /// The commands among the code spans of a line.
 fn spans(page: &str, line: usize, text: &str) -> Vec<Given> {
     let runbook = page.contains("/scenarios/") && text.starts_with('|');
@@ -100,5 +116,18 @@ fn commands_are_found_in_fences_consoles_and_spans_and_nowhere_else() {
             ("docs/scenarios/page.md:10", "labrat ctl", Kind::Line),
             ("docs/scenarios/page.md:13", "scripts/fix.sh a", Kind::Line),
         ]
+    );
+}
+
+#[test]
+fn the_commands_of_a_workflow_are_its_steps() {
+    let found = steps(
+        "w.yml",
+        "steps:\n  - name: x\n    run: labrat rehearse \"$SCENARIO\"\n    uses: y\n",
+    );
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].place.as_str(), found[0].text.as_str()),
+        ("w.yml:3", "labrat rehearse SCENARIO")
     );
 }

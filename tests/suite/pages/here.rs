@@ -126,10 +126,10 @@ fn bash(folder: &tempfile::TempDir, line: &str) -> Command {
     command
 }
 
-/// The lines with which the README tells a running stand-in what to do.
-fn verbs_of_the_readme() -> Vec<String> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let given = commands("README.md", &readme);
+/// The lines with which the emulator's page tells a running one what to do.
+fn verbs_of_the_page() -> Vec<String> {
+    let page = fs::read_to_string(root().join("docs/host.md")).unwrap();
+    let given = commands("docs/host.md", &page);
     let block = given
         .iter()
         .find(|given| given.text.starts_with("labrat host --staging-port"));
@@ -168,7 +168,7 @@ fn the_runbook_here_runs_from_its_first_line_to_its_last() {
     for line in fix {
         terminal.do_it(&line);
     }
-    let verbs = verbs_of_the_readme();
+    let verbs = verbs_of_the_page();
     assert!(verbs.len() >= 6, "{verbs:?}");
     for line in verbs {
         let output = terminal.type_in(&line);

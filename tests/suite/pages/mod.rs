@@ -4,6 +4,7 @@
 mod found;
 mod here;
 mod judged;
+mod shown;
 mod started;
 
 use std::path::{Path, PathBuf};
@@ -26,12 +27,17 @@ fn pages() -> Vec<PathBuf> {
     found
 }
 
-/// The commands of every page.
+/// The commands of every page and of every workflow.
 fn given() -> Vec<Given> {
     let mut given = Vec::new();
     for page in pages() {
         let text = std::fs::read_to_string(root().join(&page)).unwrap();
         given.extend(found::commands(&page.display().to_string(), &text));
+    }
+    for name in ["ci.yml", "rehearse.yml"] {
+        let path = Path::new(".github/workflows").join(name);
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        given.extend(found::steps(&path.display().to_string(), &text));
     }
     given
 }

@@ -8,8 +8,23 @@ use std::process::{Command, Stdio};
 use crate::harness::root;
 
 /// Programs that are not this project's and that a page may start.
-const OTHERS: [&str; 9] = [
-    "az", "cp", "curl", "docker", "kubectl", "labrat", "locust", "openssl", "rm",
+const OTHERS: [&str; 16] = [
+    "apt-get",
+    "az",
+    "base64",
+    "cargo",
+    "cp",
+    "curl",
+    "docker",
+    "kind",
+    "kubectl",
+    "labrat",
+    "locust",
+    "openssl",
+    "rm",
+    "rustup",
+    "sha256sum",
+    "tar",
 ];
 
 /// Each started program: its name and its words.

@@ -119,24 +119,15 @@ fn a_kill_by_hand_is_not_blamed_on_the_kernel() {
     assert!(!blamed);
 }
 
-#[test]
-fn as_pid_1_it_buries_strangers_and_stops_when_told() {
-    let namespaces = Command::new("unshare")
-        .args(["--pid", "--fork", "--mount-proc", "true"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    let lacking = "this needs a PID namespace (unshare as root)".to_owned();
-    if skip_unless(namespaces.then_some(()).ok_or(lacking)) {
-        return;
-    }
-    // The stranger: a grandchild whose parent ends at once, so that it is handed to PID 1.
+/// A pool as PID 1 of a namespace, with a stranger: a grandchild whose parent ends at once, so that
+/// it is handed to PID 1.
+fn with_a_stranger() -> std::process::Child {
     let script = format!(
         "(sh -c 'sleep 0.3; exit 3' &) ; exec {} serve --bind=127.0.0.1:0 --workers=1 \
          --no-control-socket app:app",
         env!("CARGO_BIN_EXE_labrat")
     );
-    let mut child = Command::new("unshare")
+    Command::new("unshare")
         .args([
             "--pid",
             "--fork",
@@ -148,7 +139,21 @@ fn as_pid_1_it_buries_strangers_and_stops_when_told() {
         ])
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn as_pid_1_it_buries_strangers_and_stops_when_told() {
+    let namespaces = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let lacking = "this needs a PID namespace (unshare as root)".to_owned();
+    if skip_unless(namespaces.then_some(()).ok_or(lacking)) {
+        return;
+    }
+    let mut child = with_a_stranger();
     let mut reader = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     let mut line = String::new();

@@ -4,6 +4,7 @@ mod api;
 mod ask;
 mod migrate;
 mod only_probes;
+mod outside;
 mod pool;
 mod postgres;
 mod probe_server;

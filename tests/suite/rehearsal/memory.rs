@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use labrat::machine::memory_box::{BoxKind, BoxSize, BoxWish, VmParts};
+use labrat::machine::memory_box::{BoxKind, BoxRequest, BoxSize, VmParts};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -92,7 +92,7 @@ impl Scratch {
 /// Whether this machine has such a box, with swap that is slow.
 fn has(kind: BoxKind) -> bool {
     let scratch = Scratch::new();
-    let wish = BoxWish {
+    let request = BoxRequest {
         kind: Some(kind),
         size: BoxSize::B1.with_room(64).with_swap(64),
         room_is_told: true,
@@ -102,7 +102,7 @@ fn has(kind: BoxKind) -> bool {
             kernel_root: root().join("target/box"),
         },
     };
-    let made = wish.fulfil().map_err(|none| none.to_string());
+    let made = request.fulfil().map_err(|none| none.to_string());
     let slow = made.and_then(|made| made.swap_speed().map_err(|why| why.to_string()));
     !skip_unless(slow.map(drop))
 }

@@ -44,17 +44,18 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tables", &[]),
     ("redaction", &[]),
     ("encoding", &[]),
+    ("identifiers", &[]),
 ];
 
 /// The rooms that every other may use.
-const COMMON: [&str; 2] = ["redaction", "encoding"];
+const COMMON: [&str; 3] = ["redaction", "encoding", "identifiers"];
 
 fn is_room(name: &str) -> bool {
     DOORS.iter().any(|(room, _)| *room == name)
 }
 
 /// The module path of a file in `src`: `src/app/diag/mod.rs` is `app`, `diag`.
-fn module_path(path: &Path) -> Vec<String> {
+pub(super) fn module_path(path: &Path) -> Vec<String> {
     let mut names: Vec<String> = path
         .with_extension("")
         .components()

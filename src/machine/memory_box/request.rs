@@ -1,4 +1,4 @@
-//! Which box somebody orders, which one is wished for then, and what came of it.
+//! From the options of a command (the spec) to the box that is requested, and what came of it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const EMULATED_ROOM: u64 = 1_600;
 
 /// What somebody wants of a box.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BoxOrder {
+pub struct BoxSpec {
     /// Its kind; with `None` there is one only where it is needed, of either kind.
     pub kind: Option<BoxKind>,
     /// What it leaves to the target at rest, in MB; a B1's without.
@@ -25,12 +25,12 @@ pub struct BoxOrder {
     pub kernel_root: PathBuf,
 }
 
-impl BoxOrder {
+impl BoxSpec {
     /// The box of this size, but for what is ordered, under `parent`; a virtual machine would run
     /// the program `labrat`.
     #[must_use]
-    pub fn wish(&self, size: BoxSize, labrat: &Path, parent: &Path) -> BoxWish {
-        BoxWish {
+    pub fn request(&self, size: BoxSize, labrat: &Path, parent: &Path) -> BoxRequest {
+        BoxRequest {
             kind: self.kind,
             size: self.applied_to(size),
             room_is_told: self.room_megabytes.is_some(),
@@ -58,9 +58,9 @@ impl BoxOrder {
     }
 }
 
-/// A box that is wished for.
+/// A requested box.
 #[derive(Debug, Clone)]
-pub struct BoxWish {
+pub struct BoxRequest {
     /// Its kind; `None` for the first that can be had and is slow enough to press: a cgroup, else
     /// a virtual machine.
     pub kind: Option<BoxKind>,
@@ -95,7 +95,7 @@ impl fmt::Display for NoBox {
     }
 }
 
-impl BoxWish {
+impl BoxRequest {
     /// Make the box.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let wish = BoxWish {
+        let request = BoxRequest {
             kind: None,
             size: BoxSize::B1,
             room_is_told: false,
@@ -162,15 +162,15 @@ mod tests {
                 kernel_root: folder.path().to_owned(),
             },
         };
-        let none = wish.fulfil().unwrap_err();
+        let none = request.fulfil().unwrap_err();
         assert_eq!(none.tried.len(), 2);
         let said = none.to_string();
         assert!(said.contains("cgroup: "), "{said}");
         assert!(said.contains("virtual machine: "), "{said}");
         assert!(said.contains("run scripts/box-setup.sh"), "{said}");
-        let named = BoxWish {
+        let named = BoxRequest {
             kind: Some(BoxKind::Vm),
-            ..wish
+            ..request
         };
         assert_eq!(named.fulfil().unwrap_err().tried.len(), 1);
     }

@@ -79,14 +79,14 @@ fn is_box(path: &Path) -> bool {
 
 /// A box's own folder. Dropped, it undoes everything that was noted and removes the folder.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct CleanupJournal {
     folder: PathBuf,
     /// Locked while this process lives; closed only after everything is undone.
     record: Flock<File>,
     made: Mutex<Vec<Made>>,
 }
 
-impl Lease {
+impl CleanupJournal {
     /// Undo what dead owners left under `parent`, then make a folder there.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for CleanupJournal {
     fn drop(&mut self) {
         self.release();
     }
@@ -328,20 +328,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_gone_with_its_lease() {
+    fn a_folder_is_gone_with_its_journal() {
         let parent = tempfile::tempdir().unwrap();
-        let lease = Lease::take(parent.path()).unwrap();
-        let folder = lease.folder().to_owned();
+        let journal = CleanupJournal::take(parent.path()).unwrap();
+        let folder = journal.folder().to_owned();
         assert!(folder.join(RECORD).exists());
-        assert_eq!(lease.name(), folder.file_name().unwrap().to_str().unwrap());
-        drop(lease);
+        assert_eq!(
+            journal.name(),
+            folder.file_name().unwrap().to_str().unwrap()
+        );
+        drop(journal);
         assert!(!folder.exists());
     }
 
     #[test]
     fn a_living_owners_folder_is_not_swept_and_a_dead_ones_is() {
         let parent = tempfile::tempdir().unwrap();
-        let lease = Lease::take(parent.path()).unwrap();
+        let journal = CleanupJournal::take(parent.path()).unwrap();
         let dead = parent.path().join("labrat-box-1-1");
         let stranger = parent.path().join("run-1");
         for folder in [&dead, &stranger] {
@@ -355,7 +358,7 @@ mod tests {
                 .unwrap()
                 .join("labrat-box-1-1")]
         );
-        assert!(lease.folder().exists() && stranger.exists() && !dead.exists());
+        assert!(journal.folder().exists() && stranger.exists() && !dead.exists());
         assert!(sweep(Path::new("/no/such/folder")).is_empty());
     }
 
@@ -405,7 +408,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Lease::take(&file.path().join("x")).unwrap_err();
+        let error = CleanupJournal::take(&file.path().join("x")).unwrap_err();
         assert!(error.reason().contains("cannot hold a box"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
-//! The README's tables are made from the code. `LABRAT_UPDATE=1 cargo test readme` writes them
-//! anew; without it, a table that is out of date fails.
+//! Tables of the pages that are made from the code. `LABRAT_UPDATE=1 cargo test tidy::tables` writes
+//! them anew; without it, a table that is out of date fails.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use labrat::app::knobs;
@@ -10,16 +11,15 @@ use labrat::serve::settings::{KNOBS, VARIABLES};
 
 use super::{read, root};
 
-const README: &str = "README.md";
-
-fn sections() -> [(&'static str, String); 6] {
+/// Page, name of the markers, table.
+fn sections() -> [(&'static str, &'static str, String); 6] {
     [
-        ("flags", flags()),
-        ("ignored-flags", ignored_flags()),
-        ("variables", variables()),
-        ("knobs", knobs()),
-        ("exit-codes", exit_codes()),
-        ("differences", differences()),
+        ("docs/serve.md", "flags", flags()),
+        ("docs/serve.md", "ignored-flags", ignored_flags()),
+        ("docs/serve.md", "variables", variables()),
+        ("docs/knobs.md", "knobs", knobs()),
+        ("docs/exit-codes.md", "exit-codes", exit_codes()),
+        ("docs/gunicorn.md", "differences", differences()),
     ]
 }
 
@@ -103,48 +103,51 @@ fn differences() -> String {
     )
 }
 
-/// `readme` with the text between the markers of `name` replaced.
-fn with_section(readme: &str, name: &str, text: &str) -> Result<String, String> {
+/// `page` with the text between the markers of `name` replaced.
+fn with_section(page: &str, name: &str, text: &str) -> Result<String, String> {
     let begin = format!("<!-- {name}:begin -->\n");
     let end = format!("<!-- {name}:end -->");
-    let start = readme
+    let start = page
         .find(&begin)
         .ok_or_else(|| format!("no marker {}", begin.trim()))?
         + begin.len();
-    let length = readme[start..]
+    let length = page[start..]
         .find(&end)
         .ok_or_else(|| format!("no marker {end}"))?;
     Ok(format!(
         "{}\n{text}\n{}",
-        &readme[..start],
-        &readme[start + length..]
+        &page[..start],
+        &page[start + length..]
     ))
 }
 
-fn current(readme: &str) -> Result<String, String> {
-    sections()
-        .iter()
-        .try_fold(readme.to_owned(), |text, (name, table)| {
-            with_section(&text, name, table)
-        })
+/// Each page as it should be.
+fn current() -> Result<BTreeMap<&'static str, String>, String> {
+    let mut pages = BTreeMap::new();
+    for (path, name, table) in sections() {
+        let page = pages.entry(path).or_insert_with(|| read(Path::new(path)));
+        *page = with_section(page, name, &table).map_err(|fault| format!("{path}: {fault}"))?;
+    }
+    Ok(pages)
 }
 
 #[test]
-fn the_tables_of_the_readme_are_current() {
-    let readme = read(Path::new(README));
-    let expected = current(&readme).unwrap();
-    if std::env::var_os("LABRAT_UPDATE").is_some() {
-        std::fs::write(root().join(README), &expected).unwrap();
-        return;
+fn the_tables_of_the_pages_are_current() {
+    for (path, expected) in current().unwrap() {
+        if std::env::var_os("LABRAT_UPDATE").is_some() {
+            std::fs::write(root().join(path), &expected).unwrap();
+            continue;
+        }
+        let page = read(Path::new(path));
+        let difference = page
+            .lines()
+            .zip(expected.lines())
+            .find(|(is, should)| is != should);
+        assert!(
+            page == expected,
+            "{path} is out of date, first at {difference:?}; LABRAT_UPDATE=1 cargo test tidy::tables writes it anew"
+        );
     }
-    let difference = readme
-        .lines()
-        .zip(expected.lines())
-        .find(|(is, should)| is != should);
-    assert!(
-        readme == expected,
-        "{README} is out of date, first at {difference:?}; LABRAT_UPDATE=1 cargo test readme writes it anew"
-    );
 }
 
 #[test]
@@ -162,7 +165,7 @@ fn a_table_that_is_out_of_date_or_without_markers_is_found() {
 
 #[test]
 fn every_flag_and_every_knob_is_in_a_table() {
-    let all: String = sections().into_iter().map(|(_, text)| text).collect();
+    let all: String = sections().into_iter().map(|(.., text)| text).collect();
     for flag in FLAGS {
         assert!(
             all.contains(&format!("`{}`", flag.long())),
