@@ -21,6 +21,18 @@ pub fn migrate(
     database: &DatabaseUrl,
     last: Option<&str>,
 ) -> Result<Vec<&'static str>, MigrateError> {
+    migrate_within(database, last, PATIENCE)
+}
+
+/// The same, with another limit on how long a server may take to let somebody in.
+///
+/// # Errors
+/// As of [`migrate`].
+pub fn migrate_within(
+    database: &DatabaseUrl,
+    last: Option<&str>,
+    patience: Duration,
+) -> Result<Vec<&'static str>, MigrateError> {
     if let Some(last) = last
         && MIGRATIONS.iter().all(|migration| migration.version != last)
     {
@@ -33,7 +45,7 @@ pub fn migrate(
                 .enable_all()
                 .build()?;
             runtime
-                .block_on(async { postgres::migrate(url, last, Instant::now() + PATIENCE).await })
+                .block_on(async { postgres::migrate(url, last, Instant::now() + patience).await })
         }
     }
 }

@@ -3,7 +3,8 @@
 //! The table is the usual one: `schema_migrations`, with one row for each migration that was
 //! applied. A migration that this release has and the table has not is pending.
 
-pub use super::migrate::migrate;
+pub use super::migrate::{migrate, migrate_within};
+use super::words;
 use crate::readiness::Failure;
 
 /// One step of the schema.
@@ -54,6 +55,24 @@ pub enum MigrateError {
     /// SQLite refused.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl MigrateError {
+    /// Whether the server may be there in a moment: it is not up yet, or not reached yet. A login that
+    /// is refused stays refused.
+    pub fn may_pass(&self) -> bool {
+        let passing = [
+            words::UNKNOWN_HOST,
+            words::REFUSED,
+            words::UNREACHABLE,
+            words::SILENT,
+            words::SLOW,
+            words::CLOSED,
+            words::STARTING,
+            words::TOO_MANY_CONNECTIONS,
+        ];
+        matches!(self, Self::Connect(failure) if passing.contains(failure))
+    }
 }
 
 /// What the versions lack, in order, up to and including `last`.

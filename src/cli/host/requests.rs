@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{ConnectionWord, ControlOptions, HostRequest, SettingsRequest, SiteOptions, client};
 use crate::cli::exit::Exit;
-use crate::cli::output;
+use crate::cli::{output, settings as swap_gate};
 use crate::host::control::{NEXT_OFFSET, StartupCommand, Swap, Wait};
-use crate::host::{ConnectionKind, Setting, SettingKind};
+use crate::host::{Comparison, ConnectionKind, Setting, SettingKind};
 
 /// Between two looks at a table that is followed.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(200);
@@ -151,29 +152,13 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
             source,
             intended,
         } => {
-            let path = format!(
-                "/differences?source={source}&intended={}",
-                encoded(intended)
-            );
-            let rows = client::ask(control, "GET", &path, None)?.json()?;
-            difference(control, &rows)
+            let path = format!("/comparison?source={source}&intended={}", encoded(intended));
+            let answer = client::ask(control, "GET", &path, None)?.json()?;
+            let comparison: Comparison =
+                serde_json::from_value(answer).context("the emulator answers otherwise")?;
+            swap_gate::show(&comparison, control.json)
         }
     }
-}
-
-/// Show what would differ after a swap. A gate: it fails where something differs without intent.
-fn difference(control: &ControlOptions, rows: &Value) -> anyhow::Result<Exit> {
-    let columns = ["name", "effect", "source", "target", "target_after"];
-    show(control, rows, rows, &columns)?;
-    let differs = |row: &Value| row["effect"] == "differs-without-intent";
-    if rows.as_array().is_some_and(|rows| rows.iter().any(differs)) {
-        output::message(
-            "settings differ without intent: mark them sticky, make them equal, or name them with \
-             --intended\n",
-        );
-        return Ok(Exit::Failure);
-    }
-    Ok(Exit::Success)
 }
 
 /// Print rows: as JSON, or as a table with these columns, or with those that the first row has.
