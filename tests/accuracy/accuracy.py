@@ -140,13 +140,11 @@ def main():
 def report(options, bundles):
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         truths = list(pool.map(lambda number: play(options.labrat, options.catalogue, bundles, number, options.seed), range(options.runs)))
-    valid = [truth for truth in truths if truth["valid"]]
-    results = []
-    for truth in valid:
-        for level in options.evidence:
-            result = judged(options.labrat, os.path.join(bundles, f"run-{truth['number']:04}"), truth, level, options.seed)
-            if result:
-                results.append(result)
+        valid = [truth for truth in truths if truth["valid"]]
+        cases = [(truth, level) for truth in valid for level in options.evidence]
+        folder = lambda truth: os.path.join(bundles, f"run-{truth['number']:04}")
+        results = pool.map(lambda case: judged(options.labrat, folder(case[0]), *case, options.seed), cases)
+        results = [result for result in results if result]
     healthy = sum(truth["truth"] == "healthy" for truth in valid)
     lines = [f"N = {len(valid)} runs ({healthy} healthy) of {options.runs} played, seed {options.seed}; {len(truths) - len(valid)} did not come out as their scenario says and have no truth.", ""]
     lines += levels_table(results, options.evidence)
