@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::words::when;
 use crate::evidence::criteria::{
     Command, During, FigureChange, Groups, Lines, Measure, Metric, Moment, PerRequest, Process,
     Ready, Requests, SettingState, Statuses, Tail,
 };
-use crate::evidence::manifest::{EventKind, PhaseKind};
+use crate::evidence::manifest::EventKind;
 
 /// Routes by the name of their role.
 type Roles = BTreeMap<String, String>;
@@ -313,17 +314,6 @@ fn of_setting(setting: &SettingState) -> String {
     });
     let all: Vec<String> = sticky.into_iter().chain(changed).chain(matches).collect();
     all.join(" and ")
-}
-
-/// When a snapshot is taken.
-const fn when(phase: PhaseKind) -> &'static str {
-    match phase {
-        PhaseKind::Baseline => "before the load",
-        PhaseKind::Trigger => "during the load",
-        PhaseKind::Mid => "in the middle of the load",
-        PhaseKind::Post => "after the load",
-        PhaseKind::Recovery => "after the fix",
-    }
 }
 
 fn percent(share: f64) -> String {

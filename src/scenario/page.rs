@@ -118,10 +118,13 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     writeln!(page, "| startup command | `{}` |", topology.startup_command)?;
     writeln!(
         page,
-        "| workers | {} x `{}`, {} thread(s) each, `--timeout` {} s |",
+        "| workers | {} `{}`, each with {}, and `--timeout` {} s |",
         topology.workers,
         topology.worker_class.as_str(),
-        topology.threads,
+        match topology.threads {
+            1 => "one thread".to_owned(),
+            threads => format!("{threads} threads"),
+        },
         topology.timeout_seconds
     )?;
     if topology.around.downstream {
@@ -178,19 +181,9 @@ fn write_list(page: &mut String, title: &str, sentences: &[String]) -> std::fmt:
 
 fn write_rules(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     let rules = &scenario.rules;
-    write_criteria(
-        page,
-        "The run says something only if",
-        scenario,
-        &rules.trigger,
-    )?;
+    write_criteria(page, "The run counts only if", scenario, &rules.trigger)?;
     write_criteria(page, "Proof (all)", scenario, &rules.proof)?;
-    write_criteria(
-        page,
-        "Support (not needed, and worth knowing)",
-        scenario,
-        &rules.support,
-    )?;
+    write_criteria(page, "Support (decides nothing)", scenario, &rules.support)?;
     write_criteria(page, "Disproof (any)", scenario, &rules.disproof)
 }
 

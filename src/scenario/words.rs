@@ -2,14 +2,15 @@
 
 use super::shape::{Action, Change, Done, Group, Probes, Step};
 use crate::evidence::criteria::{Moment, Need};
+use crate::evidence::manifest::PhaseKind;
 
 /// One step in a sentence.
 pub(super) fn step_in_words(step: &Step) -> String {
     match step {
-        Step::Capture { moment } => format!("Take snapshots: {}.", moment.word()),
+        Step::Capture { moment } => format!("Take snapshots {}.", when(*moment)),
         Step::Load { name, groups, .. } => {
             let groups: Vec<String> = groups.iter().map(group_in_words).collect();
-            format!("`{name}`: {}.", groups.join("; at the same time "))
+            format!("Send the load `{name}`: {}.", groups.join("; "))
         }
         Step::Act {
             name,
@@ -32,31 +33,43 @@ pub(super) fn step_in_words(step: &Step) -> String {
     }
 }
 
+/// When a snapshot is taken.
+pub(super) const fn when(moment: PhaseKind) -> &'static str {
+    match moment {
+        PhaseKind::Baseline => "before the load",
+        PhaseKind::Trigger => "during the load",
+        PhaseKind::Mid => "in the middle of the load",
+        PhaseKind::Post => "after the load",
+        PhaseKind::Recovery => "after the fix",
+    }
+}
+
 /// A group of requests in words.
 fn group_in_words(group: &Group) -> String {
-    let many = match (group.until_status, group.concurrency) {
-        (Some(status), _) => format!(
-            "`{}` until it answers {status}, at most {} times",
-            group.path, group.count
+    let begins = match group.delay_seconds > 0.0 {
+        true => format!("after {} s ", group.delay_seconds),
+        false => String::new(),
+    };
+    let many = match (group.until_status, group.count) {
+        (Some(status), most) => format!(
+            "at most {most} requests for `{}`, until one gets {status}",
+            group.path
         ),
-        (None, 1) => format!("{} x `{}` one after another", group.count, group.path),
-        (None, at_a_time) if at_a_time >= group.count => {
-            format!("{} x `{}` all at once", group.count, group.path)
-        }
-        (None, at_a_time) => format!("{} x `{}`, {at_a_time} at a time", group.count, group.path),
+        (None, 1) => format!("one request for `{}`", group.path),
+        (None, count) => format!("{count} requests for `{}`", group.path),
     };
-    let interval = if group.interval_seconds > 0.0 {
-        format!(", {} s apart", group.interval_seconds)
-    } else {
-        String::new()
+    let order = match group.concurrency {
+        _ if group.count == 1 => String::new(),
+        1 => ", one after another".to_owned(),
+        at_a_time if at_a_time >= group.count => ", all at once".to_owned(),
+        at_a_time => format!(", {at_a_time} at a time"),
     };
-    let delay = if group.delay_seconds > 0.0 {
-        format!("after {} s ", group.delay_seconds)
-    } else {
-        String::new()
+    let interval = match group.interval_seconds > 0.0 {
+        true => format!(", {} s apart", group.interval_seconds),
+        false => String::new(),
     };
     format!(
-        "{delay}{many}{interval}, clients give up after {} s",
+        "{begins}{many}{order}{interval} (a client gives up after {} s)",
         group.limit_seconds
     )
 }

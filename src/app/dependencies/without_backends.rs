@@ -84,7 +84,17 @@ impl Check for Cache {
 
 /// The migrations, of which none can be applied.
 pub mod migrations {
-    use super::{DatabaseUrl, DatabaseUrlError};
+    use std::time::Duration;
+
+    use super::DatabaseUrl;
+    pub use super::DatabaseUrlError as MigrateError;
+
+    impl MigrateError {
+        /// Whether the server may be there in a moment: no, nothing here asks one.
+        pub fn may_pass(&self) -> bool {
+            false
+        }
+    }
 
     /// Apply nothing: there is no database to name.
     ///
@@ -93,7 +103,19 @@ pub mod migrations {
     pub fn migrate(
         database: &DatabaseUrl,
         _: Option<&str>,
-    ) -> Result<Vec<&'static str>, DatabaseUrlError> {
+    ) -> Result<Vec<&'static str>, MigrateError> {
+        match database.0 {}
+    }
+
+    /// Apply nothing, within a limit.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn migrate_within(
+        database: &DatabaseUrl,
+        _: Option<&str>,
+        _: Duration,
+    ) -> Result<Vec<&'static str>, MigrateError> {
         match database.0 {}
     }
 }
