@@ -4,7 +4,7 @@
 //! the rehearsal says so: nobody plays a server here.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::plan::{RehearsalError, RehearsalPlan};
 use super::prepared;
+use crate::machine::own_files;
 use crate::machine::reserved_port::ReservedPort;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape;
@@ -360,8 +361,7 @@ fn statements(wanted: &shape::DatabaseServer, password: &str) -> String {
 
 /// One that nobody can guess, of this server alone.
 fn password() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let bytes = own_files::random_bytes::<16>()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
