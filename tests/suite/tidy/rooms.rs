@@ -44,10 +44,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tables", &[]),
     ("redaction", &[]),
     ("encoding", &[]),
+    ("connections", &[]),
 ];
 
 /// The rooms that every other may use.
-const COMMON: [&str; 2] = ["redaction", "encoding"];
+const COMMON: [&str; 3] = ["redaction", "encoding", "connections"];
 
 fn is_room(name: &str) -> bool {
     DOORS.iter().any(|(room, _)| *room == name)
