@@ -5,6 +5,7 @@ mod marks;
 mod prints;
 mod readme;
 mod rooms;
+mod security;
 mod source;
 mod unsafe_code;
 
