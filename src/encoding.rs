@@ -134,6 +134,46 @@ fn longest_run(text: &str) -> usize {
         .unwrap_or(0)
 }
 
+/// Signs with which a cell becomes a formula.
+const OF_A_FORMULA: [char; 4] = ['=', '+', '-', '@'];
+
+/// A cell of CSV, before its quotes, which carry its breaks: no formula for the spreadsheet that opens
+/// it.
+#[must_use]
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    let text = shown(text, &['\n', '\t']);
+    // A spreadsheet looks behind blanks as well.
+    match text.trim_start().starts_with(OF_A_FORMULA) {
+        true => Cow::Owned(format!("'{text}")),
+        false => text,
+    }
+}
+
+/// The text of a cell that [`csv_cell`], or whoever else guards against formulas, has written.
+#[must_use]
+pub fn of_csv_cell(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.trim_start().starts_with(OF_A_FORMULA) => rest,
+        _ => cell,
+    }
+}
+
+/// A word of a command line that somebody may paste into a shell.
+#[must_use]
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "_./:@%+=,-".contains(sign);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", line(text).replace('\'', "'\\''"))),
+    }
+}
+
+/// A line of a log that others read line by line. The same as [`line`], under the name of its sink.
+#[must_use]
+pub fn log_line(text: &str) -> Cow<'_, str> {
+    line(text)
+}
+
 /// A document of JSON, in which JSON itself lets more through than a terminal should see.
 #[must_use]
 pub fn json(document: String) -> String {
@@ -155,6 +195,38 @@ mod tests {
         assert!(terminal(HOSTILE).contains("c\nd"));
         let plain = "Größe 漢字 🐀 – \"quoted\" 100 %";
         assert!(matches!(line(plain), Cow::Borrowed(same) if same == plain));
+    }
+
+    #[test]
+    fn a_cell_is_no_formula_and_reads_back_as_it_was() {
+        for (text, cell) in [
+            ("=HYPERLINK(\"http://e\")", "'=HYPERLINK(\"http://e\")"),
+            ("+1", "'+1"),
+            ("-1+cmd", "'-1+cmd"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            (" =1", "' =1"),
+            ("\t=1", "'\t=1"),
+            ("\n=1", "'\n=1"),
+            ("a\nb,c", "a\nb,c"),
+            ("a\u{1b}b", "a\\u001bb"),
+            ("GET /a=b", "GET /a=b"),
+            ("'quoted'", "'quoted'"),
+        ] {
+            assert_eq!(csv_cell(text), cell, "{text:?}");
+            assert_eq!(of_csv_cell(cell), text.replace('\u{1b}', "\\u001b"));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_pasted_is_one_word() {
+        for (text, word) in [
+            ("runs/first-1", "runs/first-1"),
+            ("", "''"),
+            ("a b; rm -rf $HOME", "'a b; rm -rf $HOME'"),
+            ("it's\nme", r"'it'\''s\nme'"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
     }
 
     #[test]

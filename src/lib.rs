@@ -23,8 +23,8 @@
 //! | [`diagnosis`] | every known cause at once, weighed by a stranger's export | verdict, evidence, tables |
 //! | [`report`] | terminal, JSON, Markdown and HTML of a verdict or a diagnosis | diagnosis, verdict, evidence, tables |
 //!
-//! `redaction`, `encoding` and `identifiers` are leaves that every room may use. Nothing else is allowed: a test
-//! reads the source and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
+//! `redaction`, `encoding`, `connections` and `identifiers` are leaves that every room may use. Nothing else is
+//! allowed: a test reads the source and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
 //! as a process, by its command line, as the platform does.
 //!
 //! # Invariants
@@ -49,6 +49,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod connections;
 pub mod diagnosis;
 pub mod downstream;
 pub mod encoding;

@@ -1,5 +1,6 @@
 //! `/config`: the settings that a swap may or may not move.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::body::Body;
@@ -12,6 +13,7 @@ use super::query::Query;
 use super::reply;
 use super::state::AppState;
 use crate::identifiers::hexadecimal;
+use crate::machine::own_files;
 use crate::redaction::redact_setting;
 
 /// What stands for a setting that is not set.
@@ -19,10 +21,14 @@ pub(super) const UNSET: &str = "<unset>";
 /// The slot of an application that is not told otherwise.
 pub(super) const DEFAULT_SLOT: &str = "Production";
 
+/// The variable in which an emulator gives all targets of a run the same key.
+const RUN_KEY: &str = "LABRAT_RUN_KEY";
+
 /// The settings in force. It never leaves the process as it is: only [`Settings::shown`] does.
 pub(super) struct Settings {
     values: [(&'static str, String); 3],
     process_start: String,
+    digest_key: Vec<u8>,
 }
 
 impl Settings {
@@ -36,6 +42,7 @@ impl Settings {
             ]
             .map(|(name, default)| (name, state.setting(name, default))),
             process_start: state.started_isoformat(),
+            digest_key: state.digest_key.clone(),
         }
     }
 
@@ -52,8 +59,9 @@ impl Settings {
         self.fingerprint(true)
     }
 
-    /// The same without the process start: equal in all workers, and across restarts, for as long
-    /// as the settings are and the machine is not started anew.
+    /// The same without the process start: equal in all workers for as long as the settings are.
+    /// Where there is a credential it is comparable within a run only: that of the emulator, else
+    /// that of the arbiter.
     pub(super) fn settings_hash(&self) -> String {
         self.fingerprint(false)
     }
@@ -64,7 +72,7 @@ impl Settings {
             |(name, value): &(&str, String)| redact_setting(name, value) != value.as_str();
         let mut hasher = Sha256::new();
         if self.values.iter().any(holds_secret) {
-            hasher.update(&*KEY);
+            hasher.update(&self.digest_key);
         }
         hasher.update(dumps(&whole));
         hexadecimal(&hasher.finalize())
@@ -83,12 +91,24 @@ impl Settings {
     }
 }
 
-/// What no client can know, and every worker and every restart on this machine has in common: the
-/// kernel's random name of the time since it started.
-static KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    std::fs::read("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_else(|_| fastrand::u128(..).to_le_bytes().to_vec())
+/// The key of a process that is given none: nobody else knows it.
+static OWN_KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let guessable = |_| fastrand::u128(..).to_le_bytes().to_vec();
+    own_files::random_bytes::<32>().map_or_else(guessable, Vec::from)
 });
+
+/// Choose the key of this process, which the processes that it forks then have as well.
+pub fn choose_digest_key() {
+    LazyLock::force(&OWN_KEY);
+}
+
+/// Take the key out of the environment, where nobody is to see it; without one, this process's.
+pub(super) fn take_digest_key(environment: &mut BTreeMap<String, String>) -> Vec<u8> {
+    match environment.remove(RUN_KEY).filter(|key| !key.is_empty()) {
+        Some(key) => key.into_bytes(),
+        None => OWN_KEY.clone(),
+    }
+}
 
 /// `GET /config`.
 pub(super) fn config_dump(state: &AppState, _: &Query) -> Response<Body> {
@@ -109,6 +129,7 @@ mod tests {
                 ("WEBSITE_SLOT_NAME", DEFAULT_SLOT.to_owned()),
             ],
             process_start: "2026-11-21T04:24:12.744777+00:00".to_owned(),
+            digest_key: b"of one run".to_vec(),
         }
     }
 
@@ -133,6 +154,23 @@ mod tests {
         );
         assert_ne!(old.config_hash(), new.config_hash());
         assert_ne!(old.settings_hash(), new.settings_hash());
+    }
+
+    #[test]
+    fn a_digest_that_holds_a_credential_is_of_one_run_alone() {
+        let (plain, secret) = ("Server=s", "Server=s;Password=hunter2");
+        for (connection, differs) in [(plain, false), (secret, true)] {
+            let here = settings(connection);
+            let mut elsewhere = settings(connection);
+            elsewhere.digest_key = b"of another".to_vec();
+            assert_eq!(here.settings_hash() != elsewhere.settings_hash(), differs);
+            assert_eq!(here.config_hash() != elsewhere.config_hash(), differs);
+        }
+        let mut given = BTreeMap::from([(RUN_KEY.to_owned(), "k".to_owned())]);
+        assert_eq!(take_digest_key(&mut given), b"k");
+        assert!(given.is_empty(), "nobody is to see it");
+        let own = take_digest_key(&mut given);
+        assert_eq!((own.len(), &own), (32, &take_digest_key(&mut given)));
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod startup;
 mod state;
 
 pub use app_config::{AppConfig, ConfigError};
+pub use config::choose_digest_key;
 pub use lock::{KEY_HEADER, LabKey};
 pub use outbound::{ConsoleText, OutboundPolicy};
 pub use router::{RequestBase, probe_router, router};

@@ -43,6 +43,8 @@ pub struct AppState {
     pub(super) last_config_snapshot: Mutex<Option<Value>>,
     /// The wall-clock time at which this worker's application was made.
     pub(super) started: Timestamp,
+    /// With what digests of credentials are keyed.
+    pub(super) digest_key: Vec<u8>,
     born: Instant,
     requests: AtomicU64,
     endpoints: Mutex<BTreeMap<&'static str, u64>>,
@@ -91,7 +93,9 @@ impl AppState {
         if let Some(key) = environment.get_mut(knobs::LAB_KEY) {
             *key = "***".to_owned();
         }
+        let digest_key = super::config::take_digest_key(&mut environment);
         Arc::new(Self {
+            digest_key,
             delays: Delays::new(&config),
             readiness: dependencies::registry(&config, &pool, role),
             check_runtime: CheckRuntime::default(),

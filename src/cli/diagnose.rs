@@ -1,6 +1,5 @@
 //! `labrat diagnose`: the cause of an incident, from whatever export there is.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -11,6 +10,7 @@ use super::output;
 use crate::diagnosis::{self, Certainty, Diagnosis, Span};
 use crate::encoding;
 use crate::evidence;
+use crate::machine::own_files;
 use crate::report;
 use crate::tables::LogTime;
 
@@ -100,7 +100,7 @@ fn json_of(diagnosis: &Diagnosis) -> anyhow::Result<String> {
 }
 
 fn write_report(folder: &std::path::Path, diagnosis: &Diagnosis) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
+    own_files::make_folder(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     output::file(folder, "report.html", &report::diagnosis_page(diagnosis))?;
     output::file(folder, "report.md", &report::diagnosis_markdown(diagnosis))?;
     output::file(folder, "diagnosis.json", &json_of(diagnosis)?)

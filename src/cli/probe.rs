@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::{http, output};
+use crate::redaction::redact;
 
 /// Enough for any status line; the rest of the answer is of no interest.
 const STATUS_LINE_LIMIT: usize = 1024;
@@ -44,20 +45,17 @@ struct Target {
 /// When the URL is not one, the target cannot be reached in time or answers with another status.
 pub(super) fn run(options: &ProbeOptions) -> anyhow::Result<Exit> {
     let target = target(&options.url)?;
+    let url = redact(&options.url);
     let deadline = Instant::now() + Duration::from_secs_f64(options.timeout);
-    let status = ask(&target, deadline).with_context(|| format!("probing {}", options.url))?;
-    ensure!(
-        (200..300).contains(&status),
-        "{} answered {status}",
-        options.url
-    );
-    output::message(&format!("{} answered {status}\n", options.url));
+    let status = ask(&target, deadline).with_context(|| format!("probing {url}"))?;
+    ensure!((200..300).contains(&status), "{url} answered {status}");
+    output::message(&format!("{url} answered {status}\n"));
     Ok(Exit::Success)
 }
 
 fn target(url: &str) -> anyhow::Result<Target> {
     let Some(rest) = url.strip_prefix("http://") else {
-        bail!("not an http:// URL: {url}");
+        bail!("not an http:// URL: {}", redact(url));
     };
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -65,10 +63,11 @@ fn target(url: &str) -> anyhow::Result<Target> {
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
-    ensure!(!host.is_empty(), "no host in {url}");
+    ensure!(!host.is_empty(), "no host in {}", redact(url));
     ensure!(
         !rest.contains(|character: char| character.is_whitespace() || character.is_control()),
-        "blanks in {url}"
+        "blanks in {}",
+        redact(url)
     );
     let has_port = host
         .rsplit_once(':')

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::exit::Exit;
 use super::{check, output, trigger};
+use crate::machine::own_files;
 use crate::scenario::catalogue;
 use crate::scenario::catalogue::schema;
 use crate::scenario::page::markdown;
@@ -123,7 +124,8 @@ pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
 
 fn check_file(file: &Path) -> anyhow::Result<Exit> {
     let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading `{name}`"))?;
+    let text = own_files::read_named_text(file, catalogue::MOST_BYTES)
+        .with_context(|| format!("reading `{name}`"))?;
     let scenario = catalogue::read(&name, &text)?;
     let criteria = scenario.rules.criteria().count();
     output::data(&format!(

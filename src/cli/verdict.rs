@@ -1,6 +1,5 @@
 //! `labrat verdict`: judge an evidence bundle, local or exported from Azure.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -12,6 +11,7 @@ use super::scenarios::CatalogueOptions;
 use crate::encoding::{self, line};
 use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
+use crate::machine::own_files;
 use crate::report;
 use crate::scenario::catalogue;
 use crate::scenario::shape::Scenario;
@@ -64,7 +64,7 @@ pub(super) fn run(options: &VerdictOptions) -> anyhow::Result<Exit> {
 fn refuse_repetition(folders: &[PathBuf]) -> anyhow::Result<()> {
     let mut seen: Vec<PathBuf> = Vec::new();
     for folder in folders {
-        let canonical = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+        let canonical = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
         if seen.contains(&canonical) {
             bail!(
                 "`{}` is given twice, and one run is not two",
@@ -226,14 +226,14 @@ fn json_of(repeated: &Repeated) -> anyhow::Result<String> {
 }
 
 fn write_repeated(folder: &Path, repeated: &Repeated) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
+    own_files::make_folder(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     output::file(folder, "report.html", &report::repeated_page(repeated))?;
     output::file(folder, "report.md", &report::repeated_markdown(repeated))?;
     output::file(folder, "verdict.json", &json_of(repeated)?)
 }
 
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("creating `{}`", folder.display()))?;
+    own_files::make_folder(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     let (verdict, bundle) = (&run.verdict, &run.bundle);
     output::file(folder, "report.html", &report::page(verdict, bundle))?;
     output::file(folder, "report.md", &report::markdown(verdict, bundle))?;

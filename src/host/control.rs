@@ -35,6 +35,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, query};
+use crate::connections::{Bounds, Connections};
 use crate::redaction::{redact, redact_setting};
 
 /// The header that says where to read on.
@@ -42,6 +43,16 @@ pub const NEXT_OFFSET: &str = "x-next-offset";
 
 /// Bytes of a table that one answer holds at most.
 const MOST_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A swap takes as long as its starts do, so a connection is not bounded in time; its head is.
+const BOUNDS: Bounds = Bounds {
+    most: 64,
+    head: Duration::from_secs(5),
+    whole: None,
+};
+
+/// How long to wait where no connection can be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A control API that listens.
 #[derive(Debug)]
@@ -111,14 +122,7 @@ impl ControlApi {
     }
 
     /// Serve until `stop` is ready.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(
-        self,
-        host: Arc<Host>,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn serve(self, host: Arc<Host>, stop: impl Future<Output = ()> + Send + 'static) {
         let token = Arc::new(self.token);
         let guard = middleware::from_fn(move |request: Request, next: Next| {
             let token = Arc::clone(&token);
@@ -129,9 +133,20 @@ impl ControlApi {
                 }
             }
         });
-        axum::serve(self.listener, router(host).layer(guard))
-            .with_graceful_shutdown(stop)
-            .await
+        let mut connections = Connections::new(router(host).layer(guard), BOUNDS);
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => connections.admit(stream).await,
+                    // No descriptor is free: those of clients that left are in a moment.
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                () = &mut stop => break,
+            }
+        }
+        drop(self.listener);
+        connections.end().await;
     }
 }
 

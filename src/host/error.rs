@@ -30,6 +30,9 @@ pub enum HostError {
     /// The front ends get no threads of their own.
     #[error("cannot start the front ends' threads: {0}")]
     Threads(std::io::Error),
+    /// There are no random numbers for the run's key.
+    #[error("cannot make a key for this run: {0}")]
+    Random(std::io::Error),
     /// The program that supervises containers cannot be found or started.
     #[error("cannot start a container with {}: {source}", executable.display())]
     Launch {

@@ -2,6 +2,7 @@
 //! end and site.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +12,13 @@ use tokio::net::TcpListener;
 use super::front_end::{FrontEnd, FrontEndSettings, Lanes};
 use super::journal::Journal;
 use super::network;
+use super::presence;
 use super::site::{Ground, Site, SiteIdentity};
 use super::{HostError, HostSettings, Network, Pace, SlotName, SlotSettings};
+use crate::machine::own_files;
+
+/// The file whose lock keeps other stand-ins out, and which says that one has been there.
+const LOCK: &str = "host.lock";
 
 /// A slot at work.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub(super) struct Prepared {
     pub(super) journal: Arc<Journal>,
     /// Keeps other stand-ins out of the folder.
     pub(super) lock: Flock<File>,
+    /// Whether a stand-in has run in the folder before.
+    was_here: bool,
+    /// What this run's targets key their digests of credentials with.
+    run_key: String,
     lanes: Arc<Lanes>,
     home: PathBuf,
     network: Network,
@@ -37,7 +47,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) fn new(settings: &HostSettings) -> Result<Self, HostError> {
         let folder = |path: PathBuf| {
-            std::fs::create_dir_all(&path)
+            own_files::make_folder(&path)
                 .map(|()| path.clone())
                 .map_err(|source| HostError::Folder { path, source })
         };
@@ -46,12 +56,19 @@ impl Prepared {
             path: root.clone(),
             source,
         })?;
+        own_files::check_folder(&root).map_err(|source| HostError::Folder {
+            path: root.clone(),
+            source,
+        })?;
+        let was_here = own_files::open(&root.join(LOCK)).is_ok();
         let lock = lock(&root)?;
         let journal = Journal::open(&root.join("tables"), &settings.notify)?;
         let programs = folder(root.join("bin"))?;
         let program = programs.join("labrat");
         // A run in the same folder may have been there before.
-        let _ = std::fs::remove_file(&program);
+        if program.is_symlink() {
+            let _ = std::fs::remove_file(&program);
+        }
         std::os::unix::fs::symlink(&settings.executable, &program).map_err(|source| {
             HostError::Folder {
                 path: program,
@@ -67,6 +84,8 @@ impl Prepared {
         Ok(Self {
             journal: Arc::new(journal),
             lock,
+            was_here,
+            run_key: presence::new_token().map_err(HostError::Random)?,
             lanes: Arc::new(Lanes::for_this_machine().map_err(HostError::Threads)?),
             home,
             network,
@@ -90,8 +109,10 @@ impl Prepared {
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let home = self.home.join(name.as_str());
-        // What the containers of a run that was killed have left there.
-        let _ = std::fs::remove_dir_all(home.join("run"));
+        if self.was_here {
+            // What the containers of a run that was killed have left there.
+            let _ = std::fs::remove_dir_all(home.join("run"));
+        }
         let wwwroot = home.join("site/wwwroot");
         std::fs::create_dir_all(&wwwroot).map_err(|source| HostError::Folder {
             path: wwwroot.clone(),
@@ -151,6 +172,7 @@ impl Prepared {
             platform_name,
             host_name,
             instance_id: self.instance_id.clone(),
+            run_key: self.run_key.clone(),
             slot_variable,
             // Only plans from Standard on have slots.
             sku: match settings.staging {
@@ -163,8 +185,9 @@ impl Prepared {
 
 /// Keep other stand-ins out of the folder.
 fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
-    let path = folder.join("host.lock");
-    let file = File::create(&path).map_err(|source| HostError::Folder { path, source })?;
+    let path = folder.join(LOCK);
+    let opened: io::Result<File> = own_files::private().write(true).create(true).open(&path);
+    let file = opened.map_err(|source| HostError::Folder { path, source })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
         .map_err(|_| HostError::FolderInUse(folder.to_owned()))
 }

@@ -3,20 +3,30 @@
 //!
 //! One file for each, readable by its user alone, in a folder that is the user's alone. Its name
 //! holds the address and the network that the address is in, so that two stand-ins at the same
-//! address of two networks do not meet.
+//! address of two networks do not meet. Whoever lives holds a lock on its file: what a killed one has
+//! left goes with the next.
 
-use std::fs::{self, DirBuilder};
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use crate::identifiers;
+use crate::machine::own_files;
 
 /// What the files' names begin with.
 const PREFIX: &str = "host-";
+/// What they begin with until they are whole and locked, for a moment.
+const UNFINISHED: &str = "new-";
+/// A file that is unfinished for so long was left by a killed stand-in.
+const UNFINISHED_FOR: Duration = Duration::from_secs(60);
+/// Bytes that such a file has at most.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// What a stand-in tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +43,11 @@ pub struct Told {
 
 /// The file of a running stand-in; dropped, it is gone.
 #[derive(Debug)]
-pub struct Presence(PathBuf);
+pub struct Presence {
+    path: PathBuf,
+    /// Held as long as the stand-in lives.
+    _lock: Flock<File>,
+}
 
 impl Presence {
     /// Leave the file.
@@ -48,20 +62,25 @@ impl Presence {
             )
         })?;
         make_private(&folder)?;
+        remove_abandoned(&folder);
         let path = folder.join(name(told.control));
         // Made with its permissions and then named, so that nobody ever sees it open or half.
-        let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(&folder)?;
         serde_json::to_writer(&mut file, told)?;
         file.flush()?;
+        let lock = Flock::lock(file.reopen()?, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| io::Error::from(error))?;
         file.persist(&path)?;
-        Ok(Self(path))
+        Ok(Self { path, _lock: lock })
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         // Somebody may have tidied up.
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -95,10 +114,37 @@ pub fn running() -> Vec<Told> {
 /// Only what nobody else could have written is read.
 fn read(folder: &Path, path: &Path) -> Option<Told> {
     is_private(folder).ok()?;
-    let metadata = fs::symlink_metadata(path).ok()?;
-    let own = metadata.is_file() && metadata.uid() == nix::unistd::geteuid().as_raw();
-    let text = own.then(|| fs::read(path).ok()).flatten()?;
+    let mut text = Vec::new();
+    let file = own_files::open(path).ok()?;
+    file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// Remove the files of stand-ins that were killed: nobody holds their lock.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_old = |file: &File| {
+            let modified = file.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > UNFINISHED_FOR))
+        };
+        let Ok(file) = own_files::open(&entry.path()) else {
+            continue;
+        };
+        // One of another release may live and hold no lock.
+        let lives = || {
+            let told = read(folder, &entry.path());
+            told.is_some_and(|told| Path::new("/proc").join(told.pid.to_string()).exists())
+        };
+        let may_go = match name.starts_with(PREFIX) {
+            true => !lives(),
+            false => name.starts_with(UNFINISHED) && is_old(&file),
+        };
+        if may_go && let Ok(_held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            // Another one may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn folder() -> Option<PathBuf> {
@@ -110,10 +156,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
+    own_files::make_folder(folder)?;
     let own = fs::symlink_metadata(folder)?.uid() == nix::unistd::geteuid().as_raw();
     if own {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
@@ -149,6 +192,22 @@ mod tests {
         let (one, two) = (new_token().unwrap(), new_token().unwrap());
         assert_eq!(one.len(), 64);
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn what_a_killed_stand_in_has_left_goes_with_the_next_and_what_a_living_one_has_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["host-dead.json", "host-living.json", "new-young", "notes"] {
+            fs::write(path(name), "{}").unwrap();
+        }
+        let living = File::open(path("host-living.json")).unwrap();
+        let _lock = Flock::lock(living, FlockArg::LockExclusiveNonblock).unwrap();
+        remove_abandoned(folder.path());
+        assert!(!path("host-dead.json").exists());
+        for name in ["host-living.json", "new-young", "notes"] {
+            assert!(path(name).exists(), "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Uri;
 
+use crate::redaction::redact;
+
 /// How a target is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -94,14 +96,22 @@ impl Target {
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
             Some("https") => Scheme::Https,
-            _ => return Err(TargetError::Scheme { url: url.into() }),
+            _ => {
+                return Err(TargetError::Scheme {
+                    url: without_userinfo(url),
+                });
+            }
         };
         let host = uri.host().unwrap_or_default();
         if host.is_empty() {
-            return Err(TargetError::NoHost { url: url.into() });
+            return Err(TargetError::NoHost {
+                url: without_userinfo(url),
+            });
         }
         if uri.query().is_some() {
-            return Err(TargetError::Query { url: url.into() });
+            return Err(TargetError::Query {
+                url: without_userinfo(url),
+            });
         }
         Ok(Self {
             scheme,
@@ -185,8 +195,9 @@ impl fmt::Display for Target {
 /// The text without what stands before an `@` in its authority: an error message must not carry a
 /// password either.
 fn without_userinfo(url: &str) -> String {
+    let url = redact(url);
     match url.rsplit_once('@') {
         Some((_, rest)) => format!("...@{rest}"),
-        None => url.to_owned(),
+        None => url.into_owned(),
     }
 }

@@ -13,6 +13,7 @@ mod interface;
 pub mod memory;
 pub mod memory_box;
 pub mod out_of_memory;
+pub mod own_files;
 pub mod pressure;
 pub mod proc_files;
 mod program_pages;

@@ -37,6 +37,8 @@ enum Style {
     Json,
     /// `a=b;key=value;`: at the semicolon only.
     Semicolons,
+    /// `Cookie: a=b; key=value`: with the line, since each of them may be one.
+    Cookies,
     /// Anything else: before the next key.
     Loose,
 }
@@ -306,6 +308,9 @@ impl<'a> Scanner<'a> {
         if key.quoted {
             return Style::Json;
         }
+        if is_cookie(key.name) {
+            return Style::Cookies;
+        }
         match key.before {
             Some(b'?' | b'&') => Style::UrlQuery,
             Some(b';') => Style::Semicolons,
@@ -431,11 +436,14 @@ impl<'a> Scanner<'a> {
         self.bytes.len()
     }
 
-    fn unquoted_end(&self, start: usize, style: Style) -> usize {
+    fn unquoted_end(&self, start: usize, mut style: Style) -> usize {
         let mut end = start;
         while let Some(byte) = self.at(end) {
             if byte == b'\n' || byte == b'\r' || self.ends_unquoted(end, byte, style) {
                 break;
+            }
+            if byte == b':' && is_cookie(self.key_before(end).name) {
+                style = Style::Cookies;
             }
             end = match byte {
                 b'=' | b':' if end > start => self.end_of_quoted_secret_within(end),
@@ -474,6 +482,7 @@ impl<'a> Scanner<'a> {
                 Style::UrlQuery => byte.is_ascii_whitespace() || b"&#\"'<>".contains(&byte),
                 Style::Json => b",}]".contains(&byte),
                 Style::Semicolons => byte == b';',
+                Style::Cookies => false,
                 Style::Loose => b" \t,&".contains(&byte) && self.key_follows(index + 1),
             }
     }
@@ -499,6 +508,12 @@ impl<'a> Scanner<'a> {
         let after = self.end_of_run(end, |byte| b" \t\"'".contains(&byte));
         end > start && matches!(self.at(after), Some(b'=' | b':'))
     }
+}
+
+/// The header that holds several pairs, whatever stands before it on the line.
+fn is_cookie(name: &str) -> bool {
+    let last = name.rsplit(' ').next().unwrap_or(name);
+    last.eq_ignore_ascii_case("cookie") || last.eq_ignore_ascii_case("set-cookie")
 }
 
 fn is_key_byte(byte: u8) -> bool {

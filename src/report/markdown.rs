@@ -3,7 +3,6 @@
 use crate::encoding::{markdown as cell, markdown_block, markdown_code};
 use crate::evidence::Bundle;
 use crate::evidence::criteria::Kind;
-use crate::redaction::redact;
 use crate::verdict::{Quote, Repeated, Verdict};
 
 fn quotes(quotes: &[Quote]) -> String {
@@ -85,7 +84,7 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
         ));
     }
     lists(&mut text, verdict);
-    again(&mut text, bundle);
+    again(&mut text, verdict, bundle);
     text
 }
 
@@ -134,18 +133,12 @@ fn lists(text: &mut String, verdict: &Verdict) {
     }
 }
 
-fn again(text: &mut String, bundle: &Bundle) {
-    let command = bundle
-        .manifest
-        .as_ref()
-        .and_then(|manifest| manifest.command.as_deref());
-    if let Some(command) = command {
-        let command = redact(command);
-        text.push_str(&format!(
-            "\n## Run it again\n\n{}\n",
-            markdown_block(&command)
-        ));
-    }
+fn again(text: &mut String, verdict: &Verdict, bundle: &Bundle) {
+    let commands = super::commands(verdict, bundle).join("\n");
+    text.push_str(&format!(
+        "\n## Run it again\n\n{}\n",
+        markdown_block(&commands)
+    ));
 }
 
 /// Several runs, taken together.

@@ -14,8 +14,33 @@ pub use html::{page, repeated_page};
 pub use markdown::{markdown, repeated_markdown};
 pub use terminal::{Style, repeated_text, text};
 
-use crate::encoding;
+use crate::encoding::{self, line, shell_word};
+use crate::evidence::Bundle;
+use crate::redaction::redact;
 use crate::verdict::Verdict;
+
+/// Signs with which a shell does more than start one program.
+const OF_A_SHELL: &str = ";|&`$<>(){}\n\r";
+
+/// The commands that play and judge the run again. Whoever wrote the bundle wrote its command, and
+/// somebody may paste it: one that is more than a call of labrat is not shown.
+fn commands(verdict: &Verdict, bundle: &Bundle) -> [String; 2] {
+    let manifest = bundle.manifest.as_ref();
+    let told = manifest.and_then(|manifest| manifest.command.as_deref());
+    let of_labrat = |command: &&str| {
+        command.starts_with("labrat ") && !command.contains(|sign| OF_A_SHELL.contains(sign))
+    };
+    let played = match told.filter(of_labrat) {
+        Some(command) => line(&redact(command)).into_owned(),
+        None => format!("labrat trigger {} --url URL --out DIR", verdict.scenario),
+    };
+    let judged = format!(
+        "labrat verdict {} --scenario {} --report DIR",
+        shell_word(&verdict.bundle),
+        verdict.scenario
+    );
+    [played, judged]
+}
 
 /// The verdict as JSON, with a trailing newline.
 ///

@@ -12,6 +12,7 @@ use super::http::head::Head;
 use super::log_file::{LogFile, StandardStream};
 use super::settings::LogTarget;
 use super::statsd::Statsd;
+use crate::encoding::log_line;
 
 /// What one answered request contributes to its line.
 #[derive(Debug)]
@@ -99,7 +100,9 @@ fn render(format: &str, entry: &Entry<'_>) -> String {
         };
         match after.find(")s") {
             Some(end) => {
-                out.push_str(&atom(&after[..end], entry).replace('"', "\\\""));
+                let value = atom(&after[..end], entry);
+                // What clients wrote moves no cursor of whoever reads the log in a terminal.
+                out.push_str(&log_line(&value).replace('"', "\\\""));
                 rest = &after[end + 2..];
             }
             None => {
@@ -216,8 +219,8 @@ mod tests {
 
     const DEFAULT: &str = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s""#;
 
-    fn line(format: &str) -> String {
-        let head = Head {
+    fn head() -> Head {
+        Head {
             method: "GET".into(),
             target: "/slow?seconds=1".into(),
             version: (1, 1),
@@ -227,13 +230,20 @@ mod tests {
             must_close: false,
             expects_continue: false,
             consumed: 0,
-        };
+        }
+    }
+
+    fn line(format: &str) -> String {
+        line_of(&head(), format)
+    }
+
+    fn line_of(head: &Head, format: &str) -> String {
         render(
             format,
             &Entry {
                 peer: "127.0.0.1:9".parse().ok(),
                 request: (&head.method, &head.target, head.version),
-                head: Some(&head),
+                head: Some(head),
                 script_name: "",
                 status: 200,
                 sent: 37,
@@ -258,6 +268,17 @@ mod tests {
         assert_eq!(
             line("%(T)s %(D)s %(M)s %(L)s %(U)s %(q)s %({user-agent}i)s %(zz)s %% %d %(open"),
             r#"1 1500250 1500 1.500250 /slow seconds=1 say \"hi\" - % %d %(open"#
+        );
+    }
+
+    #[test]
+    fn a_client_moves_no_cursor_and_forges_no_line() {
+        let mut head = head();
+        head.target = "/a%1b%5b2J%9b%0aforged".into();
+        head.headers = vec![("USER-AGENT".into(), "red\u{1b}[31m\u{202e}".into())];
+        assert_eq!(
+            line_of(&head, "%(U)s %(a)s"),
+            r"/a\u001b[2J\u009b\nforged red\u001b[31m\u202e"
         );
     }
 

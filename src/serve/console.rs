@@ -12,6 +12,7 @@ use jiff::Zoned;
 use super::log_file::{LogFile, StandardStream};
 use super::settings::{LogLevel, LogTarget};
 use super::statsd::Statsd;
+use crate::encoding;
 use crate::machine::child::SignalNumber;
 
 /// Declares the events: name and values, level, words.
@@ -172,12 +173,14 @@ impl ErrorLog {
         }
         if event.level() >= self.level {
             // A log that cannot be written must not stop the pool.
-            let _ = self.file.write(&format!(
+            let lines = format!(
                 "[{}] [{}] [{}] {event}\n",
                 Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z"),
                 std::process::id(),
                 level_name(event.level()),
-            ));
+            );
+            // A traceback has several lines; what a client wrote is in none of them as it is.
+            let _ = self.file.write(&encoding::terminal(&lines));
         }
     }
 

@@ -10,19 +10,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::AbortHandle;
-use tower::ServiceExt as _;
 
 use super::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use super::console::{ErrorLog, LogEvent};
@@ -31,14 +24,15 @@ use super::scoreboard::Scoreboard;
 use super::worker::{Environment, ask_for_reset, ask_for_warm_up};
 use crate::app::pool::{Pool, PoolSnapshot};
 use crate::app::{AppConfig, AppState, probe_router};
+use crate::connections::{Bounds, Connections};
 use crate::machine::sys;
 
-/// Connections that are held at the same time.
-const MOST_CONNECTIONS: usize = 64;
-/// What one connection may take: longer than any probe waits for.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// What the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// One connection may take longer than any probe waits for.
+const BOUNDS: Bounds = Bounds {
+    most: 64,
+    head: Duration::from_secs(5),
+    whole: Some(Duration::from_secs(30)),
+};
 /// By how much a worker may be overdue before it counts as gone: the arbiter looks once a second,
 /// and kills a second after it has asked.
 const OVERDUE: Duration = Duration::from_secs(5);
@@ -95,10 +89,7 @@ fn serve(server: ProbeServer) -> io::Result<()> {
 }
 
 async fn accept(listener: Listener, router: Router, log: &ErrorLog) -> io::Result<()> {
-    let mut connections = Connections {
-        router,
-        held: Vec::new(),
-    };
+    let mut connections = Connections::new(router, BOUNDS);
     let errors = AcceptErrors::default();
     match listener {
         Listener::Tcp(listener) => {
@@ -129,62 +120,6 @@ async fn pause_after(error: &io::Error, errors: &AcceptErrors, log: &ErrorLog) -
         AfterAccept::Stop | AfterAccept::Fail => return Err(error.kind().into()),
     }
     Ok(())
-}
-
-/// The connections that are held, oldest first.
-struct Connections {
-    router: Router,
-    held: Vec<Held>,
-}
-
-struct Held {
-    task: AbortHandle,
-    /// A whole head was read on it.
-    has_asked: Arc<AtomicBool>,
-}
-
-impl Connections {
-    /// Answer one connection in a task of its own. What goes wrong with it concerns its client
-    /// alone. Where too many are held, the oldest that has not asked yet makes room: clients that
-    /// only hold connections silence nobody's probe.
-    async fn admit<S>(&mut self, stream: S)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        loop {
-            self.held.retain(|held| !held.task.is_finished());
-            if self.held.len() < MOST_CONNECTIONS {
-                break;
-            }
-            let silent = |held: &Held| !held.has_asked.load(Ordering::Relaxed);
-            match self.held.iter().position(silent) {
-                Some(silent) => self.held.remove(silent).task.abort(),
-                None => tokio::time::sleep(SHORTAGE_PAUSE).await,
-            }
-        }
-        let has_asked = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&has_asked);
-        let router = self.router.clone();
-        let service = service_fn(move |request| {
-            asked.store(true, Ordering::Relaxed);
-            router.clone().oneshot(request)
-        });
-        let task = tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .title_case_headers(true)
-                .half_close(true)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), service);
-            // Its client alone learns of an error.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-        });
-        self.held.push(Held {
-            task: task.abort_handle(),
-            has_asked,
-        });
-    }
 }
 
 /// The pool as the probe server sees it: its scoreboard.

@@ -18,7 +18,7 @@ use super::listener::{self, ListenError, Listener};
 use super::settings::{BindAddress, LogTarget, Settings, WorkerClass};
 use super::statsd::Statsd;
 use super::worker::{BootFailure, Environment, check_application};
-use crate::app::knobs;
+use crate::app::{choose_digest_key, knobs};
 use crate::machine::sys;
 
 /// Why the pool did not start.
@@ -97,6 +97,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     let log = open_error_log(&settings, statsd.clone())?;
     let access = open_access_log(&settings, statsd.clone())?;
     let environment = Environment::of(&settings);
+    // Before the first fork, so that all workers have it.
+    choose_digest_key();
     if settings.preload {
         check_application(&settings.app, &environment).map_err(StartError::Preload)?;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use serde_json::{Map, Value, json};
 
 use super::rows::{Cell, TableRow};
+use crate::encoding::csv_cell;
 
 /// One row as one line of JSON, with the columns that have a value, in the table's order.
 ///
@@ -58,7 +59,7 @@ pub fn write_csv<R: TableRow>(out: impl Write, rows: &[R]) -> io::Result<()> {
     for row in rows {
         writer.write_record(R::COLUMNS.iter().map(|(name, _)| match row.get(name) {
             Cell::Null => String::new(),
-            Cell::Text(text) => text.into_owned(),
+            Cell::Text(text) => csv_cell(&text).into_owned(),
             Cell::Whole(number) => number.to_string(),
             Cell::Real(number) => number.to_string(),
         }))?;

@@ -23,6 +23,7 @@ mod pool;
 mod readiness;
 mod redaction;
 mod rehearsal;
+mod safety;
 mod scripts;
 mod settings;
 mod tidy;

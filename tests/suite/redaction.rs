@@ -120,6 +120,12 @@ fn what_is_encoded_is_looked_at_as_what_it_says() {
             "{\"\\u0070assword\":\"***\"}",
         ),
         ("/cb?code=abc&state=s", "/cb?code=***&state=s"),
+        ("GET / Cookie: a=b; auth=c; d=e", "GET / Cookie: ***"),
+        (
+            "authorization: Basic b Cookie: a=b; auth=c",
+            "authorization: ***",
+        ),
+        ("set-cookie: sid=abc; Path=/\nnext", "set-cookie: ***\nnext"),
         (
             "exit code=3, status code: 502",
             "exit code=3, status code: 502",

@@ -1,8 +1,6 @@
 //! Starting the emulator and keeping it until it is told to stop.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +18,14 @@ use crate::host::{
     Host, HostSettings, Image, Mode, Network, Notify, Probes, Setting, SlotConfiguration,
     SlotSettings,
 };
+use crate::machine::memory_box::sweep;
+use crate::machine::own_files;
 
 pub(super) fn run(options: &StartOptions) -> anyhow::Result<Exit> {
     let mut settings = settings(options)?;
     let boxes = options.folder.join("box");
+    // What one that was killed has left there, whether or not this one has a box.
+    sweep(&boxes);
     if let Some(request) = options.memory_box.request(&settings.executable, &boxes) {
         settings.memory_box = Some(Arc::new(request.fulfil()?));
     }
@@ -176,11 +178,10 @@ fn announce(
         "pace": pace,
     });
     let path = folder.join("host.json");
-    let written = OpenOptions::new()
+    let written = own_files::private()
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
         .open(&path)
         .and_then(|mut file| file.write_all(format!("{started:#}\n").as_bytes()));
     written.with_context(|| format!("writing {}", path.display()))?;

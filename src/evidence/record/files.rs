@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::error::RecordError;
 use crate::evidence::manifest::FileDigest;
 use crate::identifiers::hexadecimal;
+use crate::machine::own_files;
 
 /// Make the bundle's folder, or accept one that is there and empty.
 pub(super) fn prepare_folder(path: &Path) -> Result<(), RecordError> {
@@ -22,7 +23,7 @@ pub(super) fn prepare_folder(path: &Path) -> Result<(), RecordError> {
         }),
         Ok(false) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(path).map_err(failed)
+            own_files::make_folder(path).map_err(failed)
         }
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             Err(RecordError::NotAFolder {
@@ -53,7 +54,7 @@ pub(super) fn write_whole(
 
 fn try_write_whole(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = path.parent().map_or(PathBuf::from("."), Path::to_owned);
-    fs::create_dir_all(&folder)?;
+    own_files::make_folder(&folder)?;
     // The name begins with a dot: a reader that finds one left over after a kill passes it by.
     let mut file = tempfile::Builder::new()
         .prefix(".partial-")

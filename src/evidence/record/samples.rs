@@ -1,11 +1,12 @@
 //! One CSV of samples, appended row by row.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::RecordError;
 use crate::evidence::sample::{COLUMNS, Sample};
+use crate::machine::own_files;
 
 /// An open samples file.
 #[derive(Debug)]
@@ -22,9 +23,12 @@ impl SamplesFile {
         let path = root.join(relative);
         let open = || -> io::Result<File> {
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
+                own_files::make_folder(folder)?;
             }
-            OpenOptions::new().append(true).create_new(true).open(&path)
+            own_files::private()
+                .append(true)
+                .create_new(true)
+                .open(&path)
         };
         let file = open().map_err(|source| RecordError::Write {
             path: path.clone(),

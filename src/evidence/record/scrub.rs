@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::identifiers::hexadecimal;
+use crate::machine::own_files;
 use crate::redaction::{MASK, is_secret_name, redact, redact_setting};
 
 /// Bytes of a fingerprint: enough to tell values apart, too few to find one by trying.
@@ -30,8 +31,9 @@ impl Scrubber {
     /// A scrubber with a salt of its own.
     #[must_use]
     pub fn new() -> Self {
+        let guessable = |_| fastrand::u128(..).to_le_bytes();
         Self {
-            salt: fastrand::u128(..).to_le_bytes(),
+            salt: own_files::random_bytes().unwrap_or_else(guessable),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use super::command;
 use super::startup::StartScript;
 use crate::host::{HostError, supervisor};
-use crate::machine::Unavailable;
 use crate::machine::memory_box::{Inside, MemoryBox};
+use crate::machine::{Unavailable, own_files};
 
 /// Variables that name folders of this machine, which a virtual machine does not have.
 const FOLDERS_OF_THIS_MACHINE: [&str; 3] = ["HOME", "PATH", "XDG_RUNTIME_DIR"];
@@ -92,7 +93,13 @@ fn shell(inner: &Inner<'_>) -> Result<Command, HostError> {
         _ => content,
     };
     let path = inner.runtime.join("startup.sh");
-    std::fs::write(&path, inner.script.around(&content)).map_err(|source| HostError::Folder {
+    let written = own_files::private()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(inner.script.around(&content).as_bytes()));
+    written.map_err(|source| HostError::Folder {
         path: path.clone(),
         source,
     })?;

@@ -6,6 +6,10 @@ use std::path::Path;
 use super::SiteIdentity;
 use crate::host::SlotConfiguration;
 
+/// With what a target keys its digests of settings, so that they can be compared across the
+/// containers of a run. The target reads it by this name, too.
+const RUN_KEY: &str = "LABRAT_RUN_KEY";
+
 /// Names and values that a container sees. Nothing of the stand-in's own environment is among
 /// them but `PATH`, with the folder of `labrat` before it.
 pub(super) fn environment(
@@ -30,6 +34,7 @@ pub(super) fn environment(
         variables.insert(name.to_owned(), value.to_owned());
     };
     own("PATH", &path);
+    own(RUN_KEY, &identity.run_key);
     own("HOME", &home.to_string_lossy());
     own("PORT", &port.to_string());
     own("WEBSITE_SITE_NAME", site);
@@ -75,6 +80,7 @@ mod tests {
             platform_name: "site__staging".into(),
             host_name: "site-staging.localhost".into(),
             instance_id: "ab".repeat(32),
+            run_key: "key".into(),
             slot_variable: Some("staging"),
             sku: "Standard",
         };
@@ -85,6 +91,7 @@ mod tests {
             ("APPSETTING_PORT", "9000"),
             ("PORT", "8123"),
             ("WEBSITE_SITE_NAME", "site"),
+            ("LABRAT_RUN_KEY", "key"),
             ("WEBSITE_SLOT_NAME", "staging"),
             ("HOME", "/h"),
             ("SQLAZURECONNSTR_Orders", "Server=db"),

@@ -49,6 +49,8 @@ pub struct SiteIdentity {
     pub host_name: String,
     /// The instance, 64 hexadecimal digits.
     pub instance_id: String,
+    /// What the targets of this run key their digests of credentials with.
+    pub run_key: String,
     /// What the container sees as its slot: nothing in production.
     pub slot_variable: Option<&'static str>,
     /// The plan's tier.

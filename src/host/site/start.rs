@@ -18,7 +18,7 @@ use crate::host::messages::{Action, Details, LastError, Level, Message, State, t
 use crate::host::settings::{Image, Network};
 use crate::host::{HostError, SlotConfiguration};
 use crate::identifiers::{guid, guid_prefix};
-use crate::machine::container;
+use crate::machine::{container, own_files};
 use crate::redaction::redact;
 
 /// The port of a site that names none.
@@ -158,7 +158,7 @@ impl StartPlan {
         let folder = ground.home.join(WWWROOT);
         let home_inside = home_inside(parting, &ground.home);
         let runtime = ground.home.join("run").join(id);
-        std::fs::create_dir_all(&runtime).map_err(|source| HostError::Folder {
+        own_files::make_folder(&runtime).map_err(|source| HostError::Folder {
             path: runtime.clone(),
             source,
         })?;
@@ -336,6 +336,7 @@ mod tests {
             platform_name: "s".into(),
             host_name: "s.localhost".into(),
             instance_id: String::new(),
+            run_key: String::new(),
             slot_variable: None,
             sku: "Basic",
         };

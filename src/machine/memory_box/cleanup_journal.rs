@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use procfs::process::Process;
 
 use super::{emulator, slow_drive, swap};
-use crate::machine::Unavailable;
+use crate::machine::{Unavailable, own_files};
 
 /// Every folder and cgroup of a box is called this, then the owner's pid, then a number.
 pub(super) const PREFIX: &str = "labrat-box-";
@@ -159,7 +159,7 @@ impl CleanupJournal {
         let undone: Vec<_> = made.iter().map(Made::undo).collect();
         // Where something could not be undone, the record stays for the next owner's sweep.
         if undone.iter().all(Result::is_ok) {
-            let _ = fs::remove_dir_all(&self.folder);
+            let _ = own_files::remove_folder(&self.folder, RECORD);
         } else {
             self.made.lock().extend(made);
         }
@@ -210,15 +210,16 @@ fn is_own_folder(path: &Path) -> bool {
 
 fn sweep_one(folder: &Path) -> Option<()> {
     let path = folder.join(RECORD);
-    if path.exists() {
-        let record = File::open(&path).ok()?;
-        let _owned = Flock::lock(record, FlockArg::LockExclusiveNonblock).ok()?;
-        let text = fs::read_to_string(&path).ok()?;
-        for made in text.lines().filter_map(|line| Made::parse(line, folder)) {
-            made.undo().ok()?;
-        }
+    let Ok(record) = own_files::open(&path) else {
+        // Its owner was killed before it had made anything; whatever is in it is somebody else's.
+        return fs::remove_dir(folder).ok();
+    };
+    let owned = Flock::lock(record, FlockArg::LockExclusiveNonblock).ok()?;
+    let text = io::read_to_string(&*owned).ok()?;
+    for made in text.lines().filter_map(|line| Made::parse(line, folder)) {
+        made.undo().ok()?;
     }
-    fs::remove_dir_all(folder).ok()
+    own_files::remove_folder(folder, RECORD).ok()
 }
 
 /// Remove the empty cgroups beside `group` whose owner is dead. Those with processes are left to
@@ -358,6 +359,10 @@ mod tests {
                 .unwrap()
                 .join("labrat-box-1-1")]
         );
+        let notes = parent.path().join("labrat-box-2-2");
+        fs::create_dir(&notes).unwrap();
+        fs::write(notes.join("notes"), "").unwrap();
+        assert!(sweep(parent.path()).is_empty() && notes.exists(), "no box");
         assert!(journal.folder().exists() && stranger.exists() && !dead.exists());
         assert!(sweep(Path::new("/no/such/folder")).is_empty());
     }

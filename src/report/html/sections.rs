@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use crate::evidence::Bundle;
 use crate::evidence::criteria::{Bearing, Kind};
-use crate::redaction::redact;
 use crate::verdict::{CriterionResult, Finding, KillCause, Quote, RivalResult, Ruling, Verdict};
 
 fn quotes(quotes: &[Quote]) -> Markup {
@@ -253,18 +252,7 @@ pub(super) fn unreadable(verdict: &Verdict) -> Markup {
 
 /// How to run it again.
 pub(super) fn again(verdict: &Verdict, bundle: &Bundle) -> Markup {
-    let command = bundle
-        .manifest
-        .as_ref()
-        .and_then(|manifest| manifest.command.as_deref());
-    let played = match command {
-        Some(command) => redact(command).into_owned(),
-        None => format!("labrat trigger {} --url URL --out DIR", verdict.scenario),
-    };
-    let judged = format!(
-        "labrat verdict {} --scenario {} --report DIR",
-        verdict.bundle, verdict.scenario
-    );
+    let [played, judged] = crate::report::commands(verdict, bundle);
     html! {
         section {
             h2 { "Run it again" }

@@ -7,8 +7,12 @@ use std::sync::{LazyLock, OnceLock};
 
 use super::shape::Scenario;
 use crate::evidence::criteria::ScenarioRules;
+use crate::machine::own_files;
 
 pub use check::{Fault, read};
+
+/// Bytes that a scenario's file has at most.
+pub const MOST_BYTES: u64 = 1 << 20;
 
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
@@ -123,7 +127,7 @@ pub fn add_folder(folder: &Path) -> Result<(), CatalogueError> {
     paths.sort();
     let mut found: Vec<Scenario> = Vec::new();
     for path in paths {
-        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        let text = own_files::read_named_text(&path, MOST_BYTES).map_err(failed(&path))?;
         let scenario = read(&path.display().to_string(), &text)?;
         let known = find(&scenario.name).is_some();
         if known || found.iter().any(|other| other.name == scenario.name) {

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
 use super::LONGEST_RECORD;
+use crate::encoding::of_csv_cell;
 use crate::tables::TableError;
 use crate::tables::columns::{Column, column};
 use crate::tables::intake::{Field, Intake};
@@ -82,7 +83,7 @@ pub(super) fn read(
             .zip(record.iter())
             .map(|(column, text)| match text {
                 "" => (column, Cell::Null),
-                text => (column, Cell::Text(text.into())),
+                text => (column, Cell::Text(of_csv_cell(text).into())),
             })
             .collect();
         intake.record(number, &mut fields);

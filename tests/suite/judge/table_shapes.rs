@@ -204,6 +204,17 @@ fn log_time() -> impl Strategy<Value = LogTime> {
     })
 }
 
+#[test]
+fn a_cell_that_would_be_a_formula_is_none_and_survives() {
+    let mut row = HttpRow::at("2026-11-21T08:00:00Z".parse().unwrap());
+    row.user_agent = Some("=HYPERLINK(\"http://e.example\")".to_owned());
+    let shapes = shapes(std::slice::from_ref(&row));
+    let (_, csv) = shapes.iter().find(|(name, _)| *name == "CSV").unwrap();
+    let csv = String::from_utf8_lossy(csv);
+    assert!(csv.contains("\"'=HYPERLINK("), "{csv}");
+    assert_eq!(read::<HttpRow>(csv.as_bytes()).unwrap().rows, [row]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

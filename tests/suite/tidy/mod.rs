@@ -8,6 +8,7 @@ mod licences;
 mod marks;
 mod prints;
 mod rooms;
+mod security;
 mod source;
 mod tables;
 mod unsafe_code;

@@ -44,11 +44,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tables", &[]),
     ("redaction", &[]),
     ("encoding", &[]),
+    ("connections", &[]),
     ("identifiers", &[]),
 ];
 
 /// The rooms that every other may use.
-const COMMON: [&str; 3] = ["redaction", "encoding", "identifiers"];
+const COMMON: [&str; 4] = ["redaction", "encoding", "connections", "identifiers"];
 
 fn is_room(name: &str) -> bool {
     DOORS.iter().any(|(room, _)| *room == name)
