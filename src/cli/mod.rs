@@ -21,6 +21,7 @@ mod probe;
 mod rehearse;
 mod scenarios;
 mod serve;
+mod settings;
 mod trigger;
 mod verdict;
 
@@ -75,6 +76,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Rehearse(options) => rehearse::run(&options)?,
         Command::Trigger(options) => trigger::run(&options)?,
         Command::Host(options) => host::run(&options)?,
+        Command::Settings(options) => settings::run(&options)?,
         Command::Downstream(options) => downstream::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,

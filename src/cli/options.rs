@@ -12,6 +12,7 @@ use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
 use super::scenarios::ScenariosOptions;
+use super::settings::SettingsOptions;
 use super::trigger::TriggerOptions;
 use super::verdict::VerdictOptions;
 use crate::serve::settings::flags;
@@ -49,6 +50,9 @@ pub(super) enum Command {
     /// Run the App Service stand-in on this machine, or tell a running one what to do
     #[command(after_help = "Example: labrat host --port 8080 --staging-port 8081 --pace 0.1")]
     Host(Box<HostOptions>),
+    /// Compare the settings of two slots before a swap
+    #[command(after_help = "Example: labrat settings diff staging.json production.json")]
+    Settings(SettingsOptions),
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),

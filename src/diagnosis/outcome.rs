@@ -147,6 +147,8 @@ pub struct Queue {
     pub servers_least: u32,
     /// And the largest.
     pub servers_most: u32,
+    /// Answers that the interval rests on; none where the command says the number.
+    pub answers: Option<u32>,
     /// How that is known.
     pub known_by: String,
     /// The longest queue: requests in flight that no server had.

@@ -2,16 +2,18 @@
 //!
 //! With one queue in the order of arrival and `c` servers a request begins when it comes or when a
 //! server is free, whichever is later (Larson, The Queue Inference Engine, Management Science 36,
-//! 1990). For each `c` that leaves a time of service for every answered request; only for some it is
-//! never negative, and is what the request needs where it meets an idle server.
+//! 1990). For each `c` that leaves a time of service for every answered request, and the `c` under
+//! which these times are most alike, and like those of calm times, is the likeliest. Those that are
+//! nearly as likely make the interval.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Range;
 
 use super::evidence::Evidence;
 use super::outcome::Queue;
 use super::traffic::quantile;
-use super::view::Source;
+use super::view::{Request, Source};
 
 /// Servers that are tried.
 const MOST_SERVERS: u32 = 64;
@@ -25,15 +27,27 @@ const SLACK: f64 = 0.05;
 /// Seconds from which a request holds a server for long.
 const LONG: f64 = 0.25;
 
+/// Answers without which nothing is said.
+const FEWEST: usize = 5;
+
+/// Answers of calm times from which a route's own time is known.
+const ENOUGH_CALM: usize = 3;
+
+/// The spread of a route's logarithms before any is seen, worth two of them.
+const USUAL_SPREAD: f64 = 0.3;
+
+/// By how much the logarithm may be less likely than the best: about one in twenty.
+const NEARLY: f64 = 3.0;
+
 pub(super) fn queue(evidence: &Evidence<'_>) -> Option<Queue> {
     let period = busiest(evidence)?;
     let said = servers_said(evidence);
-    let (least, most, known_by) = match said {
-        Some((servers, by)) => (servers, servers, by),
+    let (least, most, answers, known_by) = match said {
+        Some((servers, by)) => (servers, servers, None, by),
         None => {
-            let (least, most) = inferred(evidence, &period)?;
-            let by = "arrivals and departures of the busiest period".to_owned();
-            (least, most, by)
+            let (least, most, answers) = inferred(evidence, &period)?;
+            let by = format!("arrivals and departures of the busiest period, {answers} answers");
+            (least, most, Some(answers), by)
         }
     };
     let longest = evidence.traffic.most_in_flight;
@@ -44,6 +58,7 @@ pub(super) fn queue(evidence: &Evidence<'_>) -> Option<Queue> {
     Some(Queue {
         servers_least: least,
         servers_most: most,
+        answers,
         known_by,
         longest: longest.0.saturating_sub(least),
         longest_at: evidence.view.moment(longest.1).to_string(),
@@ -51,21 +66,22 @@ pub(super) fn queue(evidence: &Evidence<'_>) -> Option<Queue> {
     })
 }
 
-/// The requests from the last moment before the peak at which nothing was in flight, to the first
-/// after it.
-fn busiest(evidence: &Evidence<'_>) -> Option<std::ops::Range<usize>> {
+/// The busy period that took its clients longest: from a moment at which nothing was in flight to
+/// the next. Where fewer than four were in flight at once there is none.
+fn busiest(evidence: &Evidence<'_>) -> Option<Range<usize>> {
     let in_flight = &evidence.traffic.in_flight;
-    let (peak, _) = in_flight
-        .iter()
-        .enumerate()
-        .max_by_key(|(at, here)| (**here, Reverse(*at)))?;
-    if in_flight[peak] < 4 {
-        return None;
-    }
-    let first = (0..=peak).rev().find(|at| in_flight[*at] == 1)?;
-    let after = (peak + 1..in_flight.len()).find(|at| in_flight[*at] == 1);
-    let last = after.unwrap_or(in_flight.len());
-    Some(first..last.min(first + FOLLOWED))
+    let mut starts: Vec<usize> = (0..in_flight.len())
+        .filter(|at| *at == 0 || in_flight[*at] == 1)
+        .collect();
+    starts.push(in_flight.len());
+    let periods = starts.windows(2).map(|ends| ends[0]..ends[1]);
+    let taken = |period: &Range<usize>| -> f64 {
+        let requests = &evidence.view.requests[period.clone()];
+        requests.iter().map(Request::taken).sum()
+    };
+    let crowded = periods.filter(|period| in_flight[period.clone()].iter().any(|here| *here >= 4));
+    let busiest = crowded.max_by(|a, b| taken(a).total_cmp(&taken(b)))?;
+    Some(busiest.start..busiest.end.min(busiest.start + FOLLOWED))
 }
 
 /// What the command says or the console counts: the number of workers, times their threads.
@@ -102,116 +118,131 @@ fn servers_said(evidence: &Evidence<'_>) -> Option<(u32, String)> {
     Some((servers, "the startup command".to_owned()))
 }
 
-/// The numbers of servers for which the rows fit nearly as well as for the best.
-fn inferred(evidence: &Evidence<'_>, period: &std::ops::Range<usize>) -> Option<(u32, u32)> {
+/// The numbers of servers under which the rows are nearly as likely as under the best, and the
+/// answers that say so.
+fn inferred(evidence: &Evidence<'_>, period: &Range<usize>) -> Option<(u32, u32, u32)> {
     let most_here = period.clone().map(|at| evidence.traffic.in_flight[at]);
     let most_here = most_here.max().unwrap_or(0).min(MOST_SERVERS);
-    let misfits: Vec<(u32, f64)> = (1..=most_here)
-        .map(|servers| (servers, misfit(evidence, period, servers)))
+    let calm = calm(evidence, period);
+    let order = in_order(evidence, period);
+    let fits: Vec<(u32, f64, usize)> = (1..=most_here)
+        .map(|servers| {
+            let services = services(evidence, &order, servers);
+            (servers, services.likelihood(&calm), services.answers)
+        })
         .collect();
-    let best = misfits
+    let best = fits.iter().map(|(_, likelihood, _)| *likelihood);
+    let best = best.fold(f64::NEG_INFINITY, f64::max);
+    let mut near = fits
         .iter()
-        .map(|(_, misfit)| *misfit)
-        .fold(f64::INFINITY, f64::min);
-    let fit = misfits
-        .iter()
-        .filter(|(_, misfit)| *misfit <= best + 0.02)
-        .map(|(servers, _)| *servers);
-    let (least, most) = (fit.clone().min()?, fit.max()?);
+        .filter(|(_, likelihood, _)| *likelihood >= best - NEARLY);
+    let (least, _, answers) = near.next()?;
+    let most = near.next_back().map_or(*least, |(servers, ..)| *servers);
     // Whoever fits as well with no queue at all says nothing of servers.
-    (most < most_here).then_some((least, most))
+    (*answers >= FEWEST && most < most_here).then_some((*least, most, *answers as u32))
 }
 
-/// How badly so many servers fit: the share of answers whose time of service would be negative, or
-/// not of the kind of those that met an idle server.
-fn misfit(evidence: &Evidence<'_>, period: &std::ops::Range<usize>, servers: u32) -> f64 {
-    let requests = &evidence.view.requests;
-    let routes = &evidence.traffic.routes;
-    let usual = usual(evidence, period, servers);
+/// What each answer of a busy period needed of a server, if there are so many of them.
+#[derive(Debug, Default)]
+struct Services {
+    /// Seconds, by route.
+    of_route: BTreeMap<u32, Vec<f64>>,
+    answers: usize,
+    /// Answers that came before their service could begin.
+    impossible: usize,
+}
+
+/// Follow the requests in the order in which they were served. Who gave up is served all the same,
+/// for nobody: behind a request of a route that takes long nothing is certain any more.
+fn services(evidence: &Evidence<'_>, order: &[usize], servers: u32) -> Services {
     let mut free: BinaryHeap<Reverse<i64>> = (0..servers).map(|_| Reverse(i64::MIN)).collect();
-    let mut wrong = 0.0;
-    let mut judged = 0_usize;
-    for at in in_order(evidence, period) {
-        let request = &requests[at];
-        let route = request.route as usize;
+    let mut services = Services::default();
+    for at in order {
+        let request = &evidence.view.requests[*at];
         let Some(Reverse(idle)) = free.pop() else {
-            return f64::INFINITY;
+            break;
         };
         let begin = (idle as f64 / 1e6).max(request.start);
-        let own = routes[route].own;
-        let (least, most) = usual[route].unwrap_or((own / 4.0, 3.0 * own + 0.1));
         let end = if request.gave_up() {
-            // It is served all the same, for nobody. How long is a guess, and behind a long one
-            // nothing is certain any more.
-            if most > LONG {
-                break;
+            let route = &evidence.traffic.routes[request.route as usize];
+            match route.answered {
+                // Of a route without any answer nothing is known; those who leave first ask for
+                // little, as a rule.
+                0 => begin,
+                _ if route.own > LONG => break,
+                _ => begin + route.own,
             }
-            begin + least
         } else {
             let service = request.end - begin;
-            judged += 1;
-            if service < -SLACK {
-                wrong += 1.0;
-            } else if service > most || service < least - SLACK {
-                wrong += 0.7;
-            }
+            services.answers += 1;
+            services.impossible += usize::from(service < -SLACK);
+            let of_route = services.of_route.entry(request.route).or_default();
+            of_route.push(service.max(0.0));
             request.end.max(begin)
         };
         free.push(Reverse((end * 1e6) as i64));
     }
-    match judged {
-        0 => f64::INFINITY,
-        judged => wrong / judged as f64,
+    services
+}
+
+impl Services {
+    /// The logarithm of how likely these services are: each route's own are taken to be lognormal,
+    /// with the spread that they have, and one in twenty to be anything, for rows are written late
+    /// and the order of those that came together is a guess.
+    fn likelihood(&self, calm: &BTreeMap<u32, Vec<f64>>) -> f64 {
+        let routes = self.of_route.iter().map(|(route, seconds)| {
+            let logs: Vec<f64> = seconds.iter().map(|seconds| log(*seconds)).collect();
+            let mut known = calm.get(route).cloned().unwrap_or_default();
+            if known.len() < ENOUGH_CALM {
+                known.extend(&logs);
+            }
+            let middle = quantile(&mut known, 0.5).unwrap_or_default();
+            let mut off: Vec<f64> = known.iter().map(|log| (log - middle).abs()).collect();
+            // Of a normal distribution, half lies within 0.67 of its standard deviation.
+            let spread = 1.48 * quantile(&mut off, 0.5).unwrap_or_default();
+            let count = known.len() as f64;
+            let spread = (spread.powi(2) * count + 2.0 * USUAL_SPREAD.powi(2)) / (count + 2.0);
+            let spread = spread.sqrt().max(0.1);
+            let density =
+                |log: f64, spread: f64| (-((log - middle) / spread).powi(2) / 2.0).exp() / spread;
+            let each = logs
+                .iter()
+                .map(|log| (0.95 * density(*log, spread) + 0.05 * density(*log, 4.0)).ln() - log);
+            each.sum::<f64>()
+        });
+        routes.sum::<f64>() - 4.0 * self.impossible as f64
     }
+}
+
+/// The logarithm of a time of service, which is never less than what rows can tell.
+fn log(seconds: f64) -> f64 {
+    (seconds + 0.02).ln()
+}
+
+/// The logarithms of what each route took in calm times: those answers that met nobody else.
+fn calm(evidence: &Evidence<'_>, period: &Range<usize>) -> BTreeMap<u32, Vec<f64>> {
+    let mut calm: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (at, request) in evidence.view.requests.iter().enumerate() {
+        let alone = evidence.traffic.in_flight[at] == 1 && !period.contains(&at);
+        if alone && !request.is_failure() {
+            let of_route = calm.entry(request.route).or_default();
+            if of_route.len() < FOLLOWED {
+                of_route.push(log(request.taken()));
+            }
+        }
+    }
+    calm
 }
 
 /// The requests in the order in which they were served: of those that came within the same moment
 /// the one that left first.
-fn in_order(evidence: &Evidence<'_>, period: &std::ops::Range<usize>) -> Vec<usize> {
-    let moment = |at: usize| (evidence.view.requests[at].start / SLACK).floor();
+fn in_order(evidence: &Evidence<'_>, period: &Range<usize>) -> Vec<usize> {
+    let requests = &evidence.view.requests;
+    let moment = |at: usize| (requests[at].start / SLACK).floor();
     let mut order: Vec<usize> = period.clone().collect();
     order.sort_by(|a, b| {
-        let ends = (
-            evidence.view.requests[*a].end,
-            evidence.view.requests[*b].end,
-        );
-        moment(*a)
-            .total_cmp(&moment(*b))
-            .then(ends.0.total_cmp(&ends.1))
+        let ends = requests[*a].end.total_cmp(&requests[*b].end);
+        moment(*a).total_cmp(&moment(*b)).then(ends)
     });
     order
-}
-
-/// From what to what the service of each route takes: by the answers of calm times, else by those of
-/// the period that met an idle server, if there were so many.
-fn usual(
-    evidence: &Evidence<'_>,
-    period: &std::ops::Range<usize>,
-    servers: u32,
-) -> Vec<Option<(f64, f64)>> {
-    const ENOUGH: usize = 3;
-    let routes = evidence.traffic.routes.len();
-    let mut calm: Vec<Vec<f64>> = vec![Vec::new(); routes];
-    let mut idle: Vec<Vec<f64>> = vec![Vec::new(); routes];
-    for (at, request) in evidence.view.requests.iter().enumerate() {
-        if request.is_failure() {
-            continue;
-        }
-        let here = evidence.traffic.in_flight[at];
-        let route = request.route as usize;
-        if here == 1 && !period.contains(&at) {
-            calm[route].push(request.taken());
-        } else if here <= servers && period.contains(&at) {
-            idle[route].push(request.taken());
-        }
-    }
-    let bounds = |(calm, idle): (&mut Vec<f64>, &mut Vec<f64>)| {
-        if calm.len() >= ENOUGH {
-            let (least, most) = (quantile(calm, 0.0)?, quantile(calm, 1.0)?);
-            return Some((0.8 * least, 1.25 * most + 0.02));
-        }
-        let middle = quantile(idle, 0.5)?;
-        Some((middle / 4.0, 3.0 * middle + 0.1))
-    };
-    calm.iter_mut().zip(&mut idle).map(bounds).collect()
 }

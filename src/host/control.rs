@@ -7,7 +7,7 @@
 //! | `POST /slots/SLOT/startup-command` | change the command: `{"command": ...}` |
 //! | `POST /slots/SLOT/restart`, `/stop` | |
 //! | `POST /slots/SLOT/wait` | wait until it is warm: `{"seconds": ...}` |
-//! | `GET /differences?source=SLOT&intended=A,B` | what a swap would do to each setting |
+//! | `GET /comparison?source=SLOT&intended=A,B` | what a swap would do to each setting, and what speaks against it |
 //! | `POST /swap` | `{"source": ..., "preview": ...}` |
 //! | `POST /swap/complete`, `/swap/cancel` | end a swap with preview |
 //! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
@@ -242,7 +242,7 @@ fn router(host: Arc<Host>) -> Router {
         .route("/slots/{slot}/restart", post(restart))
         .route("/slots/{slot}/stop", post(stop))
         .route("/slots/{slot}/wait", post(wait))
-        .route("/differences", get(differences))
+        .route("/comparison", get(comparison))
         .route("/swap", post(swap))
         .route("/swap/complete", post(complete_swap))
         .route("/swap/cancel", post(cancel_swap))
@@ -322,14 +322,14 @@ async fn wait(State(host): Stand, Path(slot): Path<SlotName>, Json(wait): Json<W
     done()
 }
 
-async fn differences(State(host): Stand, Query(sides): Query<Sides>) -> Answer {
+async fn comparison(State(host): Stand, Query(sides): Query<Sides>) -> Answer {
     let intended: BTreeSet<String> = sides
         .intended
         .split(',')
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect();
-    Ok(Json(json!(host.differences(sides.source, &intended)?)))
+    Ok(Json(json!(host.compare(sides.source, &intended)?)))
 }
 
 async fn swap(State(host): Stand, Json(swap): Json<Swap>) -> Answer {

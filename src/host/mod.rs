@@ -34,7 +34,7 @@ pub use queries::{Table, query, query_names};
 pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
 pub use site::{Phase, SiteStatus};
 pub use slots::{
-    ConnectionKind, Difference, Effect, Setting, SettingKind, SlotConfiguration, SlotName,
-    SwapOptions, differences,
+    Comparison, ConnectionKind, Difference, Effect, Identity, Objection, Setting, SettingKind,
+    Severity, SlotConfiguration, SlotName, SwapOptions, compare,
 };
 pub use stand_in::Host;

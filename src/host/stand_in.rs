@@ -14,8 +14,8 @@ use super::prepare::{Prepared, Slot};
 use super::site::SiteStatus;
 use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
-    Difference, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
-    differences,
+    Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
+    compare,
 };
 
 /// A running stand-in.
@@ -175,17 +175,23 @@ impl Host {
         Ok(())
     }
 
-    /// What a swap of `source` into the other slot would do to each setting.
+    /// What a swap of `source` into the other slot would do to each setting, and what speaks against
+    /// it.
     ///
     /// # Errors
     /// When there is no second slot.
-    pub fn differences(
+    pub fn compare(
         &self,
         source: SlotName,
         intended: &BTreeSet<String>,
-    ) -> Result<Vec<Difference>, HostError> {
+    ) -> Result<Comparison, HostError> {
         let target = self.configuration(source.other())?;
-        Ok(differences(&self.configuration(source)?, &target, intended))
+        Ok(compare(
+            &self.configuration(source)?,
+            &target,
+            intended,
+            None,
+        ))
     }
 
     /// Swap the slots, or with preview begin to.

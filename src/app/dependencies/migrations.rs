@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DatabaseUrl, postgres, sqlite};
+use super::{DatabaseUrl, postgres, sqlite, words};
 use crate::readiness::Failure;
 
 /// How long a server may take to let somebody in who migrates.
@@ -63,6 +63,24 @@ pub enum MigrateError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl MigrateError {
+    /// Whether the server may be there in a moment: it is not up yet, or not reached yet. A login that
+    /// is refused stays refused.
+    pub fn may_pass(&self) -> bool {
+        let passing = [
+            words::UNKNOWN_HOST,
+            words::REFUSED,
+            words::UNREACHABLE,
+            words::SILENT,
+            words::SLOW,
+            words::CLOSED,
+            words::STARTING,
+            words::TOO_MANY_CONNECTIONS,
+        ];
+        matches!(self, Self::Connect(failure) if passing.contains(failure))
+    }
+}
+
 /// Apply what is pending, up to and including the migration `last`, in one transaction. A SQLite
 /// file is made where there is none. Blocks; what an entry point does before the program starts.
 /// Returns the versions that were applied now.
@@ -72,6 +90,18 @@ pub enum MigrateError {
 pub fn migrate(
     database: &DatabaseUrl,
     last: Option<&str>,
+) -> Result<Vec<&'static str>, MigrateError> {
+    migrate_within(database, last, PATIENCE)
+}
+
+/// The same, with another limit on how long a server may take to let somebody in.
+///
+/// # Errors
+/// As of [`migrate`].
+pub fn migrate_within(
+    database: &DatabaseUrl,
+    last: Option<&str>,
+    patience: Duration,
 ) -> Result<Vec<&'static str>, MigrateError> {
     if let Some(last) = last
         && MIGRATIONS.iter().all(|migration| migration.version != last)
@@ -85,7 +115,7 @@ pub fn migrate(
                 .enable_all()
                 .build()?;
             runtime
-                .block_on(async { postgres::migrate(url, last, Instant::now() + PATIENCE).await })
+                .block_on(async { postgres::migrate(url, last, Instant::now() + patience).await })
         }
     }
 }

@@ -249,14 +249,14 @@ enum SettingsRequest {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// Say what a swap would do to each setting; fails if one differs without intent
+    /// Say what a swap would do to each setting and what speaks against it; fails if something does
     Diff {
         #[command(flatten)]
         control: ControlOptions,
         /// The slot that would be swapped in
         #[arg(long, default_value_t = SlotName::Staging)]
         source: SlotName,
-        /// Names of settings that are meant to move with the code, joined with commas
+        /// What is meant to differ, joined with commas: settings that move with the code, `identity`
         #[arg(long, value_name = "NAMES", default_value = "")]
         intended: String,
     },

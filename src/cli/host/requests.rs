@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use comfy_table::{Table, presets};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{ConnectionWord, ControlOptions, HostRequest, SettingsRequest, SiteOptions, client};
 use crate::cli::exit::Exit;
-use crate::cli::output;
+use crate::cli::{output, settings as swap_gate};
 use crate::host::control::{NEXT_OFFSET, StartupCommand, Swap, Wait};
-use crate::host::{ConnectionKind, Setting, SettingKind};
+use crate::host::{Comparison, ConnectionKind, Setting, SettingKind};
 
 /// Between two looks at a table that is followed.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(200);
@@ -151,31 +152,11 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
             source,
             intended,
         } => {
-            let path = format!(
-                "/differences?source={source}&intended={}",
-                encoded(intended)
-            );
-            let rows = client::ask(control, "GET", &path, None)?.json()?;
-            show(
-                control,
-                &rows,
-                &rows,
-                &["name", "effect", "source", "target", "target_after"],
-            )?;
-            let drift = rows.as_array().is_some_and(|rows| {
-                rows.iter()
-                    .any(|row| row["effect"] == "differs-without-intent")
-            });
-            match drift {
-                true => {
-                    output::message(
-                        "settings differ without intent: mark them sticky, make them equal, or \
-                         name them with --intended\n",
-                    );
-                    Ok(Exit::Failure)
-                }
-                false => Ok(Exit::Success),
-            }
+            let path = format!("/comparison?source={source}&intended={}", encoded(intended));
+            let answer = client::ask(control, "GET", &path, None)?.json()?;
+            let comparison: Comparison =
+                serde_json::from_value(answer).context("the stand-in answers otherwise")?;
+            swap_gate::show(&comparison, control.json)
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::configuration::SlotConfiguration;
 use crate::redaction::redact_setting;
 
 /// What happens to one setting in a swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It differs, is not sticky, and nobody said that it is meant to move: the drift that a gate
@@ -35,7 +35,7 @@ impl Effect {
 }
 
 /// One setting in two slots. Values are fit to be shown: credentials are blotted out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Its name.
     pub name: String,
@@ -51,7 +51,7 @@ pub struct Difference {
 
 /// Compare two slots before `source` is swapped into `target`; the gravest first. `intended` names
 /// the settings that are meant to move with the code.
-pub fn differences(
+pub(super) fn differences(
     source: &SlotConfiguration,
     target: &SlotConfiguration,
     intended: &BTreeSet<String>,

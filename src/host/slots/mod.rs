@@ -4,10 +4,12 @@ mod at_work;
 mod auto_swap;
 mod configuration;
 mod difference;
+mod gate;
 mod swap;
 
 pub(super) use at_work::SlotsAtWork;
 pub use at_work::SwapOptions;
 pub(super) use auto_swap::AutoSwap;
 pub use configuration::{ConnectionKind, Setting, SettingKind, SlotConfiguration, SlotName};
-pub use difference::{Difference, Effect, differences};
+pub use difference::{Difference, Effect};
+pub use gate::{Comparison, Identity, Objection, Severity, compare};

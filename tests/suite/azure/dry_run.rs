@@ -71,6 +71,10 @@ fn every_script(scenario: &Scenario) -> String {
         text.push_str(&run("fix.sh", &[name, &fix.name]));
     }
     text.push_str(&run("teardown.sh", &[name]));
+    if scenario.topology.slots.len() > 1 {
+        let words = ["--resource-group", "RG", "--site", "SITE"];
+        text.push_str(&run("settings-diff.sh", &words));
+    }
     for step in &scenario.steps {
         if let Step::Act { action, .. } = step {
             let order = serde_json::to_string(action).unwrap();

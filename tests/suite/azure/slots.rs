@@ -88,6 +88,27 @@ fn a_swap_is_polled_to_its_end_and_production_then_has_stagings_value() {
 }
 
 #[test]
+fn before_a_swap_the_settings_that_would_move_block_and_without_them_nothing_does() {
+    let stand_in = stand_in(&[]);
+    let Some(fake) = deployed(&stand_in.words_for_the_fake()) else {
+        return;
+    };
+    let words = ["--resource-group", GROUP, "--site", "app-labrat-fake"];
+    let found = fake.script("settings-diff.sh", &words);
+    let printed = found.ends_with(1, &[]);
+    for said in [
+        "blocked: DB_CONNECTION_STRING differs",
+        "warning: the swap asks /",
+    ] {
+        assert!(printed.contains(said), "{printed}");
+    }
+    let meant = ["--intended", "DB_CONNECTION_STRING,FEATURE_FLAG"];
+    let found = fake.script("settings-diff.sh", &[&words[..], &meant].concat());
+    let printed = found.ends_with(0, &[]);
+    assert!(printed.contains("nothing blocks the swap"), "{printed}");
+}
+
+#[test]
 fn a_slot_that_does_not_become_warm_fails_the_swap_with_a_hint_and_production_stays_as_it_was() {
     // No answer has this status: the warm-up of the real stand-in fails.
     let statuses = "WEBSITE_SWAP_WARMUP_PING_STATUSES=299";

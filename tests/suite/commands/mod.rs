@@ -1,6 +1,7 @@
 //! The program as it is typed: what it prints where, and how it ends.
 
 mod help;
+mod settings;
 mod streams;
 
 use std::process::{Command, Output};

@@ -1,8 +1,11 @@
 //! The number of servers, inferred from arrivals and departures, against what the pool itself knew.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::{diagnosis, folder};
+use crate::harness::in_parallel;
 
 /// A pool with one queue in the order of arrival: what its HTTP table would say. Clients give up at
 /// their limits, and their requests are served all the same.
@@ -92,4 +95,58 @@ fn a_command_that_names_the_workers_narrows_the_interval() {
     assert_eq!(queue["servers_least"], 4);
     assert_eq!(queue["servers_most"], 4);
     assert_eq!(queue["known_by"], "the startup command");
+}
+
+/// The catalogue's saturated pool with so many workers, and clients of the held route who wait until
+/// they are answered.
+fn saturated(workers: u32) -> String {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/scenario/catalogue/intermittent-5xx.toml"
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut seen = 0;
+    let mut replace = |text: String, from: &str, to: &str| {
+        seen += usize::from(text.contains(from));
+        text.replacen(from, to, 1)
+    };
+    let aliases = text.lines().find(|line| line.starts_with("aliases"));
+    let text = replace(text.clone(), aliases.unwrap(), "");
+    let text = replace(text, "name = \"intermittent-5xx\"", "name = \"saturated\"");
+    let text = replace(text, "--workers 2", &format!("--workers {workers}"));
+    let text = replace(text, "workers = 2", &format!("workers = {workers}"));
+    let text = replace(text, "limit_seconds = 45.0", "limit_seconds = 400.0");
+    let text = replace(text, "count = 20,", "count = 30,");
+    assert_eq!(seen, 6, "the scenario reads otherwise now");
+    text
+}
+
+#[test]
+fn of_a_real_pool_the_http_table_alone_tells_the_number_of_workers() {
+    let seen = in_parallel(&[1_u32, 2, 3], |workers| {
+        let scenarios = folder(&[("saturated.toml", &saturated(*workers))]);
+        let runs = tempfile::tempdir().unwrap();
+        let run = runs.path().join("run");
+        // What it is judged does not matter here.
+        let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .args(["rehearse", "saturated", "--pace", "0.1", "--scenarios"])
+            .arg(scenarios.path())
+            .arg("--out")
+            .arg(&run)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let export = runs.path().join("export");
+        std::fs::create_dir(&export).unwrap();
+        std::fs::copy(run.join("tables/http.jsonl"), export.join("http.jsonl")).expect(&said);
+        (diagnosis(&export)["queue"].clone(), said)
+    });
+    for (workers, (queue, said)) in [1, 2, 3].into_iter().zip(&seen) {
+        let bound = |name: &str| queue[name].as_u64().unwrap_or_default();
+        assert!(bound("answers") >= 30, "{workers} workers: {queue}\n{said}");
+        let interval = bound("servers_least")..=bound("servers_most");
+        assert!(interval.contains(&workers), "{workers} workers: {queue}");
+        let width = interval.end() - interval.start();
+        assert!(width <= 2, "{workers} workers: {queue}");
+    }
 }

@@ -91,8 +91,9 @@ async fn a_swap_moves_what_is_not_sticky_keeps_what_is_and_every_answer_is_200()
 #[tokio::test]
 async fn a_database_that_is_not_sticky_moves_into_production_and_every_status_stays_200() {
     let stand = start(vec![database("production")], vec![database("staging")]).await;
-    let found = stand.host.differences(STAGING, &BTreeSet::new()).unwrap();
-    assert_eq!(found[0].effect, Effect::DiffersWithoutIntent);
+    let found = stand.host.compare(STAGING, &BTreeSet::new()).unwrap();
+    assert!(found.is_blocked());
+    assert_eq!(found.settings[0].effect, Effect::DiffersWithoutIntent);
     let traffic = Traffic::start(stand.host.address(PRODUCTION).unwrap(), "/config");
     traffic.reach(10).await;
     stand.host.swap(SwapOptions::default()).await.unwrap();

@@ -1,5 +1,8 @@
 //! The lab's readiness with a real PostgreSQL: every failure has its word, and none a secret.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -257,4 +260,66 @@ fn a_postgres_url_that_cannot_be_used_is_refused_without_showing_it() {
     }
     let good = DatabaseUrl::parse("postgresql://lab:planted@h:5433/orders?connect_timeout=3");
     assert!(!format!("{:?}", good.expect("a URL")).contains("planted"));
+}
+
+#[test]
+fn an_entry_point_waits_for_a_server_that_is_not_up_yet_and_not_for_a_login_that_is_refused() {
+    let server = match servers::postgres() {
+        Ok(server) => server,
+        Err(reason) => {
+            assert!(!skip_unless(Err::<(), _>(reason)));
+            return;
+        }
+    };
+    let reserved = ReservedPort::choose().unwrap();
+    let to = |port: u16, password: &str| {
+        let user = SUPERUSER.0;
+        format!("postgres://{user}:{password}@127.0.0.1:{port}/postgres")
+    };
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args(["migrate", "--wait", "60", "--database"])
+        .arg(to(reserved.address().port(), SUPERUSER.1))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(
+        first.contains("at most: cannot connect: refused"),
+        "{first}"
+    );
+
+    // Now it comes up: what comes to the port goes to the server.
+    let front = TcpListener::bind(reserved.address()).unwrap();
+    let behind = server.port();
+    std::thread::spawn(move || {
+        for client in front.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", behind)) else {
+                break;
+            };
+            let halves = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut &client, &mut &server));
+            std::thread::spawn(move || std::io::copy(&mut &halves.1, &mut &halves.0));
+        }
+    });
+    let last = lines.map(Result::unwrap).last();
+    assert_eq!(last.as_deref(), Some("applied 0001, 0002"));
+    assert!(waiting.wait().unwrap().success());
+
+    let refused = Command::new(env!("CARGO_BIN_EXE_labrat"))
+        .args([
+            "migrate",
+            "--wait",
+            "600",
+            "--database",
+            &to(behind, "wrong"),
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("wrong_password") && !said.contains("waiting"),
+        "{said}"
+    );
 }
