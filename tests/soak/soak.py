@@ -24,6 +24,8 @@ CALM_SECONDS = 1.0
 LONGEST_CALM = 10.0
 # The share of the rounds in which a pool warms up: caches, arenas, pages that a fork shares.
 WARM_UP = 0.25
+# A front end keeps as many connections to its site as there were clients at once.
+KEPT_CONNECTIONS = load.LANES + 1
 # Beyond this a process has grown: a share of its memory, and kB.
 GROWTH_SHARE = 0.05
 GROWTH_KILOBYTES = 1024
@@ -65,7 +67,7 @@ def grown(series, kind):
     if kind in ("descriptors", "threads"):
         # Not one moment at the end as low as the highest of the beginning.
         more = min(last) - max(first)
-        return f"{more} more" if more > 0 else None
+        return f"{more} more" if more > KEPT_CONNECTIONS else None
     begin, end = statistics.median(first), statistics.median(last)
     if end - begin > begin * GROWTH_SHARE + GROWTH_KILOBYTES:
         return f"{begin:.0f} kB became {end:.0f} kB"

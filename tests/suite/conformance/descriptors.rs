@@ -103,14 +103,19 @@ fn silent_clients_do_not_silence_the_probe_server() {
     let line = server.wait_for("Probes answered beside the pool at: ");
     let (_, address) = line.text.split_once("http://").unwrap();
     let address = Address::Tcp(address.parse().unwrap());
-    let workers = server.booted();
-    let mut others = children(server.arbiter()).into_iter();
-    let probes = others.find(|pid| !workers.contains(pid)).unwrap();
+    // Said before it is forked.
+    let other = || {
+        let workers = server.booted();
+        let mut others = children(server.arbiter()).into_iter();
+        others.find(|pid| !workers.is_empty() && !workers.contains(pid))
+    };
+    let probes = poll(PATIENCE, other).unwrap();
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     // What the first answer takes for good is no growth.
     for target in ["/health", "/ready"] {
-        assert_eq!(get(&address, target).status(), Some(200));
+        let answered = || (get(&address, target).status() == Some(200)).then_some(());
+        assert!(poll(PATIENCE, answered).is_some(), "{target}");
     }
     let memory = || status_kilobytes(probes, "VmRSS:").unwrap();
     let before = (memory(), descriptors(probes).unwrap());
