@@ -1,8 +1,5 @@
 //! `/config`: the settings that a swap may or may not move.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use axum::body::Body;
 use http::Response;
 use serde_json::{Value, json};
@@ -13,16 +10,12 @@ use super::query::Query;
 use super::reply;
 use super::state::AppState;
 use crate::identifiers::hexadecimal;
-use crate::machine::own_files;
 use crate::redaction::redact_setting;
 
 /// What stands for a setting that is not set.
 pub(super) const UNSET: &str = "<unset>";
 /// The slot of an application that is not told otherwise.
 pub(super) const DEFAULT_SLOT: &str = "Production";
-
-/// The variable in which an emulator gives all targets of a run the same key.
-const RUN_KEY: &str = "LABRAT_RUN_KEY";
 
 /// The settings in force. It never leaves the process as it is: only [`Settings::shown`] does.
 pub(super) struct Settings {
@@ -91,25 +84,6 @@ impl Settings {
     }
 }
 
-/// The key of a process that is given none: nobody else knows it.
-static OWN_KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let guessable = |_| fastrand::u128(..).to_le_bytes().to_vec();
-    own_files::random_bytes::<32>().map_or_else(guessable, Vec::from)
-});
-
-/// Choose the key of this process, which the processes that it forks then have as well.
-pub fn choose_digest_key() {
-    LazyLock::force(&OWN_KEY);
-}
-
-/// Take the key out of the environment, where nobody is to see it; without one, this process's.
-pub(super) fn take_digest_key(environment: &mut BTreeMap<String, String>) -> Vec<u8> {
-    match environment.remove(RUN_KEY).filter(|key| !key.is_empty()) {
-        Some(key) => key.into_bytes(),
-        None => OWN_KEY.clone(),
-    }
-}
-
 /// `GET /config`.
 pub(super) fn config_dump(state: &AppState, _: &Query) -> Response<Body> {
     let shown = Settings::of(state).shown();
@@ -166,11 +140,6 @@ mod tests {
             assert_eq!(here.settings_hash() != elsewhere.settings_hash(), differs);
             assert_eq!(here.config_hash() != elsewhere.config_hash(), differs);
         }
-        let mut given = BTreeMap::from([(RUN_KEY.to_owned(), "k".to_owned())]);
-        assert_eq!(take_digest_key(&mut given), b"k");
-        assert!(given.is_empty(), "nobody is to see it");
-        let own = take_digest_key(&mut given);
-        assert_eq!((own.len(), &own), (32, &take_digest_key(&mut given)));
     }
 
     #[test]

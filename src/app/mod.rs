@@ -13,6 +13,7 @@ mod config;
 mod delays;
 pub mod dependencies;
 mod diag;
+mod digest_key;
 mod health;
 mod heavy;
 mod integers;
@@ -36,7 +37,7 @@ pub mod startup;
 mod state;
 
 pub use app_config::{AppConfig, ConfigError};
-pub use config::choose_digest_key;
+pub use digest_key::choose_digest_key;
 pub use lock::{KEY_HEADER, LabKey};
 pub use outbound::{ConsoleText, OutboundPolicy};
 pub use router::{RequestBase, probe_router, router};

@@ -93,7 +93,7 @@ impl AppState {
         if let Some(key) = environment.get_mut(knobs::LAB_KEY) {
             *key = "***".to_owned();
         }
-        let digest_key = super::config::take_digest_key(&mut environment);
+        let digest_key = super::digest_key::take_digest_key(&mut environment);
         Arc::new(Self {
             digest_key,
             delays: Delays::new(&config),

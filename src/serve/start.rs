@@ -105,11 +105,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     log.log(&LogEvent::Starting {
         version: env!("CARGO_PKG_VERSION"),
     });
-    let pidfile = settings
-        .pidfile
-        .as_deref()
-        .map(Pidfile::write)
-        .transpose()?;
+    let pidfile = settings.pidfile.as_deref();
+    let pidfile = pidfile.map(Pidfile::write).transpose()?;
     let signals = block_signals().map_err(|errno| StartError::System {
         call: "signalfd",
         errno,

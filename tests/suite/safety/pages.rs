@@ -111,14 +111,8 @@ fn rows(emulator: &Emulator) -> Vec<(String, String, i64)> {
     .collect()
 }
 
-#[test]
-fn a_page_of_another_site_pulls_no_fault_turns_no_knob_and_commands_no_emulator() {
-    if skip_unless(chromium().map(drop)) {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let one_worker = "labrat serve --bind=0.0.0.0:8000 --workers=1 app:app";
-    let emulator = Emulator::start(folder.path(), &["--startup-command", one_worker]);
+/// A service that the site calls, and its address.
+fn downstream() -> (Ended, String) {
     let mut downstream = labrat()
         .args(["downstream", "--bind", "127.0.0.1:0", "--until-input-ends"])
         .stdin(Stdio::piped())
@@ -129,8 +123,18 @@ fn a_page_of_another_site_pulls_no_fault_turns_no_knob_and_commands_no_emulator(
     BufReader::new(downstream.stdout.take().unwrap())
         .read_line(&mut called)
         .unwrap();
-    let _downstream = Ended(downstream);
-    let called = called.trim();
+    (Ended(downstream), called.trim().to_owned())
+}
+
+#[test]
+fn a_page_of_another_site_pulls_no_fault_turns_no_knob_and_commands_no_emulator() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let one_worker = "labrat serve --bind=0.0.0.0:8000 --workers=1 app:app";
+    let emulator = Emulator::start(folder.path(), &["--startup-command", one_worker]);
+    let (_downstream, called) = downstream();
     let Address::Tcp(site) = &emulator.site else {
         panic!("a site has a port");
     };

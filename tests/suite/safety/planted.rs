@@ -149,6 +149,42 @@ const ROUTES: [&str; 6] = [
     "/diag/proc",
 ];
 
+/// Read what is said of these tables by a diagnosis and by a verdict, everywhere that it is said.
+fn read_reports(garden: &mut Garden, tables: &Path, reports: &Path) {
+    let tables = tables.to_str().unwrap();
+    let report = |name: &str| reports.join(name).display().to_string();
+    garden.run(&["diagnose", tables, "--report", &report("diagnosis")]);
+    garden.run(&["diagnose", tables, "--json"]);
+    let verdict = ["verdict", tables, "--scenario", "intermittent-5xx"];
+    garden.run(&[&verdict[..], &["--report", &report("verdict")]].concat());
+    garden.run(&[&verdict[..], &["--json"]].concat());
+    assert!(reports.join("diagnosis/report.html").exists());
+    assert!(reports.join("verdict/report.md").exists());
+    garden.read_folder(reports);
+}
+
+/// Read what every verb tells of a running emulator.
+fn read_verbs(garden: &mut Garden, emulator: &Emulator) {
+    for words in [
+        &["status"][..],
+        &["status", "--json"],
+        &["settings", "list"],
+        &["settings", "list", "--json"],
+        &["logs", "--table", "http"],
+        &["logs", "--table", "console"],
+        &["logs", "--table", "platform"],
+        &["query", "status-mix"],
+        &["query", "lifecycle"],
+        &["settings", "set", "BROKEN NAME=x"],
+    ] {
+        let output = emulator.ask(words);
+        garden.read(
+            words.join(" "),
+            text(&output.stdout) + &text(&output.stderr),
+        );
+    }
+}
+
 #[test]
 fn a_secret_planted_at_an_emulated_site_is_in_no_answer_no_row_and_no_report() {
     let seed = seed();
@@ -186,24 +222,7 @@ fn a_secret_planted_at_an_emulated_site_is_in_no_answer_no_row_and_no_report() {
     for route in ROUTES {
         garden.read(route, text(&emulator.get(route).bytes));
     }
-    for words in [
-        &["status"][..],
-        &["status", "--json"],
-        &["settings", "list"],
-        &["settings", "list", "--json"],
-        &["logs", "--table", "http"],
-        &["logs", "--table", "console"],
-        &["logs", "--table", "platform"],
-        &["query", "status-mix"],
-        &["query", "lifecycle"],
-        &["settings", "set", "BROKEN NAME=x"],
-    ] {
-        let output = emulator.ask(words);
-        garden.read(
-            words.join(" "),
-            text(&output.stdout) + &text(&output.stderr),
-        );
-    }
+    read_verbs(&mut garden, &emulator);
     // What everybody on this machine sees of the processes between the person's words and the site's.
     for process in procfs::process::all_processes().unwrap().flatten() {
         let line = process.cmdline().unwrap_or_default();
@@ -219,18 +238,11 @@ fn a_secret_planted_at_an_emulated_site_is_in_no_answer_no_row_and_no_report() {
             path => garden.read(name, std::fs::read_to_string(path).unwrap()),
         }
     }
-    let tables = run.join("tables");
-    let tables = tables.to_str().unwrap();
-    let reports = folder.path().join("reports");
-    let report = |name: &str| reports.join(name).display().to_string();
-    garden.run(&["diagnose", tables, "--report", &report("diagnosis")]);
-    garden.run(&["diagnose", tables, "--json"]);
-    let verdict = ["verdict", tables, "--scenario", "intermittent-5xx"];
-    garden.run(&[&verdict[..], &["--report", &report("verdict")]].concat());
-    garden.run(&[&verdict[..], &["--json"]].concat());
-    assert!(reports.join("diagnosis/report.html").exists());
-    assert!(reports.join("verdict/report.md").exists());
-    garden.read_folder(&reports);
+    read_reports(
+        &mut garden,
+        &run.join("tables"),
+        &folder.path().join("reports"),
+    );
     garden.assert_hidden(seed);
 }
 
