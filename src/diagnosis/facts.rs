@@ -80,6 +80,8 @@ pub enum Fact {
     FailSlowly,
     /// The routes that fail do so at once.
     FailAtOnce,
+    /// The routes that fail were answered before, and none of them failed by then.
+    FailingWereWell,
     /// Those that fail are refused with 503.
     FailWith503,
     /// On the routes that fail, other requests succeed within the same time.
@@ -156,11 +158,11 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     use Fact::{
         AnyRequests, AnyRows, AnyTrouble, ClientsGaveUp, CommandOutOfReach, EnoughRequests,
         ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FailWith503,
-        FewRoutesFail, FrontEndLimit, GaveUpAtALimit, GrowsSlower, HealthPathFails,
-        KilledWithoutTimeout, LastStartFailed, ListensInReach, ListensOutOfReach, ManyWorkers,
-        MigratesLater, MissingModuleIsImported, MissingModuleIsTheTarget, NearlyAllFail,
-        NoConsoleInFailedStart, OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers, OutageBand,
-        QuickPassed, QuickWaited, RestartInTrouble, RestartedAfterSwap, RestartsRepeat,
+        FailingWereWell, FewRoutesFail, FrontEndLimit, GaveUpAtALimit, GrowsSlower,
+        HealthPathFails, KilledWithoutTimeout, LastStartFailed, ListensInReach, ListensOutOfReach,
+        ManyWorkers, MigratesLater, MissingModuleIsImported, MissingModuleIsTheTarget,
+        NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers,
+        OutageBand, QuickPassed, QuickWaited, RestartInTrouble, RestartedAfterSwap, RestartsRepeat,
         ServerErrors, SettingDrifted, SettingsOpenAfterSwap, SlowAfterStart, SlowAlone,
         StartExited, StartFailed, StartLate, StartLateButGood, StartWaitedInVain, StartsRepeat,
         Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
@@ -196,7 +198,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),
         FewRoutesFail | FailSlowly | FailAtOnce | FailInPart | NearlyAllFail
-        | OnlyLivenessAnswers | FailWith503 | FailAtOneDuration | OutageBand => {
+        | OnlyLivenessAnswers | FailWith503 | FailingWereWell | FailAtOneDuration | OutageBand => {
             super::failure_facts::look(fact, evidence)
         }
         AnyRows => Seen::of(!evidence.view.lines.is_empty() || evidence.traffic.total() > 0),

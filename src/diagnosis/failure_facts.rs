@@ -1,5 +1,7 @@
 //! Derived observations about which requests fail, and how.
 
+use std::collections::BTreeSet;
+
 use super::evidence::Evidence;
 use super::facts::{Fact, Seen};
 use super::quote::Cited;
@@ -33,6 +35,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::OnlyLivenessAnswers => only_liveness(evidence, &here),
         Fact::FailWith503 => with_503(evidence, &here),
         Fact::OutageBand => outage(evidence),
+        Fact::FailingWereWell => were_well(evidence, &here),
         Fact::FailAtOneDuration => one_duration(evidence, &here),
         _ => Seen::unknown(),
     }
@@ -105,6 +108,21 @@ fn in_part(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     Seen::of(!errors.is_empty()).with(quoted(evidence, &errors))
 }
 
+/// The routes that fail were answered before, several times, and none of them failed by then.
+fn were_well(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
+    let requests = &evidence.view.requests;
+    let errors = errors_of_failing(here);
+    let first = errors.iter().map(|at| requests[*at].end);
+    let first = first.fold(f64::INFINITY, f64::min);
+    let routes: BTreeSet<u32> = errors.iter().map(|at| requests[*at].route).collect();
+    let before: Vec<usize> = (0..requests.len())
+        .filter(|at| routes.contains(&requests[*at].route) && requests[*at].end < first)
+        .collect();
+    let well = before.iter().filter(|at| !requests[**at].is_failure());
+    let met = well.count() >= FAILS && before.iter().all(|at| !requests[*at].is_failure());
+    Seen::of(met).with(quoted(evidence, &before))
+}
+
 fn nearly_all(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let count: usize = here.iter().map(|route| route.count).sum();
     let answered: usize = here.iter().map(|route| route.answered).sum();
@@ -122,7 +140,8 @@ fn with_503(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     Seen::of(met).with(quoted(evidence, &errors))
 }
 
-/// Refusals in a row, in the order in which they ended, with an answer of the same route before.
+/// Refusals in a row, in the order in which they ended, with an answer of the same route before: of two
+/// routes or more, for a site that is away refuses whatever it is asked, or with an answer after them.
 fn outage(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
     let mut order: Vec<usize> = evidence.inside().collect();
@@ -149,7 +168,14 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
     let well_before = longest
         .iter()
         .any(|at| answered_before(requests[*at].route, requests[*first].start));
-    let met = longest.len() >= FAILS && well_before;
+    let routes: BTreeSet<u32> = longest.iter().map(|at| requests[*at].route).collect();
+    let last = longest.last().map_or(0.0, |at| requests[*at].end);
+    let well_after = all.clone().any(|at| {
+        let request = &requests[at];
+        let answered = (200..400).contains(&request.status);
+        answered && routes.contains(&request.route) && request.start > last
+    });
+    let met = longest.len() >= FAILS && well_before && (routes.len() >= 2 || well_after);
     Seen::of(met).with(quoted(evidence, longest))
 }
 
