@@ -150,13 +150,6 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
         let request = &requests[*at];
         matches!(request.status, 502 | 503) && request.taken() < 10.0
     };
-    let all = 0..requests.len();
-    let answered_before = |route: u32, before: f64| {
-        all.clone().any(|at| {
-            let request = &requests[at];
-            request.route == route && (200..400).contains(&request.status) && request.end < before
-        })
-    };
     let runs = order.chunk_by(|a, b| is_refusal(a) == is_refusal(b));
     let longest = runs
         .filter(|run| run.first().is_some_and(is_refusal))
@@ -165,16 +158,14 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
     let Some(first) = longest.first() else {
         return Seen::of(false);
     };
-    let well_before = longest
-        .iter()
-        .any(|at| answered_before(requests[*at].route, requests[*first].start));
+    let begin = requests[*first].start;
+    let end = longest.last().map_or(0.0, |at| requests[*at].end);
     let routes: BTreeSet<u32> = longest.iter().map(|at| requests[*at].route).collect();
-    let last = longest.last().map_or(0.0, |at| requests[*at].end);
-    let well_after = all.clone().any(|at| {
-        let request = &requests[at];
-        let answered = (200..400).contains(&request.status);
-        answered && routes.contains(&request.route) && request.start > last
-    });
+    let mut answered = requests
+        .iter()
+        .filter(|request| routes.contains(&request.route) && (200..400).contains(&request.status));
+    let well_before = answered.clone().any(|request| request.end < begin);
+    let well_after = answered.any(|request| request.start > end);
     let met = longest.len() >= FAILS && well_before && (routes.len() >= 2 || well_after);
     Seen::of(met).with(quoted(evidence, longest))
 }

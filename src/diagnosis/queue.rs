@@ -154,7 +154,7 @@ fn inferred(evidence: &Evidence<'_>, period: &Range<usize>) -> Option<(u32, u32,
 /// What each answer of a busy period needed of a server, if there are so many of them.
 #[derive(Debug, Default)]
 struct Services {
-    /// Seconds, by route.
+    /// Seconds, by route, the shortest first.
     of_route: BTreeMap<u32, Vec<f64>>,
     answers: usize,
     /// Answers that came before their service could begin.
@@ -181,7 +181,7 @@ fn services(
         let of_route = services.of_route.entry(request.route).or_default();
         let end = if request.gave_up() {
             let known = known.get(&request.route).copied();
-            let usual = known.or_else(|| quantile(&mut of_route.clone(), 0.5));
+            let usual = known.or_else(|| of_route.get(of_route.len() / 2).copied());
             let usual = usual.unwrap_or_default();
             if usual > LONG {
                 break;
@@ -189,7 +189,8 @@ fn services(
             begin + usual
         } else {
             let service = request.end - begin;
-            of_route.push(service.max(0.0));
+            let seconds = service.max(0.0);
+            of_route.insert(of_route.partition_point(|one| *one < seconds), seconds);
             services.answers += 1;
             services.impossible += usize::from(service < -SLACK);
             request.end.max(begin)

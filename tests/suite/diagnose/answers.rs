@@ -198,3 +198,25 @@ fn a_verdict_without_a_known_scenario_points_here() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("labrat diagnose"), "{message}");
 }
+
+/// Seconds that a diagnosis of so many failures in a row takes.
+fn seconds_of(failures: u32) -> f64 {
+    let mut rows = String::from("TimeGenerated,CsMethod,CsUriStem,ScStatus,TimeTaken\n");
+    let begin: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    for number in 0..failures {
+        let at = begin + jiff::SignedDuration::from_millis(i64::from(number) * 10);
+        rows.push_str(&format!("{at},GET,/{},502,5\n", number % 9));
+    }
+    let export = folder(&[("export.csv", &rows)]);
+    let began = std::time::Instant::now();
+    diagnosis(export.path());
+    began.elapsed().as_secs_f64()
+}
+
+#[test]
+fn an_outage_of_forty_thousand_requests_costs_what_its_rows_are_many() {
+    // The quicker of two, on a machine that may be busy.
+    let quicker = |failures| seconds_of(failures).min(seconds_of(failures));
+    let (few, many) = (quicker(10_000), quicker(40_000));
+    assert!(many < 9.0 * few, "{few} s, then {many} s");
+}
