@@ -28,14 +28,22 @@ pub fn guid(prefix: &str, last: u64) -> String {
     format!("{prefix}{:012x}", last & 0xffff_ffff_ffff)
 }
 
-/// So many random bytes of the kernel's, as hexadecimal digits.
+/// So many random bytes of the kernel's, which nobody guesses.
 ///
 /// # Errors
 /// When the system gives no random numbers.
-pub fn token<const BYTES: usize>() -> io::Result<String> {
+pub fn random_bytes<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0_u8; BYTES];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(hexadecimal(&bytes))
+    Ok(bytes)
+}
+
+/// The same as hexadecimal digits.
+///
+/// # Errors
+/// As of [`random_bytes`].
+pub fn token<const BYTES: usize>() -> io::Result<String> {
+    random_bytes::<BYTES>().map(|bytes| hexadecimal(&bytes))
 }
 
 #[cfg(test)]
@@ -60,6 +68,7 @@ mod tests {
 
     #[test]
     fn tokens_differ() {
+        assert_ne!(random_bytes::<16>().unwrap(), random_bytes::<16>().unwrap());
         let (one, other) = (token::<16>().unwrap(), token::<16>().unwrap());
         assert_eq!(one.len(), 32);
         assert_ne!(one, other);

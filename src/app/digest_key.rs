@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::machine::own_files;
+use crate::identifiers::random_bytes;
 
 /// The variable in which an emulator gives all targets of a run the same key.
 const RUN_KEY: &str = "LABRAT_RUN_KEY";
@@ -11,7 +11,7 @@ const RUN_KEY: &str = "LABRAT_RUN_KEY";
 /// The key of a process that is given none: nobody else knows it.
 static OWN_KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let guessable = |_| fastrand::u128(..).to_le_bytes().to_vec();
-    own_files::random_bytes::<32>().map_or_else(guessable, Vec::from)
+    random_bytes::<32>().map_or_else(guessable, Vec::from)
 });
 
 /// Choose the key of this process, which the processes that it forks then have as well.

@@ -1,6 +1,5 @@
 //! `labrat settings diff`: the gate before a swap on App Service, from what az prints of both slots.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::exit::Exit;
 use super::output;
 use crate::encoding::line;
-use crate::host::{Comparison, Identity, Setting, Severity, SlotConfiguration, compare};
+use crate::host::{Comparison, Identity, Setting, Severity, SlotConfiguration, compare, intended};
 
 /// Bytes of a file of settings: App Service allows a few hundred settings of some kilobytes.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
@@ -83,8 +82,7 @@ pub(super) fn run(options: &SettingsOptions) -> anyhow::Result<Exit> {
         _ => None,
     };
     let identities = identities.as_ref().map(|(source, target)| [source, target]);
-    let intended = options.intended.split(',').filter(|name| !name.is_empty());
-    let intended: BTreeSet<String> = intended.map(str::to_owned).collect();
+    let intended = intended(&options.intended);
     show(
         &compare(&source, &target, &intended, identities),
         options.json,

@@ -17,7 +17,6 @@
 //! a page in a browser sends is refused, and so is a request for a host that is not this address: a
 //! name that somebody has pointed here.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 
-use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, query};
+use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, intended, query};
 use crate::connections::{Bounds, Connections};
 use crate::redaction::{redact, redact_setting};
 
@@ -323,12 +322,7 @@ async fn wait(State(host): Stand, Path(slot): Path<SlotName>, Json(wait): Json<W
 }
 
 async fn comparison(State(host): Stand, Query(sides): Query<Sides>) -> Answer {
-    let intended: BTreeSet<String> = sides
-        .intended
-        .split(',')
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let intended = intended(&sides.intended);
     Ok(Json(json!(host.compare(sides.source, &intended)?)))
 }
 

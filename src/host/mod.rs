@@ -35,6 +35,6 @@ pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, Slo
 pub use site::{Phase, SiteStatus};
 pub use slots::{
     Comparison, ConnectionKind, Difference, Effect, Identity, Objection, Setting, SettingKind,
-    Severity, SlotConfiguration, SlotName, SwapOptions, compare,
+    Severity, SlotConfiguration, SlotName, SwapOptions, compare, intended,
 };
 pub use stand_in::Host;

@@ -41,6 +41,13 @@ pub struct Told {
     pub folder: PathBuf,
 }
 
+impl Told {
+    /// Whether its process is there.
+    fn lives(&self) -> bool {
+        Path::new("/proc").join(self.pid.to_string()).exists()
+    }
+}
+
 /// The file of a running stand-in; dropped, it is gone.
 #[derive(Debug)]
 pub struct Presence {
@@ -107,7 +114,7 @@ pub fn running() -> Vec<Told> {
     let files = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     files
         .filter_map(|entry| read(&folder, &entry.path()))
-        .filter(|told| Path::new("/proc").join(told.pid.to_string()).exists())
+        .filter(Told::lives)
         .collect()
 }
 
@@ -134,7 +141,7 @@ fn remove_abandoned(folder: &Path) {
         // One of another release may live and hold no lock.
         let lives = || {
             let told = read(folder, &entry.path());
-            told.is_some_and(|told| Path::new("/proc").join(told.pid.to_string()).exists())
+            told.is_some_and(|told| told.lives())
         };
         let may_go = match name.starts_with(PREFIX) {
             true => !lives(),

@@ -1,4 +1,4 @@
-//! Files and folders that belong to this user, and randomness that nobody guesses.
+//! Files and folders that belong to this user.
 //!
 //! Several users share a machine, and a folder for temporary files is everybody's: what has a known
 //! name there may be a link, a pipe, or another user's.
@@ -109,16 +109,6 @@ pub fn private() -> OpenOptions {
     options
 }
 
-/// Bytes that nobody guesses.
-///
-/// # Errors
-/// When the system gives none.
-pub fn random_bytes<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
-    let mut bytes = [0; COUNT];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,10 +182,5 @@ mod tests {
         for path in [path("pipe"), "/dev/zero".into(), path("nothing")] {
             assert!(read_named_text(&path, 10).is_err(), "{}", path.display());
         }
-    }
-
-    #[test]
-    fn no_two_are_alike() {
-        assert_ne!(random_bytes::<16>().unwrap(), random_bytes::<16>().unwrap());
     }
 }

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::identifiers::hexadecimal;
-use crate::machine::own_files;
+use crate::identifiers::{hexadecimal, random_bytes};
 use crate::redaction::{MASK, is_secret_name, redact, redact_setting};
 
 /// Bytes of a fingerprint: enough to tell values apart, too few to find one by trying.
@@ -33,7 +32,7 @@ impl Scrubber {
     pub fn new() -> Self {
         let guessable = |_| fastrand::u128(..).to_le_bytes();
         Self {
-            salt: own_files::random_bytes().unwrap_or_else(guessable),
+            salt: random_bytes().unwrap_or_else(guessable),
         }
     }
 

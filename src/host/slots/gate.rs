@@ -55,6 +55,12 @@ impl Comparison {
     }
 }
 
+/// What is meant to differ, from names joined with commas.
+pub fn intended(names: &str) -> BTreeSet<String> {
+    let names = names.split(',').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
 /// Who a slot is for the services that it calls, as `az webapp identity show` prints it. An identity
 /// stays with its slot: the code that was warmed up with one runs with the other after the swap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

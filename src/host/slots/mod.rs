@@ -13,5 +13,5 @@ pub use at_work::SwapOptions;
 pub(super) use auto_swap::AutoSwap;
 pub use configuration::{ConnectionKind, Setting, SettingKind, SlotConfiguration};
 pub use difference::{Difference, Effect};
-pub use gate::{Comparison, Identity, Objection, Severity, compare};
+pub use gate::{Comparison, Identity, Objection, Severity, compare, intended};
 pub use name::SlotName;

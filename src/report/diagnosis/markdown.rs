@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::picture::{LEGEND, picture};
-use super::{CLUES, headline, listed, percent};
+use super::{CLUES, headline, listed, percent, queue_words};
 use crate::diagnosis::{Cited, Diagnosis, Ranked, Said};
 use crate::encoding::{markdown, markdown_block, markdown_code};
 
@@ -113,16 +113,8 @@ fn rest(out: &mut String, diagnosis: &Diagnosis) {
         }
     }
     if let Some(queue) = &diagnosis.queue {
-        let _ = writeln!(
-            out,
-            "\nQueue: {} to {} servers (by {}), longest {} at {}, worked off at {}.",
-            queue.servers_least,
-            queue.servers_most,
-            markdown(&queue.known_by),
-            queue.longest,
-            queue.longest_at,
-            queue.worked_off_at
-        );
+        let words = queue_words(queue, &markdown(&queue.known_by));
+        let _ = writeln!(out, "\nQueue: {words}.");
     }
     if !diagnosis.missing.is_empty() {
         out.push_str("\n## What is missing\n\n");

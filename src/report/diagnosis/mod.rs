@@ -9,7 +9,7 @@ pub use markdown::diagnosis_markdown;
 pub use page::diagnosis_page;
 pub use terminal::diagnosis_text;
 
-use crate::diagnosis::{Certainty, Diagnosis, Ranked};
+use crate::diagnosis::{Certainty, Diagnosis, Queue, Ranked};
 
 /// Causes of the ranking that are listed.
 const LISTED: usize = 5;
@@ -32,6 +32,18 @@ fn headline(diagnosis: &Diagnosis) -> String {
         first.cause,
         first.words,
         percent(first.likelihood)
+    )
+}
+
+/// What is said of a queue; how it is known comes encoded for where it stands.
+fn queue_words(queue: &Queue, known_by: &str) -> String {
+    format!(
+        "{} to {} servers (by {known_by}), longest {} at {}, worked off at {}",
+        queue.servers_least,
+        queue.servers_most,
+        queue.longest,
+        queue.longest_at,
+        queue.worked_off_at
     )
 }
 

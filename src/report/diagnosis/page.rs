@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{CLUES, headline, listed, percent};
+use super::{CLUES, headline, listed, percent, queue_words};
 use crate::diagnosis::{Certainty, Cited, Diagnosis, Ranked, Said, Timeline};
 use crate::report::html::document;
 
@@ -187,7 +187,7 @@ fn routes(diagnosis: &Diagnosis) -> Markup {
                     }
                 }
                 @if let Some(queue) = &diagnosis.queue {
-                    p { "Queue: " (queue.servers_least) " to " (queue.servers_most) " servers (by " (queue.known_by) "), longest " (queue.longest) " at " (queue.longest_at) ", worked off at " (queue.worked_off_at) "." }
+                    p { "Queue: " (queue_words(queue, &queue.known_by)) "." }
                 }
             }
         }

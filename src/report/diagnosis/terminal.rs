@@ -1,7 +1,7 @@
 //! A diagnosis for a terminal of 80 columns.
 
 use super::picture::{LEGEND, picture};
-use super::{CLUES, headline, listed, percent};
+use super::{CLUES, headline, listed, percent, queue_words};
 use crate::diagnosis::{Certainty, Cited, Diagnosis, Ranked, Said};
 use crate::report::terminal::{Colour, Style};
 
@@ -198,18 +198,8 @@ fn routes(page: &mut Page, diagnosis: &Diagnosis) {
         );
     }
     if let Some(queue) = &diagnosis.queue {
-        page.words(
-            2,
-            &format!(
-                "queue: {} to {} servers (by {}), longest {} at {}, worked off at {}",
-                queue.servers_least,
-                queue.servers_most,
-                queue.known_by,
-                queue.longest,
-                queue.longest_at,
-                queue.worked_off_at
-            ),
-        );
+        let words = queue_words(queue, &queue.known_by);
+        page.words(2, &format!("queue: {words}"));
     }
 }
 
