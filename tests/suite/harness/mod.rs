@@ -31,6 +31,8 @@ pub use queue::accept_queue;
 pub use response::Response;
 pub use server::{Server, WARM_UP};
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long to wait for what must happen: generous, because the machine may be loaded.
@@ -48,4 +50,15 @@ pub fn poll<T>(within: Duration, mut ready: impl FnMut() -> Option<T>) -> Option
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// `labrat host` at ports that are free, with its run in this folder.
+pub fn host_in(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labrat"));
+    command
+        .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
+        .arg("--folder")
+        .arg(folder)
+        .stdin(Stdio::null());
+    command
 }

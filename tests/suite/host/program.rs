@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::{SERVE, executable};
-use crate::harness::{Address, PATIENCE, exchange, first_words, get, poll};
+use crate::harness::{Address, PATIENCE, exchange, first_words, get, host_in, poll};
 
 /// A running `labrat host`.
 struct Program {
@@ -22,18 +22,8 @@ struct Program {
 impl Program {
     fn start(words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(executable())
-            .args([
-                "host",
-                "--port",
-                "0",
-                "--control",
-                "127.0.0.1:0",
-                "--pace",
-                "0.05",
-                "--folder",
-            ])
-            .arg(folder.path())
+        let mut child = host_in(folder.path())
+            .args(["--pace", "0.05"])
             .args(match words.contains(&"--startup-command") {
                 true => &[][..],
                 false => &["--startup-command", SERVE][..],
@@ -310,16 +300,7 @@ fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_stand_in() {
     use std::os::unix::fs::PermissionsExt as _;
     let runtime = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(executable())
-        .args([
-            "host",
-            "--port",
-            "0",
-            "--control",
-            "127.0.0.1:0",
-            "--folder",
-        ])
-        .arg(folder.path())
+    let mut child = host_in(folder.path())
         .env("XDG_RUNTIME_DIR", runtime.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

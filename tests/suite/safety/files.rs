@@ -4,7 +4,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Emulator, everything, labrat, text};
+use super::{Emulator, everything, text};
+use crate::harness::host_in;
 
 /// Files and folders below `folder` that others may read or enter.
 fn open_to_others(folder: &Path) -> Vec<String> {
@@ -79,24 +80,10 @@ fn an_emulator_deletes_nothing_that_no_emulator_made_and_follows_no_link() {
     std::fs::write(&theirs, "precious").unwrap();
     let target = parent.path().join("precious");
     std::fs::write(&target, "precious").unwrap();
-    let start = || {
-        labrat()
-            .args([
-                "host",
-                "--port",
-                "0",
-                "--control",
-                "127.0.0.1:0",
-                "--folder",
-            ])
-            .arg(&folder)
-            .output()
-            .unwrap()
-    };
     for name in ["host.lock", "host.json"] {
         let link = folder.join(name);
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        let refused = start();
+        let refused = host_in(&folder).output().unwrap();
         assert_eq!(refused.status.code(), Some(1), "{name}: {refused:?}");
         assert!(text(&refused.stderr).contains(name), "{refused:?}");
         std::fs::remove_file(link).unwrap();

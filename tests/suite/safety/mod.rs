@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::{Address, PATIENCE, exchange, first_words, poll};
+use crate::harness::{Address, PATIENCE, exchange, first_words, host_in, poll};
 
 fn labrat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_labrat"));
@@ -46,10 +46,8 @@ impl Emulator {
         let (folder, runtime) = (parent.join("run"), parent.join("runtime"));
         std::fs::create_dir_all(&runtime).unwrap();
         let said = parent.join("said");
-        let mut child = labrat()
-            .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
-            .args(["--pace", "0.05", "--folder"])
-            .arg(&folder)
+        let mut child = host_in(&folder)
+            .args(["--pace", "0.05"])
             .args(words)
             .env("XDG_RUNTIME_DIR", &runtime)
             .stdout(Stdio::piped())

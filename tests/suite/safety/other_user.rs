@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{Emulator, labrat, text};
-use crate::harness::{Kind, Launch, descriptors, skip_unless};
+use crate::harness::{Kind, Launch, descriptors, host_in, skip_unless};
 
 /// A user that nobody is.
 const STRANGER: u32 = 64_123;
@@ -154,18 +154,7 @@ fn an_emulator_does_not_run_in_a_folder_of_another_user() {
     let theirs = folder.path().join("theirs");
     std::fs::create_dir(&theirs).unwrap();
     chown(&theirs, Some(STRANGER), Some(STRANGER)).unwrap();
-    let refused = labrat()
-        .args([
-            "host",
-            "--port",
-            "0",
-            "--control",
-            "127.0.0.1:0",
-            "--folder",
-        ])
-        .arg(&theirs)
-        .output()
-        .unwrap();
+    let refused = host_in(&theirs).output().unwrap();
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(
         text(&refused.stderr).contains("another user's folder"),
