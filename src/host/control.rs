@@ -12,6 +12,7 @@
 //! | `POST /swap/complete`, `/swap/cancel` | end a swap with preview |
 //! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
 //! | `GET /query/NAME` | a typed query over the tables |
+//! | `GET /metrics` | figures of the front ends and sites, for Prometheus |
 //!
 //! Every request needs the token, on loopback as well: other users of this machine reach that too. What
 //! a page in a browser sends is refused, and so is a request for a host that is not this address: a
@@ -35,6 +36,7 @@ use tokio::net::TcpListener;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, intended, query};
 use crate::connections::{Bounds, Connections};
+use crate::metrics;
 use crate::redaction::{redact, redact_setting};
 
 /// The header that says where to read on.
@@ -233,6 +235,7 @@ type Stand = State<Arc<Host>>;
 fn router(host: Arc<Host>) -> Router {
     Router::new()
         .route("/status", get(status))
+        .route(metrics::PATH, get(show_metrics))
         .route(
             "/slots/{slot}/settings",
             get(list_settings).put(set_settings).delete(remove_settings),
@@ -267,6 +270,10 @@ async fn status(State(host): Stand) -> Answer {
     Ok(Json(
         json!({ "slots": slots, "tables": host.tables_folder() }),
     ))
+}
+
+async fn show_metrics(State(host): Stand, asked: HeaderMap) -> Response {
+    metrics::answer(&asked, &host.metrics())
 }
 
 async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
