@@ -82,6 +82,7 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
         unreadable: unreadable(bundle),
         window,
         routes: routes(bundle),
+        picture: rules.picture(),
     })
 }
 
