@@ -3,7 +3,7 @@
 //! A pool takes requests in the order of their arrival, each with the first place that is free. The
 //! end of an answered request is recorded; where it began to be served follows. A request whose client
 //! left is served all the same: a sync worker cannot know. Its service is taken to be the median of
-//! its route's.
+//! its route's, or as much of it as leaves time for the answers that came later.
 
 use crate::evidence::Bundle;
 use crate::evidence::snapshot::SnapshotBody;
@@ -13,6 +13,8 @@ use super::requests::Ending;
 
 /// Places beyond which lanes show nothing any more.
 const MOST_PLACES: usize = 16;
+/// Steps from a route's median service to none.
+const STEPS: u32 = 40;
 /// Requests whose starts are as close as this have arrived in no order that is known.
 const TOGETHER: f64 = 0.005;
 
@@ -70,11 +72,19 @@ pub(super) fn serve(bundle: &Bundle, origin: LogTime, places: usize) -> Vec<Serv
     // First without those who left, for the medians; then with them.
     place(&mut requests, places, &|_| 0.0);
     let medians = medians(&requests);
-    let median = |route: &str| {
-        let found = medians.iter().find(|(name, _)| name == route);
-        found.map_or(0.0, |(_, median)| *median)
-    };
-    place(&mut requests, places, &median);
+    // Those who came later and were answered say how long it can have been at most.
+    for share in (0..=STEPS)
+        .rev()
+        .map(|step| f64::from(step) / f64::from(STEPS))
+    {
+        let service = |route: &str| {
+            let found = medians.iter().find(|(name, _)| name == route);
+            found.map_or(0.0, |(_, median)| median * share)
+        };
+        if place(&mut requests, places, &service) {
+            break;
+        }
+    }
     requests
 }
 
@@ -95,7 +105,9 @@ fn is_answered(request: &Served) -> bool {
     !matches!(request.ending, Ending::GaveUp | Ending::NoAnswer)
 }
 
-fn place(requests: &mut [Served], places: usize, service: &dyn Fn(&str) -> f64) {
+/// Give every request its place and its times; whether all that is recorded can be so.
+fn place(requests: &mut [Served], places: usize, service: &dyn Fn(&str) -> f64) -> bool {
+    let mut is_possible = true;
     let mut free = vec![f64::NEG_INFINITY; places];
     for request in requests {
         let first = (0..places).min_by(|one, other| free[*one].total_cmp(&free[*other]));
@@ -103,11 +115,15 @@ fn place(requests: &mut [Served], places: usize, service: &dyn Fn(&str) -> f64) 
         request.begun = request.arrived.max(free[request.place]);
         match is_answered(request) {
             // What is recorded counts for more than what follows.
-            true => request.begun = request.begun.min(request.client_ended),
+            true => {
+                is_possible &= request.begun <= request.client_ended;
+                request.begun = request.begun.min(request.client_ended);
+            }
             false => request.ended = request.begun + service(&request.route),
         }
         free[request.place] = request.ended;
     }
+    is_possible
 }
 
 fn medians(requests: &[Served]) -> Vec<(String, f64)> {
@@ -184,6 +200,18 @@ mod tests {
             waiting(&requests).last().map(|(_, count)| *count),
             Some(0.0)
         );
+    }
+
+    #[test]
+    fn an_answer_that_came_later_bounds_what_was_served_before_it() {
+        let mut requests = vec![
+            request("/slow", 0.0, 5.0, Ending::Answered),
+            request("/slow", 1.0, 2.0, Ending::GaveUp),
+            request("/fast", 6.0, 7.0, Ending::Answered),
+        ];
+        assert!(!place(&mut requests, 1, &|_| 5.0), "7 s are before 10 s");
+        assert!(place(&mut requests, 1, &|_| 1.5));
+        assert_eq!(requests[2].begun, 6.5);
     }
 
     #[test]

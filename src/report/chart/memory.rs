@@ -17,8 +17,9 @@ const SPACE: f64 = 30.0;
 /// A range below which noise would look like a movement: MB or percent.
 const LEAST_RANGE: f64 = 10.0;
 
-/// MB or percent that a figure has to move to be drawn.
+/// MB or percent that a figure has to move to be drawn, and the share of the highest value.
 const LEAST_MOVE: f64 = 5.0;
+const LEAST_SHARE: f64 = 0.05;
 
 /// Dots of the tail.
 const MOST_DOTS: usize = 600;
@@ -136,7 +137,7 @@ fn moves(series: &Series, points: &[Point<'_>]) -> bool {
     };
     let most = values().fold(f64::NEG_INFINITY, f64::max);
     let least = values().fold(f64::INFINITY, f64::min);
-    most - least >= LEAST_MOVE
+    most - least >= LEAST_MOVE.max(most * LEAST_SHARE)
 }
 
 /// When each answer of the load was asked for and how long it took, within the snapshots.

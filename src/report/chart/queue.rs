@@ -189,7 +189,8 @@ fn words(requests: &[Served], most: f64, measured: &[(f64, f64)], places: usize)
     format!(
         "{} requests for {places} places: the longest wait is {}, and at most {most:.0} wait at a \
          time.{kernel}{in_vain} Who served what follows from the order of arrival and the recorded \
-         ends; the service of a request without an answer is taken as the median of its route.",
+         ends; the service of a request without an answer is taken as the median of its route, or as \
+         much of it as leaves time for later answers.",
         requests.len(),
         duration(longest),
     )

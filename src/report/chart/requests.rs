@@ -117,7 +117,8 @@ pub(super) fn requests(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     };
     let latest = dots.iter().map(|dot| dot.at).fold(1.0, f64::max);
     let earliest = dots.iter().map(|dot| dot.at).fold(0.0, f64::min);
-    let x = Scale::Linear(earliest, latest * 1.02);
+    // The first mark is wholly within the plot.
+    let x = Scale::Linear(earliest - latest * 0.015, latest * 1.02);
     let lengths = || dots.iter().map(|dot| dot.seconds);
     let least = lengths().fold(f64::INFINITY, f64::min);
     let most = lengths().fold(0.0, f64::max);

@@ -12,11 +12,11 @@ use crate::redaction::redact_setting;
 
 const ROW: f64 = 40.0;
 const TOP: f64 = 48.0;
-const NAME: f64 = 176.0;
+const NAME: f64 = 168.0;
 /// Rows of one picture.
 const MOST: usize = 12;
 /// Signs of a value or a name that fit into their column.
-const SIGNS: usize = 32;
+const SIGNS: usize = 28;
 const NAME_SIGNS: usize = 24;
 
 /// Keys that say which process answered, and not how it is configured.
@@ -60,9 +60,16 @@ pub(super) fn settings(bundle: &Bundle) -> Option<Chart> {
 
 /// A value that changed has a frame and an arrow, and one that stayed has neither.
 fn cell(x: f64, y: f64, width: f64, before: Option<&str>, after: Option<&str>) -> Markup {
-    let told =
-        |value: Option<&str>| value.map_or("not there".to_owned(), |value| cut(value, SIGNS));
     let changed = before != after;
+    let same = match (before, after) {
+        (Some(before), Some(after)) if changed => common_start(before, after),
+        _ => 0,
+    };
+    let told = |value: Option<&str>| {
+        value.map_or("not there".to_owned(), |value| {
+            from_the_difference(value, same)
+        })
+    };
     html! {
         @if changed {
             rect class="changed" x=(px(x + 2.0)) y=(px(y)) width=(px(width - 6.0)) height=(px(ROW - 8.0)) rx="3" {}
@@ -148,6 +155,22 @@ fn differs(cells: &Cells) -> bool {
     changed(production) || changed(staging)
 }
 
+/// Signs that both begin with.
+fn common_start(one: &str, other: &str) -> usize {
+    let pairs = one.chars().zip(other.chars());
+    pairs.take_while(|(one, other)| one == other).count()
+}
+
+/// A value that is longer than its column begins shortly before what differs.
+fn from_the_difference(value: &str, same: usize) -> String {
+    const BEFORE: usize = 8;
+    let is_long = value.chars().count() > SIGNS;
+    match value.char_indices().nth(same.saturating_sub(BEFORE)) {
+        Some((at, _)) if is_long && at > 0 => cut(&format!("…{}", &value[at..]), SIGNS),
+        _ => cut(value, SIGNS),
+    }
+}
+
 fn cut(text: &str, signs: usize) -> String {
     match text.char_indices().nth(signs) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -171,4 +194,21 @@ fn words(slots: &[String], rows: &[(String, Cells)]) -> String {
         "What /config answered in each slot. Changed in {}.",
         changed.join("; in ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_long_values_are_shown_where_they_differ() {
+        let (one, other) = (
+            "Server=tcp:sql-prod.example.net;Database=orders",
+            "Server=tcp:sql-prod.example.net;Database=ordres",
+        );
+        let same = common_start(one, other);
+        assert_eq!(from_the_difference(one, same), "…tabase=orders");
+        assert_eq!(from_the_difference(other, same), "…tabase=ordres");
+        assert_eq!(from_the_difference("off", 1), "off");
+    }
 }

@@ -13,12 +13,14 @@ use crate::tables::LogTime;
 use crate::verdict::Verdict;
 
 const LEFT: f64 = 64.0;
-const LANE: f64 = 26.0;
+const LANE: f64 = 24.0;
+/// Room above the lanes for the names of the phases.
+const NAMES: f64 = 28.0;
 const LINE: f64 = 17.0;
 /// Lines that are told in words.
 const MOST_LINES: usize = 14;
 /// Signs of a line that fit into the width.
-const SIGNS: usize = 86;
+const SIGNS: usize = 76;
 /// How long before the load a start may be that still belongs to it, in seconds.
 const BEFORE: f64 = 600.0;
 
@@ -49,14 +51,14 @@ pub(super) fn starts(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let (first, last) = (times().fold(0.0, f64::min), times().fold(1.0, f64::max));
     let x = Scale::Linear(first, last + (last - first) * 0.02);
     let lanes = LANES.len() + usize::from(!answers.is_empty());
-    let frame = Frame::new(LEFT, 20.0, 20.0 + LANE * lanes as f64);
+    let frame = Frame::new(LEFT, 4.0, 4.0 + NAMES + LANE * lanes as f64);
     let lines = chosen(&happenings);
     let words_top = frame.bottom + 60.0;
     let height = words_top + LINE * lines.len() as f64;
     let plot = html! {
         (frame.phases(bundle, origin, x, true))
         @for (lane, name) in LANES.iter().chain(&["requests"]).take(lanes).enumerate() {
-            @let y = frame.top + (lane as f64 + 0.5) * LANE;
+            @let y = lane_y(&frame, lane);
             text class="tick" x=(px(frame.left - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (name) }
             line class="grid" x1=(px(frame.left)) x2=(px(frame.right)) y1=(px(y)) y2=(px(y)) {}
         }
@@ -69,7 +71,7 @@ pub(super) fn starts(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
         (frame.x_axis(x, "seconds since the load began", elapsed))
         @for (number, happening) in lines.iter().enumerate() {
             @let y = words_top + number as f64 * LINE;
-            text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (elapsed(tenths(happening.at))) }
+            text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
             (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
             text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y)) { (cut(&happening.text)) }
         }
@@ -80,14 +82,14 @@ pub(super) fn starts(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
 }
 
 fn lane_y(frame: &Frame, lane: usize) -> f64 {
-    frame.top + (lane as f64 + 0.5) * LANE
+    frame.top + NAMES + (lane as f64 + 0.5) * LANE
 }
 
-/// A square for the platform, a triangle for the console, a flag for who did something.
+/// A square for the platform, a bar for the console, a flag for who did something.
 fn mark(lane: usize, x: f64, y: f64, text: &str) -> Markup {
     let path = match lane {
         0 => format!("M{} {}h7v7h-7z", px(x - 3.5), px(y - 3.5)),
-        1 => format!("M{} {}l4.5 8h-9z", px(x), px(y - 4.5)),
+        1 => format!("M{} {}h3v12h-3z", px(x - 1.5), px(y - 6.0)),
         _ => format!("M{} {}v-10l8 3l-8 3", px(x), px(y + 5.0)),
     };
     let class = format!("happened lane-{lane}");
@@ -171,12 +173,13 @@ fn chosen(happenings: &[Happening]) -> Vec<&Happening> {
     chosen
 }
 
-fn tenths(seconds: f64) -> f64 {
-    (seconds * 10.0).round() / 10.0
-}
-
 fn cut(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
+    // A line of Gunicorn begins with its time, which stands beside it.
+    let line = match line.split_once("] ") {
+        Some((stamp, rest)) if stamp.starts_with("[20") => rest,
+        _ => line,
+    };
     match line.char_indices().nth(SIGNS) {
         Some((at, _)) => format!("{}…", line[..at].trim_end()),
         None => line.to_owned(),
@@ -192,7 +195,7 @@ fn words(happenings: &[Happening], lines: &[&Happening], answers: &[(f64, Ending
         .iter()
         .filter(|(_, ending)| *ending == Ending::Answered);
     format!(
-        "{} messages of the platform (squares), {} lines of the console (triangles), {} actions \
+        "{} messages of the platform (squares), {} lines of the console (bars), {} actions \
          (flags); {} of {} requests were answered 2xx. {} lines are told; those that decided a \
          criterion are bold.",
         count(0),
@@ -205,7 +208,7 @@ fn words(happenings: &[Happening], lines: &[&Happening], answers: &[(f64, Ending
 }
 
 /// A line of the list is as wide as the chart.
-const _: () = assert!(SIGNS as f64 * 6.4 + LEFT + 16.0 < WIDTH);
+const _: () = assert!(SIGNS as f64 * 7.2 + LEFT + 16.0 < WIDTH);
 
 #[cfg(test)]
 mod tests {
