@@ -152,7 +152,7 @@ impl Chart {
     pub(in crate::report) fn figure(&self) -> Markup {
         let (name, title) = (self.name, self.title);
         html! {
-            figure class="chart" {
+            figure class={ "chart " (name) } {
                 figcaption { (title) }
                 div class="canvas" tabindex="0" role="group" aria-label=(title) {
                     svg viewBox={ "0 0 " (px(WIDTH)) " " (px(self.height)) } role="img" aria-labelledby={ (name) "-title " (name) "-desc" } {

@@ -5,6 +5,7 @@
 //! left is served all the same: a sync worker cannot know. Its service is taken to be the median of
 //! its route's, or as much of it as leaves time for the answers that came later.
 
+use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
@@ -58,7 +59,7 @@ pub(super) fn serve(bundle: &Bundle, origin: LogTime, places: usize) -> Vec<Serv
             };
             let ended = arrived + sample.total_seconds?;
             Some(Served {
-                route: sample.path().to_owned(),
+                route: line(sample.path()).into_owned(),
                 arrived,
                 begun: arrived,
                 ended,

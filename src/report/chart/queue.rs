@@ -71,8 +71,8 @@ fn legend(routes: &Routes, requests: &[Served]) -> Markup {
         line class="wait" x1=(px(after)) x2=(px(after + 16.0)) y1="12" y2="12" {}
         text class="legend" x=(px(after + 21.0)) y="16" { "waits" }
         @if left {
-            (Ending::GaveUp.mark(after + 72.0, 12.0, None))
-            text class="legend" x=(px(after + 82.0)) y="16" { "client gave up" }
+            (Ending::GaveUp.mark(after + 84.0, 12.0, None))
+            text class="legend" x=(px(after + 94.0)) y="16" { "client gave up" }
         }
     }
 }

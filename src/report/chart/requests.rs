@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::frame::{Chart, Frame, chart, elapsed, px};
 use super::routes::Routes;
 use super::scale::{Scale, duration};
+use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::tables::LogTime;
 use crate::verdict::Verdict;
@@ -185,7 +186,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
                 at: LogTime::from(sample.start?).seconds_since(origin),
                 seconds: sample.total_seconds?,
                 ending,
-                route: sample.path().to_owned(),
+                route: line(sample.path()).into_owned(),
             })
         })
         .collect();
@@ -202,7 +203,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
                 at: event.started().seconds_since(origin),
                 seconds: f64::from(event.taken_ms?) / 1000.0,
                 ending: Ending::of_status(event.status?),
-                route: event.route.to_string(),
+                route: line(&event.route).into_owned(),
             })
         })
         .collect();
@@ -222,7 +223,7 @@ fn by_order(bundle: &Bundle) -> Vec<Dot> {
                 } else {
                     Ending::of_status(sample.status.code())
                 },
-                route: sample.path().to_owned(),
+                route: line(sample.path()).into_owned(),
             })
         })
         .collect()

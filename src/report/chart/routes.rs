@@ -67,7 +67,7 @@ impl Routes {
         let mut places = Vec::new();
         for (number, name) in self.names.iter().enumerate() {
             places.push((number, x, name));
-            x += 26.0 + name.chars().count() as f64 * 6.6;
+            x += 26.0 + name.chars().count() as f64 * 9.0;
         }
         let markup = html! {
             @for (number, x, name) in places {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::frame::{Chart, WIDTH, chart, px};
+use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::SnapshotBody;
@@ -136,7 +137,7 @@ fn rows(bundle: &Bundle, slots: &[String]) -> Vec<(String, Cells)> {
         .collect();
     let value = |values: Option<&BTreeMap<String, String>>, name: &String| {
         let value = values?.get(name)?;
-        Some(redact_setting(name, value).into_owned())
+        Some(line(&redact_setting(name, value)).into_owned())
     };
     let row = |name: &String| {
         let mut cells = Cells::default();
@@ -187,7 +188,10 @@ fn words(slots: &[String], rows: &[(String, Cells)]) -> String {
                 .iter()
                 .filter(|(_, cells)| cells[slot][0] != cells[slot][1]);
             let names: Vec<&str> = rows.map(|(name, _)| name.as_str()).collect();
-            format!("{name}: {}", names.join(", "))
+            match names.is_empty() {
+                true => format!("{name}: nothing"),
+                false => format!("{name}: {}", names.join(", ")),
+            }
         })
         .collect();
     format!(

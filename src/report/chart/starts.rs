@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::frame::{Chart, Frame, WIDTH, chart, elapsed, px};
 use super::requests::Ending;
 use super::scale::Scale;
+use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::{Table, TextEvent};
 use crate::redaction::redact;
@@ -115,7 +116,7 @@ fn happenings(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Vec<Happen
             found.push(Happening {
                 at,
                 lane,
-                text: redact(row.text.trim()).into_owned(),
+                text: line(&redact(row.text.trim())).into_owned(),
                 decided: quoted.contains(&(file, row.row)),
             });
         }
@@ -124,7 +125,7 @@ fn happenings(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Vec<Happen
     found.extend(events.map(|event| Happening {
         at: LogTime::from(event.at).seconds_since(origin),
         lane: 2,
-        text: redact(&event.detail).into_owned(),
+        text: line(&redact(&event.detail)).into_owned(),
         decided: true,
     }));
     found.sort_by(|one, other| one.at.total_cmp(&other.at));
@@ -174,15 +175,14 @@ fn chosen(happenings: &[Happening]) -> Vec<&Happening> {
 }
 
 fn cut(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
     // A line of Gunicorn begins with its time, which stands beside it.
-    let line = match line.split_once("] ") {
+    let text = match text.split_once("] ") {
         Some((stamp, rest)) if stamp.starts_with("[20") => rest,
-        _ => line,
+        _ => text,
     };
-    match line.char_indices().nth(SIGNS) {
-        Some((at, _)) => format!("{}…", line[..at].trim_end()),
-        None => line.to_owned(),
+    match text.char_indices().nth(SIGNS) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
     }
 }
 

@@ -88,6 +88,12 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .86rem; border-top: 
   thead { position: absolute; left: -100vw; }
   tr { border-top: 1px solid var(--line); padding: .4rem 0; }
   th, td { border: 0; padding: .2rem .7rem; }
+  figure.chart { padding: .6rem .4rem; }
+  svg { min-width: 0; }
+  svg text { font-size: 16px; }
+  svg .tick, svg .caption, svg .phase-name, svg .on-bar { font-size: 14px; }
+  .chart.starts svg, .chart.settings svg { min-width: 34rem; }
+  .chart.starts svg text, .chart.settings svg text { font-size: 12px; }
   td[data-label]::before { content: attr(data-label) ': '; color: var(--soft); font-size: .82rem; }
 }
 @media print {
