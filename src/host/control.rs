@@ -42,7 +42,6 @@ use tokio::sync::mpsc;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
 use crate::connections::{Bounds, Connections};
-use crate::metrics;
 use crate::redaction::{redact, redact_setting};
 
 /// The header that says where to read on.
@@ -245,7 +244,7 @@ type Stand = State<Arc<Host>>;
 fn router(host: Arc<Host>) -> Router {
     Router::new()
         .route("/status", get(status))
-        .route(metrics::PATH, get(show_metrics))
+        .route("/metrics", get(super::show_metrics::show))
         .route(
             "/slots/{slot}/settings",
             get(list_settings).put(set_settings).delete(remove_settings),
@@ -280,10 +279,6 @@ async fn status(State(host): Stand) -> Answer {
     Ok(Json(
         json!({ "slots": slots, "tables": host.tables_folder() }),
     ))
-}
-
-async fn show_metrics(State(host): Stand, asked: HeaderMap) -> Response {
-    metrics::answer(&asked, &host.metrics())
 }
 
 async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {

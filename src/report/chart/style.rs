@@ -62,7 +62,7 @@ svg .point.tail { fill: var(--soft); fill-opacity: .5; }
 svg .point.queue { fill: var(--error); }
 svg .happened { fill: var(--soft); }
 svg .happened.lane-0 { fill: var(--answered); }
-svg .happened.lane-1 { fill: var(--error); }
+svg .happened.lane-1 { fill: var(--other); }
 svg .happened.lane-2 { fill: none; stroke: var(--text); stroke-width: 1.5; }
 svg .told { font-size: 11.5px; }
 svg .told.decided { font-weight: 600; }
