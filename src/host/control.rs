@@ -12,6 +12,7 @@
 //! | `POST /swap/complete`, `/swap/cancel` | end a swap with preview |
 //! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
 //! | `GET /query/NAME` | a typed query over the tables |
+//! | `GET /metrics` | figures of the front ends and sites, for Prometheus |
 //!
 //! Every request needs the token, on loopback as well: other users of this machine reach that too. What
 //! a page in a browser sends is refused, and so is a request for a host that is not this address: a
@@ -243,6 +244,7 @@ type Stand = State<Arc<Host>>;
 fn router(host: Arc<Host>) -> Router {
     Router::new()
         .route("/status", get(status))
+        .route("/metrics", get(super::show_metrics::show))
         .route(
             "/slots/{slot}/settings",
             get(list_settings).put(set_settings).delete(remove_settings),

@@ -11,12 +11,13 @@ use nix::fcntl::Flock;
 
 use super::journal::Journal;
 use super::prepare::{Prepared, Slot};
-use super::site::SiteStatus;
+use super::site::{Phase, SiteStatus};
 use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
     Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
     compare,
 };
+use crate::metrics::{Scrape, declared};
 
 /// A running stand-in.
 #[derive(Debug)]
@@ -92,6 +93,30 @@ impl Host {
     /// When there is no such slot.
     pub fn status(&self, slot: SlotName) -> Result<SiteStatus, HostError> {
         Ok(self.slot(slot)?.site.status())
+    }
+
+    /// The figures of the front ends and sites at this moment.
+    pub fn metrics(&self) -> Scrape {
+        let mut scrape = Scrape::default();
+        for name in self.slots() {
+            let Ok(slot) = self.slot(name) else {
+                continue;
+            };
+            let label = name.to_string();
+            for (status, durations) in slot.front_end.durations() {
+                let labels = [label.as_str(), &status.to_string()];
+                scrape.set_histogram(&declared::FRONT_END_DURATION, &labels, durations);
+            }
+            let status = slot.site.status();
+            let serves = matches!(status.phase, Phase::Started | Phase::Restarting);
+            scrape.set(&declared::CONTAINER_STARTS, &[&label], status.starts as f64);
+            scrape.set(
+                &declared::SITE_SERVES,
+                &[&label],
+                f64::from(u8::from(serves)),
+            );
+        }
+        scrape
     }
 
     /// What a slot is meant to run.
