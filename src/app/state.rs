@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use super::app_config::AppConfig;
 use super::delays::Delays;
 use super::dependencies::{self, CheckRuntime, Role};
+use super::fill;
+use super::job::Jobs;
 use super::knobs;
 use super::leaked_blocks::Leak;
 use super::outbound::Client;
@@ -37,6 +39,8 @@ pub struct AppState {
     /// Wakes every `/slow` in flight, so that it answers at once.
     pub(super) cut_short: Notify,
     pub(super) active_slow_requests: AtomicU64,
+    /// Work behind answers that were given.
+    pub(super) jobs: Arc<Jobs>,
     pub(super) readiness: Readiness,
     /// Where the checks of `readiness` run.
     pub(super) check_runtime: CheckRuntime,
@@ -108,6 +112,7 @@ impl AppState {
             leak: Mutex::default(),
             cut_short: Notify::new(),
             active_slow_requests: AtomicU64::new(0),
+            jobs: Arc::default(),
             last_config_snapshot: Mutex::new(None),
             started: Timestamp::now(),
             born: Instant::now(),
@@ -117,11 +122,13 @@ impl AppState {
     }
 
     /// Free the leak, give its memory back to the kernel, let every `/slow` in flight answer now,
-    /// and end every outbound call and connection. Returns the number of blocks that were freed.
+    /// and end every job and every outbound call and connection. Returns the number of blocks that were freed.
     pub fn undo_faults(&self) -> u64 {
         self.outbound.undo();
         *self.ballast.lock() = Vec::new();
         self.cut_short.notify_waiters();
+        self.jobs.undo();
+        fill::undo(self);
         self.free_leak()
     }
 

@@ -22,6 +22,7 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
         Some(home) => container::enter(container::Content {
             command: told.command,
             home: Some(home),
+            keeper: told.keeper,
             grace: told.grace,
         })?,
         None => supervisor::run(told.command, told.content, told.grace)?,
@@ -29,11 +30,26 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
+/// `labrat __home FOLDER MEGABYTES`: keep a home of that size until standard input ends. Hidden as well.
+///
+/// # Errors
+/// When this machine makes none, or the words are others.
+pub(super) fn keep_home(words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let [folder, megabytes] = words else {
+        anyhow::bail!("a folder and its megabytes are needed");
+    };
+    let megabytes = megabytes.to_string_lossy().parse()?;
+    container::keep(Path::new(folder), megabytes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What the words say.
 struct Told<'a> {
     content: Content,
     /// The site's home, for a container of namespaces.
     namespaces: Option<&'a Path>,
+    /// Who keeps that home.
+    keeper: Option<u32>,
     grace: Duration,
     command: &'a [OsString],
 }
@@ -43,6 +59,7 @@ impl<'a> Told<'a> {
         let mut told = Self {
             content: Content::Command,
             namespaces: None,
+            keeper: None,
             grace: GRACE,
             command: words,
         };
@@ -52,6 +69,10 @@ impl<'a> Told<'a> {
                 (Some(supervisor::GUEST), _) => told.content = Content::Guest,
                 (Some(supervisor::NAMESPACES), [home, rest @ ..]) => {
                     told.namespaces = Some(Path::new(home));
+                    told.command = rest;
+                }
+                (Some(supervisor::HOME_OF), [keeper, rest @ ..]) => {
+                    told.keeper = keeper.to_str().and_then(|text| text.parse().ok());
                     told.command = rest;
                 }
                 (Some(supervisor::GRACE), [grace, rest @ ..]) => {

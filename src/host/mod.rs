@@ -11,11 +11,13 @@
 //! request that reached the front end's limit is a knob, because the platform's documentation and
 //! recordings disagree.
 
+mod auto_heal;
 pub mod control;
 mod dial;
 mod error;
 pub mod front_end;
 mod guest;
+mod home_volume;
 pub mod journal;
 pub mod messages;
 mod network;
@@ -27,7 +29,9 @@ pub mod site;
 mod slots;
 mod stand_in;
 pub mod supervisor;
+mod vault;
 
+pub use auto_heal::{AutoHeal, AutoHealError, AutoHealRules, Ended};
 pub use dial::Dialer;
 pub use error::HostError;
 pub use queries::{Table, query, query_names};
@@ -38,3 +42,4 @@ pub use slots::{
     Severity, SlotConfiguration, SlotName, SwapOptions, compare, intended,
 };
 pub use stand_in::Host;
+pub use vault::{ReferenceStatus, Vault};

@@ -14,8 +14,8 @@ use super::prepare::{Prepared, Slot};
 use super::site::SiteStatus;
 use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
-    Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
-    compare,
+    Comparison, HostError, HostSettings, Pace, ReferenceStatus, Setting, SlotConfiguration,
+    SlotName, SwapOptions, Vault, compare,
 };
 
 /// A running stand-in.
@@ -24,6 +24,7 @@ pub struct Host {
     slots: Arc<SlotsAtWork>,
     journal: Arc<Journal>,
     auto_swap: Option<AutoSwap>,
+    vault: Vault,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
 }
@@ -57,6 +58,7 @@ impl Host {
             slots,
             journal: prepared.journal,
             auto_swap,
+            vault: settings.vault,
             _lock: prepared.lock,
         })
     }
@@ -100,6 +102,12 @@ impl Host {
     /// When there is no such slot.
     pub fn configuration(&self, slot: SlotName) -> Result<SlotConfiguration, HostError> {
         Ok(self.slot(slot)?.site.configuration())
+    }
+
+    /// What becomes of a setting's value where that is a reference to a secret.
+    #[must_use]
+    pub fn reference(&self, setting: &Setting) -> Option<ReferenceStatus> {
+        self.vault.resolve(&setting.value).1
     }
 
     /// Wait until the slot serves what it is meant to run.

@@ -53,7 +53,9 @@ impl Group {
         }
     }
 
-    fn paced(&self, pace: f64) -> Self {
+    /// The same group with every duration multiplied by `pace`.
+    #[must_use]
+    pub fn paced(&self, pace: f64) -> Self {
         Self {
             limit: scaled(self.limit, pace),
             delay: scaled(self.delay, pace),
