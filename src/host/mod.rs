@@ -34,7 +34,7 @@ mod vault;
 pub use auto_heal::{AutoHeal, AutoHealError, AutoHealRules, Ended};
 pub use dial::Dialer;
 pub use error::HostError;
-pub use queries::{Table, query, query_names};
+pub use queries::{Table, TableQuery, query_names};
 pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
 pub use site::{Phase, SiteStatus};
 pub use slots::{
