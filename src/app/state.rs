@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use super::app_config::AppConfig;
 use super::delays::Delays;
 use super::dependencies::{self, CheckRuntime, Role};
-use super::fill;
-use super::job::Jobs;
+use super::home_files::HomeFiles;
+use super::jobs::Jobs;
 use super::knobs;
 use super::leaked_blocks::Leak;
 use super::outbound::Client;
@@ -41,6 +41,8 @@ pub struct AppState {
     pub(super) active_slow_requests: AtomicU64,
     /// Work behind answers that were given.
     pub(super) jobs: Arc<Jobs>,
+    /// What was written into the site's home.
+    pub(super) files: HomeFiles,
     pub(super) readiness: Readiness,
     /// Where the checks of `readiness` run.
     pub(super) check_runtime: CheckRuntime,
@@ -98,6 +100,7 @@ impl AppState {
             *key = "***".to_owned();
         }
         let digest_key = super::digest_key::take_digest_key(&mut environment);
+        let files = HomeFiles::of(environment.get("HOME"));
         Arc::new(Self {
             digest_key,
             delays: Delays::new(&config),
@@ -113,6 +116,7 @@ impl AppState {
             cut_short: Notify::new(),
             active_slow_requests: AtomicU64::new(0),
             jobs: Arc::default(),
+            files,
             last_config_snapshot: Mutex::new(None),
             started: Timestamp::now(),
             born: Instant::now(),
@@ -128,7 +132,7 @@ impl AppState {
         *self.ballast.lock() = Vec::new();
         self.cut_short.notify_waiters();
         self.jobs.undo();
-        fill::undo(self);
+        self.files.remove();
         self.free_leak()
     }
 

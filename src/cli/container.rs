@@ -2,10 +2,12 @@
 //! `labrat host` has a use for it.
 
 use std::ffi::OsString;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::output;
 use crate::host::supervisor::{self, Content};
 use crate::machine::container;
 
@@ -39,7 +41,10 @@ pub(super) fn keep_home(words: &[OsString]) -> anyhow::Result<ExitCode> {
         anyhow::bail!("a folder and its megabytes are needed");
     };
     let megabytes = megabytes.to_string_lossy().parse()?;
-    container::keep(Path::new(folder), megabytes)?;
+    container::mount_home(Path::new(folder), megabytes)?;
+    output::data(&format!("{}\n", supervisor::HOME_IS_THERE))?;
+    // Nobody writes into it: it ends with the emulator.
+    io::stdin().read_to_end(&mut Vec::new())?;
     Ok(ExitCode::SUCCESS)
 }
 

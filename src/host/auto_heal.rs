@@ -8,132 +8,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Deserializer};
 use tokio::sync::Notify as Wakeup;
 use tokio::time::Instant;
 
 use super::Pace;
-
-/// Rules, in the platform's own form (`autoHealRules`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AutoHealRules {
-    /// What makes it act, each alone.
-    triggers: Triggers,
-    /// What it does then.
-    #[serde(default)]
-    actions: Actions,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Triggers {
-    #[serde(default)]
-    requests: Option<Within>,
-    #[serde(default)]
-    status_codes: Vec<Within>,
-    #[serde(default)]
-    slow_requests: Option<Within>,
-}
-
-/// So many requests of a kind within a time.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Within {
-    count: usize,
-    #[serde(deserialize_with = "span")]
-    time_interval: Duration,
-    /// The status that counts.
-    #[serde(default)]
-    status: Option<u16>,
-    /// How long a request takes that counts.
-    #[serde(default, deserialize_with = "maybe_span")]
-    time_taken: Option<Duration>,
-    /// Understood, and of no use here: Linux has neither.
-    #[serde(default, rename = "subStatus")]
-    _sub_status: u32,
-    #[serde(default, rename = "win32Status")]
-    _win32_status: u32,
-    /// The path that counts; any where none is named.
-    #[serde(default)]
-    path: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Actions {
-    #[serde(default)]
-    action_type: ActionType,
-    /// A container younger than this is left alone.
-    #[serde(default, deserialize_with = "maybe_span")]
-    min_process_execution_time: Option<Duration>,
-}
-
-/// The one action that Linux has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-enum ActionType {
-    #[default]
-    Recycle,
-}
-
-/// Most requests that one trigger may have to count.
-const MOST_COUNTED: usize = 100_000;
-
-/// Why rules are none.
-#[derive(Debug, thiserror::Error)]
-pub enum AutoHealError {
-    /// Another form, or an action that Linux has not.
-    #[error("no auto-heal rules: {0}")]
-    Form(#[from] serde_json::Error),
-    /// Nothing would ever set them off, or they count beyond all bounds.
-    #[error(
-        "no auto-heal rules: there is no trigger, or one with a count of 0 or above {}",
-        MOST_COUNTED
-    )]
-    Count,
-}
-
-impl AutoHealRules {
-    /// Read rules from the platform's JSON.
-    ///
-    /// # Errors
-    /// When they are of another form, or could never act.
-    pub fn parse(json: &str) -> Result<Self, AutoHealError> {
-        let rules: Self = serde_json::from_str(json)?;
-        let counts = || rules.triggers().map(|trigger| trigger.count);
-        match counts().next().is_some() && counts().all(|count| (1..=MOST_COUNTED).contains(&count))
-        {
-            true => Ok(rules),
-            false => Err(AutoHealError::Count),
-        }
-    }
-
-    fn triggers(&self) -> impl Iterator<Item = &Within> {
-        let triggers = &self.triggers;
-        let counted = triggers.requests.iter().chain(&triggers.slow_requests);
-        counted.chain(&triggers.status_codes)
-    }
-}
-
-/// `hh:mm:ss`, as the platform writes a span of time.
-fn parse_span(text: &str) -> Option<Duration> {
-    let mut parts = text.split(':').map(str::parse::<u64>);
-    let mut next = || parts.next()?.ok();
-    let (hours, minutes, seconds) = (next()?, next()?, next()?);
-    let is_one = hours < 1_000_000 && minutes < 60 && seconds < 60;
-    is_one.then(|| Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
-}
-
-fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_span(&text).ok_or_else(|| {
-        serde::de::Error::custom(format_args!("{text:?} is no span such as \"00:01:30\""))
-    })
-}
-
-fn maybe_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    span(deserializer).map(Some)
-}
+use super::auto_heal_rules::{AutoHealRules, Within};
 
 /// What the rules have seen of one slot.
 #[derive(Debug)]
@@ -216,8 +95,9 @@ impl AutoHeal {
     /// Whether a container of this age is still left alone.
     #[must_use]
     pub fn spares(&self, age: Duration) -> bool {
-        let least = self.rules.actions.min_process_execution_time;
-        least.is_some_and(|least| age < self.pace.of(least))
+        self.rules
+            .least_age()
+            .is_some_and(|least| age < self.pace.of(least))
     }
 
     /// Begin to count anew.
@@ -292,20 +172,5 @@ mod tests {
             assert_eq!(is_set_off(&heal), sets_off, "{pause} {path} {status}");
         }
         assert_eq!(heal.set_off().await, "2 requests with 502 within 30 s");
-    }
-
-    #[test]
-    fn what_the_platform_would_not_take_is_refused() {
-        for rules in [
-            "{}",
-            r#"{"triggers": {}}"#,
-            r#"{"triggers": {"requests": {"count": 0, "timeInterval": "00:01:00"}}}"#,
-            r#"{"triggers": {"requests": {"count": 5, "timeInterval": "1 minute"}}}"#,
-            r#"{"triggers": {"privateBytesInKB": 5}}"#,
-            r#"{"triggers": {"requests": {"count": 5, "timeInterval": "00:01:00"}},
-                "actions": {"actionType": "CustomAction"}}"#,
-        ] {
-            assert!(AutoHealRules::parse(rules).is_err(), "{rules}");
-        }
     }
 }

@@ -282,14 +282,10 @@ async fn status(State(host): Stand) -> Answer {
 async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
     let settings = host.configuration(slot)?.settings;
     let shown = settings.into_values().map(|setting| {
-        let reference = host.reference(&setting);
-        let mut shown = json!(Setting {
-            value: redact_setting(&setting.name, &setting.value).into_owned(),
-            ..setting
-        });
-        if let Some(status) = reference {
-            shown["reference"] = json!(status.as_str());
-        }
+        let reference = host.reference(&setting).map(|status| status.as_str());
+        let value = redact_setting(&setting.name, &setting.value).into_owned();
+        let mut shown = json!(Setting { value, ..setting });
+        shown["reference"] = json!(reference);
         shown
     });
     Ok(Json(json!(shown.collect::<Vec<_>>())))

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
+use super::supervisor::HOME_IS_THERE;
 use crate::machine::Unavailable;
-use crate::machine::container::READY;
 
 /// How long it may take to be there.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ impl HomeVolume {
         let mut line = String::new();
         let mut output = BufReader::new(output);
         let said = tokio::time::timeout(START_LIMIT, output.read_line(&mut line)).await;
-        if line.trim() == READY {
+        if line.trim() == HOME_IS_THERE {
             let pid = keeper.id().unwrap_or_default();
             return Ok(Self {
                 pid,

@@ -12,6 +12,7 @@
 //! recordings disagree.
 
 mod auto_heal;
+mod auto_heal_rules;
 pub mod control;
 mod dial;
 mod error;
@@ -31,7 +32,8 @@ mod stand_in;
 pub mod supervisor;
 mod vault;
 
-pub use auto_heal::{AutoHeal, AutoHealError, AutoHealRules, Ended};
+pub use auto_heal::{AutoHeal, Ended};
+pub use auto_heal_rules::{AutoHealError, AutoHealRules};
 pub use dial::Dialer;
 pub use error::HostError;
 pub use queries::{Table, TableQuery, query_names};

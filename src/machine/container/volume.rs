@@ -6,7 +6,7 @@
 //! with the keeper everything is gone, however it ends.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -16,9 +16,6 @@ use nix::unistd::geteuid;
 
 use super::namespaces::{NamespaceError, bind, in_a_user_namespace, make_private, system};
 use crate::machine::own_files;
-
-/// What the keeper says when the home is there.
-pub const READY: &str = "ready";
 
 /// Why there is no home of that size.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +40,12 @@ fn file(path: &Path) -> impl Fn(io::Error) -> VolumeError {
     }
 }
 
-/// Mount a home of so many megabytes over `folder`, with what is in it, say so on standard output, and
-/// keep it until standard input ends.
+/// Mount a home of so many megabytes over `folder`, with what is in it, in a mount namespace that is
+/// this process's alone: it is there as long as this process.
 ///
 /// # Errors
 /// When this machine makes no such namespace or mount, or the folder does not fit.
-pub fn keep(folder: &Path, megabytes: u64) -> Result<(), VolumeError> {
+pub fn mount_home(folder: &Path, megabytes: u64) -> Result<(), VolumeError> {
     match geteuid().is_root() {
         true => unshare(CloneFlags::CLONE_NEWNS).map_err(system("unshare", "mounts"))?,
         false => in_a_user_namespace(CloneFlags::CLONE_NEWNS)?,
@@ -68,10 +65,6 @@ pub fn keep(folder: &Path, megabytes: u64) -> Result<(), VolumeError> {
     .map_err(system("mount", &beside))?;
     copy(folder, &beside)?;
     bind(&beside, folder)?;
-    let mut out = io::stdout();
-    // Whoever does not listen has ended, and so has standard input.
-    let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
-    let _ = io::stdin().read_to_end(&mut Vec::new());
     Ok(())
 }
 
