@@ -10,10 +10,11 @@
 //! |---|---|---|
 //! | [`cli`] | one file per command; the only room that reads arguments, prints and picks exit codes | all |
 //! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine, readiness |
-//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, readiness |
+//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, metrics, readiness |
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
+//! | [`metrics`] | every metric as a declaration, and a scrape in the text formats of Prometheus | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
-//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine |
+//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, metrics |
 //! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
@@ -59,6 +60,7 @@ pub mod host;
 pub mod identifiers;
 pub mod load;
 pub mod machine;
+pub mod metrics;
 pub mod readiness;
 pub mod redaction;
 pub mod report;

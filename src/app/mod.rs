@@ -33,6 +33,7 @@ pub mod pool;
 mod probes;
 mod query;
 mod reply;
+mod route_label;
 mod router;
 mod routes;
 mod seed;
@@ -42,7 +43,9 @@ mod state;
 
 pub use app_config::{AppConfig, ConfigError};
 pub use digest_key::choose_digest_key;
+pub use leaked_blocks::BLOCK_BYTES;
 pub use lock::{KEY_HEADER, LabKey};
 pub use outbound::{ConsoleText, OutboundPolicy};
+pub use route_label::RouteLabel;
 pub use router::{RequestBase, probe_router, router};
 pub use state::AppState;

@@ -21,6 +21,7 @@ mod options;
 mod output;
 mod probe;
 mod rehearse;
+mod report;
 mod scenarios;
 mod serve;
 mod settings;
@@ -86,6 +87,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Settings(options) => settings::run(&options)?,
         Command::Downstream(options) => downstream::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
+        Command::Report(options) => report::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
         Command::Man(options) => man::run(&options, command())?,

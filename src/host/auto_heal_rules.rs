@@ -75,9 +75,9 @@ pub enum AutoHealError {
     /// Another form, or an action that Linux has not.
     #[error("no auto-heal rules: {0}")]
     Form(#[from] serde_json::Error),
-    /// Nothing would ever set them off, or they count beyond all bounds.
+    /// Nothing would ever set them off, or they count beyond all bounds, or what is not said.
     #[error(
-        "no auto-heal rules: there is no trigger, or one with a count of 0 or above {}",
+        "no auto-heal rules: there is no trigger, or one without its status or time, or with a count of 0 or above {}",
         MOST_COUNTED
     )]
     Count,
@@ -95,9 +95,20 @@ impl AutoHealRules {
     /// When they are of another form, or could never act.
     pub fn parse(json: &str) -> Result<Self, AutoHealError> {
         let rules: Self = serde_json::from_str(json)?;
-        let counts = || rules.triggers().map(|trigger| trigger.count);
-        match counts().next().is_some() && counts().all(|count| (1..=MOST_COUNTED).contains(&count))
-        {
+        let counted = rules
+            .triggers()
+            .all(|trigger| (1..=MOST_COUNTED).contains(&trigger.count));
+        let named = rules
+            .triggers
+            .slow_requests
+            .iter()
+            .all(|slow| slow.time_taken.is_some())
+            && rules
+                .triggers
+                .status_codes
+                .iter()
+                .all(|one| one.status.is_some());
+        match rules.triggers().next().is_some() && counted && named {
             true => Ok(rules),
             false => Err(AutoHealError::Count),
         }
@@ -142,6 +153,8 @@ mod tests {
             r#"{"triggers": {}}"#,
             r#"{"triggers": {"requests": {"count": 0, "timeInterval": "00:01:00"}}}"#,
             r#"{"triggers": {"requests": {"count": 5, "timeInterval": "1 minute"}}}"#,
+            r#"{"triggers": {"slowRequests": {"count": 5, "timeInterval": "00:01:00"}}}"#,
+            r#"{"triggers": {"statusCodes": [{"count": 5, "timeInterval": "00:01:00"}]}}"#,
             r#"{"triggers": {"privateBytesInKB": 5}}"#,
             r#"{"triggers": {"requests": {"count": 5, "timeInterval": "00:01:00"}},
                 "actions": {"actionType": "CustomAction"}}"#,

@@ -26,6 +26,7 @@ mod prepare;
 pub mod presence;
 mod queries;
 mod settings;
+mod show_metrics;
 pub mod site;
 mod slots;
 mod stand_in;

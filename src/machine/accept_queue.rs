@@ -1,12 +1,14 @@
 //! The accept queue of a listening TCP socket: connections that the kernel has completed and
 //! nobody has accepted yet.
 
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
-use procfs::net::{TcpNetEntry, TcpState};
 use serde::Serialize;
 
-use super::{Unavailable, sys};
+use super::socket_diag::{self, Socket};
+use super::{Unavailable, proc_files, sys};
 
 /// State of a listening socket in `tcp_info`.
 const TCP_LISTEN: u8 = 10;
@@ -37,31 +39,66 @@ pub fn of_socket(socket: &impl AsFd) -> Result<AcceptQueue, Unavailable> {
     })
 }
 
-/// Waiting connections of every socket that listens on `port`, added up.
-///
-/// # Errors
-/// When the tables cannot be read, or nothing listens on the port in this network namespace.
-pub fn of_port(port: u16) -> Result<u32, Unavailable> {
-    let queues = listeners(|row| row.local_address.port() == port)?;
-    if queues.is_empty() {
-        return Err(Unavailable::because(format!(
-            "nothing listens on TCP port {port}"
-        )));
-    }
-    Ok(queues.iter().sum())
+/// The accept queue of an address, asked for from outside: from a process that does not hold the
+/// listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressQueue {
+    /// Connections that wait: those of every socket that listens there, added up.
+    pub waiting: u32,
+    /// Connections that may wait.
+    pub backlog: u32,
+    /// How long the connection that waits for longest has been silent: its client has sent what it
+    /// had to send, and waits. Zero where none waits.
+    pub oldest: Duration,
 }
 
-/// The queue lengths of the listening sockets that `wanted` picks. A machine without IPv6 has no
-/// second table.
-fn listeners(wanted: impl Fn(&TcpNetEntry) -> bool) -> Result<Vec<u32>, Unavailable> {
-    let mut rows =
-        procfs::net::tcp().map_err(|error| Unavailable::reading("/proc/net/tcp", &error))?;
-    rows.extend(procfs::net::tcp6().unwrap_or_default());
-    Ok(rows
+/// The queue of every socket that listens at `address` in this network namespace. Nothing joins
+/// the queue for it.
+///
+/// # Errors
+/// When the kernel cannot be asked for its sockets, or none listens there.
+pub fn of_address(address: &SocketAddr) -> Result<AddressQueue, Unavailable> {
+    let sockets = socket_diag::sockets_at(address)
+        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let listening: Vec<_> = sockets
         .iter()
-        .filter(|row| row.state == TcpState::Listen && wanted(row))
-        .map(|row| row.rx_queue)
-        .collect())
+        .filter(|socket| socket.listens_at(address))
+        .map(Socket::queue)
+        .collect();
+    if listening.is_empty() {
+        return Err(Unavailable::because(format!(
+            "nothing listens at {address}"
+        )));
+    }
+    let waiting = sockets.iter().filter(|socket| socket.waits_at(address));
+    Ok(AddressQueue {
+        waiting: listening.iter().map(|(waiting, _)| waiting).sum(),
+        backlog: listening.iter().map(|(_, backlog)| backlog).sum(),
+        oldest: waiting
+            .filter_map(Socket::silence)
+            .max()
+            .unwrap_or_default(),
+    })
+}
+
+/// Connections that the kernel dropped because an accept queue was full, in this network namespace
+/// since it began.
+///
+/// # Errors
+/// When `/proc/net/netstat` cannot be read.
+pub fn overflows() -> Result<u64, Unavailable> {
+    const PATH: &str = "/proc/net/netstat";
+    let text = proc_files::text(PATH)?;
+    overflows_of(&text).ok_or_else(|| Unavailable::missing(PATH, "ListenOverflows"))
+}
+
+/// The line of names comes before that of values.
+fn overflows_of(text: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut both = names.split_whitespace().zip(values.split_whitespace());
+    let (_, value) = both.find(|(name, _)| *name == "ListenOverflows")?;
+    value.parse().ok()
 }
 
 #[cfg(test)]
@@ -87,10 +124,48 @@ mod tests {
                 std::thread::yield_now();
             }
             assert_eq!(waiting(), Ok(5));
-            assert_eq!(of_port(local.port()), Ok(5));
+            let outside = of_address(&local).unwrap();
+            assert_eq!(outside.waiting, 5);
+            assert_eq!(outside.backlog, of_socket(&listener).unwrap().backlog);
             let _accepted = listener.accept().unwrap();
             assert_eq!(waiting(), Ok(4));
+            assert_eq!(of_address(&local).unwrap().waiting, 4);
         }
+    }
+
+    #[test]
+    fn the_oldest_wait_grows_and_goes_with_the_one_who_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let oldest = || of_address(&local).unwrap().oldest;
+        assert_eq!(oldest(), Duration::ZERO, "nobody waits");
+        let began = Instant::now();
+        let first = TcpStream::connect(local).unwrap();
+        let deadline = began + Duration::from_secs(5);
+        while oldest() < Duration::from_millis(100) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let waited = oldest();
+        assert!(waited >= Duration::from_millis(100), "{waited:?}");
+        // The kernel counts in ticks.
+        let most = began.elapsed() + Duration::from_millis(20);
+        assert!(waited <= most, "{waited:?} of {most:?}");
+        drop(first);
+        assert!(oldest() >= waited, "who has left still waits");
+        let _second = TcpStream::connect(local).unwrap();
+        let _accepted = listener.accept().unwrap();
+        assert!(oldest() < waited, "the first has been accepted");
+        drop(listener);
+        let error = of_address(&local).unwrap_err();
+        assert!(error.reason().starts_with("nothing listens"), "{error}");
+    }
+
+    #[test]
+    fn overflows_are_found_by_their_name() {
+        let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 333\nIpExt: InNoRoutes\nIpExt: 4\n";
+        assert_eq!(overflows_of(text), Some(22));
+        assert_eq!(overflows_of("IpExt: ListenOverflows\nIpExt: 4\n"), None);
+        assert!(overflows().is_ok());
     }
 
     #[test]

@@ -71,8 +71,12 @@ fn group_in_words(group: &Group) -> String {
         true => "; all of it at any pace",
         false => "",
     };
+    let grows = match group.interval_grows_seconds > 0.0 {
+        true => format!(" and each time {} s longer", group.interval_grows_seconds),
+        false => String::new(),
+    };
     let interval = match group.interval_seconds > 0.0 {
-        true => format!(", {} s apart", group.interval_seconds),
+        true => format!(", {} s apart{grows}", group.interval_seconds),
         false => String::new(),
     };
     format!(

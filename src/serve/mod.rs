@@ -5,9 +5,9 @@
 //! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
 //! processes of the pool see of each other; the [`probe_server`] answers probes beside the
-//! workers; [`control`] is the socket for whoever stands beside.
+//! workers and shows metrics; the [`tally`] counts for them; [`control`] is the socket for whoever stands beside.
 //!
-//! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
+//! This room uses `app`, `machine` and `metrics`. It must not know of scenarios, evidence or platforms.
 
 pub mod accept_errors;
 pub mod access_log;
@@ -18,12 +18,14 @@ pub mod control;
 pub mod http;
 pub mod listener;
 mod log_file;
+mod pool_metrics;
 pub mod probe_server;
 mod python;
 pub mod scoreboard;
 pub mod settings;
 mod start;
 pub mod statsd;
+pub mod tally;
 pub mod worker;
 
 pub use start::{StartError, run};

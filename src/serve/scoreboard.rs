@@ -14,6 +14,7 @@ use nix::errno::Errno;
 
 use super::clock;
 use super::settings::MOST_WORKERS;
+use super::tally::Tally;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::sys::{SharedMemory, shared_structs};
 
@@ -75,6 +76,7 @@ enum Fact {
 #[derive(Debug, Clone)]
 pub struct Scoreboard {
     cells: Arc<SharedMemory<Cells>>,
+    tally: Tally,
 }
 
 impl Scoreboard {
@@ -85,11 +87,17 @@ impl Scoreboard {
     pub fn new(wanted: usize) -> Result<Self, Errno> {
         let scoreboard = Self {
             cells: Arc::new(SharedMemory::new()?),
+            tally: Tally::new()?,
         };
         let pool = &scoreboard.cells.pool;
         pool.arbiter.store(std::process::id(), Ordering::Relaxed);
         scoreboard.want(wanted);
         Ok(scoreboard)
+    }
+
+    /// What the pool counts, whoever of its workers lives.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn is(&self, fact: Fact) -> bool {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::Uri;
 use http::header::{HeaderMap, REFERER, USER_AGENT};
@@ -133,6 +134,7 @@ impl Record {
         row.cs_bytes = i64::try_from(self.received.load(Ordering::Relaxed)).ok();
         row.sc_bytes = i64::try_from(self.sent).ok();
         let unfinished = Unfinished {
+            status,
             row,
             started: self.started,
         };
@@ -140,7 +142,7 @@ impl Record {
         // the whole wait: the platform looks at them only then.
         match end == RequestEnd::ClientLeft && self.held {
             true => self.shared.defer(unfinished),
-            false => self.shared.journal.http(&unfinished.finish()),
+            false => self.shared.write(unfinished),
         }
     }
 }
@@ -161,16 +163,19 @@ impl Drop for Record {
 /// A row that lacks only its time.
 #[derive(Debug)]
 pub(super) struct Unfinished {
+    status: u16,
     row: HttpRow,
     started: Instant,
 }
 
 impl Unfinished {
-    pub(super) fn finish(self) -> HttpRow {
-        let milliseconds = self.started.elapsed().as_secs_f64() * 1_000.0;
+    /// The whole row, with its status and the time that the request took.
+    pub(super) fn finish(self) -> (u16, Duration, HttpRow) {
+        let took = self.started.elapsed();
+        let milliseconds = took.as_secs_f64() * 1_000.0;
         let mut row = self.row.with_time(Timestamp::now().into());
         row.time_taken = Some(milliseconds.round() as i64);
-        row
+        (self.status, took, row)
     }
 }
 

@@ -78,6 +78,9 @@ pub struct Group {
     /// How long a client waits between one request and the next, in seconds.
     #[serde(default)]
     pub interval_seconds: f64,
+    /// By how much longer it waits each time, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub interval_grows_seconds: f64,
     /// The status that ends the group early.
     #[serde(default)]
     pub until_status: Option<u16>,
@@ -85,6 +88,10 @@ pub struct Group {
     /// server, which follows none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub real_time: bool,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// One at a time.

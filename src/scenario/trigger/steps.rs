@@ -260,6 +260,7 @@ fn paced_phase(name: &str, groups: &[Group], pace: f64) -> Phase {
             limit: seconds(group.limit_seconds),
             delay: seconds(group.delay_seconds),
             interval: seconds(group.interval_seconds),
+            interval_grows: seconds(group.interval_grows_seconds),
             until_status: group.until_status,
         };
         match group.real_time {

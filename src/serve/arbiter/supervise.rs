@@ -11,8 +11,10 @@ use super::children::{Forked, Reaped, Role};
 use super::run::Arbiter;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::serve::console::LogEvent;
+use crate::serve::listener;
 use crate::serve::probe_server::{self, ProbeServer};
 use crate::serve::scoreboard::SLOTS;
+use crate::serve::tally::ExitReason;
 use crate::serve::worker::{self, WorkerContext};
 
 impl Arbiter {
@@ -53,6 +55,7 @@ impl Arbiter {
                     }
                 }
                 Action::RewritePidfile => self.rewrite_pidfile(),
+                Action::CountExit(reason) => self.scoreboard.tally().count_exit(reason),
                 Action::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
                 Action::Leave { code } => self.leave = Some(code),
             }
@@ -70,6 +73,10 @@ impl Arbiter {
                 after: moved.after,
             });
         }
+        self.scoreboard.tally().count_exit(match moved {
+            Some(_) => ExitReason::OutOfMemory,
+            None => ExitReason::Sigkill,
+        });
         self.oom_kills.account_for(moved.as_ref(), now);
     }
 
@@ -88,6 +95,7 @@ impl Arbiter {
         match self.children.fork(Role::Worker { slot: number }) {
             Ok(Forked::Parent(pid)) => {
                 slot.occupy(u32::try_from(pid).unwrap_or(0));
+                self.scoreboard.tally().count_start();
                 self.workers.on_spawn(pid, age, number, self.now());
             }
             Ok(Forked::Child(child)) => {
@@ -131,13 +139,15 @@ impl Arbiter {
             Ok(Forked::Parent(pid)) => entry.pid = Some(pid),
             Ok(Forked::Child(child)) => {
                 self.close_what_is_the_arbiters();
-                // Their accept queues must end with the last worker.
+                // It knows the listeners by name: their accept queues must end with the last worker.
+                let queues = listener::queues_of(self.open_listeners(), &self.settings);
                 self.listeners = None;
                 let Some(entry) = self.probe_server.take() else {
                     child.run(|| 0)
                 };
                 let server = ProbeServer {
                     listener: entry.listener,
+                    queues,
                     environment: self.environment.clone(),
                     scoreboard: self.scoreboard.clone(),
                     log: self.log.clone(),

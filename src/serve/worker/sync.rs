@@ -151,6 +151,7 @@ impl SyncWorker<'_> {
         let request_log = RequestLog {
             log: &context.log,
             access: context.access.as_deref(),
+            tally: context.scoreboard.tally(),
             peer,
         };
         self.buffer.clear();
@@ -214,7 +215,9 @@ impl SyncWorker<'_> {
                     request_log.report_socket_error(&error);
                 }
             }
-            Err(message) => exchange::fail(request_log, connection, &head, &message),
+            Err(message) => {
+                exchange::fail(request_log, connection, (&head, &route), began, &message)
+            }
         }
     }
 
