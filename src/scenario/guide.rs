@@ -284,19 +284,17 @@ fn fix_here(fix: &Variation) -> String {
                 words.extend(settings.iter().map(|set| format!("`{}`", set_here(set))));
             }
             Change::Plan { .. } => words.push("a larger machine".to_owned()),
+            // What the emulator is told when it is started, and nothing that could be typed beside it.
+            Change::AlwaysOn => words.push("another start, with Always On".to_owned()),
             Change::AutoHeal { rules: None } => {
-                words.push("`labrat host` without `--auto-heal`".to_owned());
+                words.push("another start, without a rule".to_owned());
             }
-            Change::AutoHeal { rules: Some(rules) } => {
-                words.push(format!(
-                    "`labrat host` with `--auto-heal '{}'`",
-                    rules.rules()
-                ));
+            Change::AutoHeal { rules: Some(_) } => {
+                words.push("another start, with that rule".to_owned());
             }
             Change::HomeSize { megabytes } => {
-                words.push(format!("`labrat host` with `--home-size {megabytes}`"));
+                words.push(format!("another start, with {megabytes} MB for /home"));
             }
-            Change::AlwaysOn => words.push("`labrat host` with `--always-on`".to_owned()),
             Change::Described { how } => words.push(format!("by hand: {how}")),
             _ => {}
         }
