@@ -42,7 +42,7 @@ use tokio::sync::mpsc;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
 use crate::connections::{Bounds, Connections};
-use crate::redaction::{redact, redact_setting};
+use crate::redaction::redact;
 
 /// The header that says where to read on.
 pub const NEXT_OFFSET: &str = "x-next-offset";
@@ -282,12 +282,7 @@ async fn status(State(host): Stand) -> Answer {
 }
 
 async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
-    let settings = host.configuration(slot)?.settings;
-    let shown = settings.into_values().map(|setting| Setting {
-        value: redact_setting(&setting.name, &setting.value).into_owned(),
-        ..setting
-    });
-    Ok(Json(json!(shown.collect::<Vec<_>>())))
+    Ok(Json(json!(host.shown_settings(slot)?)))
 }
 
 async fn set_settings(

@@ -11,11 +11,14 @@
 //! request that reached the front end's limit is a knob, because the platform's documentation and
 //! recordings disagree.
 
+mod auto_heal;
+mod auto_heal_rules;
 pub mod control;
 mod dial;
 mod error;
 pub mod front_end;
 mod guest;
+mod home_volume;
 pub mod journal;
 pub mod messages;
 mod network;
@@ -28,7 +31,10 @@ pub mod site;
 mod slots;
 mod stand_in;
 pub mod supervisor;
+mod vault;
 
+pub use auto_heal::{AutoHeal, Ended};
+pub use auto_heal_rules::{AutoHealError, AutoHealRules};
 pub use dial::Dialer;
 pub use error::HostError;
 pub use queries::{Table, TableQuery, query_names};
@@ -39,3 +45,4 @@ pub use slots::{
     Severity, SlotConfiguration, SlotName, SwapOptions, compare, intended,
 };
 pub use stand_in::Host;
+pub use vault::{ReferenceStatus, Vault};

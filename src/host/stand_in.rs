@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::Flock;
+use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::prepare::{Prepared, Slot};
 use super::site::{Phase, SiteStatus};
 use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
-    Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
-    compare,
+    Comparison, HostError, HostSettings, Pace, ReferenceStatus, Setting, SlotConfiguration,
+    SlotName, SwapOptions, Vault, compare,
 };
 use crate::metrics::{Scrape, declared};
+use crate::redaction::redact_setting;
 
 /// A running stand-in.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Host {
     slots: Arc<SlotsAtWork>,
     journal: Arc<Journal>,
     auto_swap: Option<AutoSwap>,
+    vault: Vault,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
 }
@@ -58,6 +61,7 @@ impl Host {
             slots,
             journal: prepared.journal,
             auto_swap,
+            vault: settings.vault,
             _lock: prepared.lock,
         })
     }
@@ -125,6 +129,29 @@ impl Host {
     /// When there is no such slot.
     pub fn configuration(&self, slot: SlotName) -> Result<SlotConfiguration, HostError> {
         Ok(self.slot(slot)?.site.configuration())
+    }
+
+    /// The settings of a slot as they may be shown: credentials are blotted out, and of a reference it
+    /// is said what became of it.
+    ///
+    /// # Errors
+    /// When there is no such slot.
+    pub fn shown_settings(&self, slot: SlotName) -> Result<Vec<Value>, HostError> {
+        let settings = self.configuration(slot)?.settings.into_values();
+        let shown = settings.map(|setting| {
+            let reference = self.reference(&setting).map(ReferenceStatus::as_str);
+            let value = redact_setting(&setting.name, &setting.value).into_owned();
+            let mut shown = json!(Setting { value, ..setting });
+            shown["reference"] = json!(reference);
+            shown
+        });
+        Ok(shown.collect())
+    }
+
+    /// What becomes of a setting's value where that is a reference to a secret.
+    #[must_use]
+    pub fn reference(&self, setting: &Setting) -> Option<ReferenceStatus> {
+        self.vault.resolve(&setting.value).1
     }
 
     /// Wait until the slot serves what it is meant to run.

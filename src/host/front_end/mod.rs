@@ -30,8 +30,8 @@ use record::Unfinished;
 pub use server::FrontEnd;
 pub use upstream::{IDLE_LIMIT, Upstream};
 
-use super::Notify;
 use super::journal::Journal;
+use super::{AutoHeal, Notify};
 use crate::identifiers::guid;
 use crate::metrics::Histogram;
 
@@ -85,6 +85,8 @@ pub struct FrontEndSettings {
     pub limit: Duration,
     /// The status of a request that reached the limit.
     pub limit_status: u16,
+    /// Who counts the requests that the site had.
+    pub auto_heal: Option<Arc<AutoHeal>>,
 }
 
 /// What all requests of a front end share.

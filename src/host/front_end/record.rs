@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::headers::{ClientAddress, head_bytes, host_of};
 use super::{RequestEnd, Shared};
+use crate::host::Ended;
 use crate::redaction::{MASK, redact, redact_query};
 use crate::tables::{HttpRow, TableRow};
 
@@ -109,6 +110,16 @@ impl Record {
     fn write(&mut self, end: RequestEnd) {
         self.written = true;
         let status = end.status(self.shared.settings.limit_status);
+        if let Some(heal) = &self.shared.settings.auto_heal
+            && end.reached_the_site()
+            && !self.held
+        {
+            heal.note(Ended {
+                path: self.row.cs_uri_stem.as_deref().unwrap_or_default(),
+                status,
+                taken: self.started.elapsed(),
+            });
+        }
         let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());

@@ -61,6 +61,7 @@ impl Rehearsal {
             database_server.as_ref(),
         );
         settings.memory_box.clone_from(&memory_box);
+        let front_end_limit = settings.front_end_limit.as_secs_f64() * plan.pace;
         let host = Arc::new(Host::start(settings).await?);
         let order = Order {
             scenario: plan.scenario,
@@ -70,6 +71,7 @@ impl Rehearsal {
             key: None,
             declared: Declared {
                 memory_box: memory_box.as_deref().map(memory_box::told),
+                front_end_limit_seconds: Some(front_end_limit),
                 ..Declared::default()
             },
             mine: false,
