@@ -26,6 +26,7 @@ mod scenarios;
 mod serve;
 mod settings;
 mod trigger;
+mod values;
 mod verdict;
 
 use std::ffi::OsString;

@@ -385,6 +385,7 @@ mod tests {
                 sticky: Some(sticky),
                 changed: None,
                 matches_expected: None,
+                resolved: None,
             };
             sentence(&Measure::Setting(state), &Roles::new())
         };

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Exit;
 use super::memory_box::BoxOptions;
+use super::values;
 use crate::host::{AutoHealRules, SlotName};
 
 /// Where the control API is unless told otherwise.
@@ -121,7 +122,7 @@ struct StartOptions {
     #[arg(long, value_enum, default_value_t = ModeWord::AppService)]
     mode: ModeWord,
     /// Seconds until the front end gives up on an answer, before the pace
-    #[arg(long, value_name = "SECONDS", default_value_t = 240.0, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 240.0, value_parser = values::some_seconds)]
     front_end_limit: f64,
     /// Status of a request that reached that limit
     #[arg(long, value_name = "STATUS", default_value_t = 504, value_parser = clap::value_parser!(u16).range(400..600))]
@@ -304,13 +305,6 @@ fn pace(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.001..=10.0).contains(&number) => Ok(number),
         _ => Err("a factor from 0.001 to 10 is needed".to_owned()),
-    }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 86_400.0 => Ok(number),
-        _ => Err("a number of seconds above 0 and up to 86400 is needed".to_owned()),
     }
 }
 
