@@ -14,6 +14,7 @@ mod exit;
 mod host;
 mod http;
 mod init;
+mod live_page;
 mod man;
 mod memory_box;
 mod migrate;
@@ -21,11 +22,13 @@ mod options;
 mod output;
 mod probe;
 mod rehearse;
+mod replay;
 mod scenarios;
 mod serve;
 mod settings;
 mod trigger;
 mod verdict;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -80,6 +83,8 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Host(options) => host::run(&options)?,
         Command::Settings(options) => settings::run(&options)?,
         Command::Downstream(options) => downstream::run(&options)?,
+        Command::Watch(options) => watch::run(&options)?,
+        Command::Replay(options) => replay::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,

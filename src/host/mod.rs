@@ -17,8 +17,10 @@ mod error;
 pub mod front_end;
 mod guest;
 pub mod journal;
+mod levers;
 pub mod messages;
 mod network;
+mod pools;
 mod prepare;
 pub mod presence;
 mod queries;
@@ -30,6 +32,7 @@ pub mod supervisor;
 
 pub use dial::Dialer;
 pub use error::HostError;
+pub use levers::HostLevers;
 pub use queries::{Table, query, query_names};
 pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
 pub use site::{Phase, SiteStatus};

@@ -37,7 +37,7 @@ pub(super) struct Prepared {
     /// What this run's targets key their digests of credentials with.
     run_key: String,
     lanes: Arc<Lanes>,
-    home: PathBuf,
+    pub(super) home: PathBuf,
     network: Network,
     path: String,
     computer: String,

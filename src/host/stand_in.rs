@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::Flock;
+use parking_lot::Mutex;
 
 use super::journal::Journal;
+use super::pools::{self, PoolWatch};
 use super::prepare::{Prepared, Slot};
 use super::site::SiteStatus;
 use super::slots::{AutoSwap, SlotsAtWork};
@@ -17,6 +19,7 @@ use super::{
     Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
     compare,
 };
+use crate::timeline::Feed;
 
 /// A running stand-in.
 #[derive(Debug)]
@@ -24,6 +27,12 @@ pub struct Host {
     slots: Arc<SlotsAtWork>,
     journal: Arc<Journal>,
     auto_swap: Option<AutoSwap>,
+    /// The folder of the run.
+    folder: PathBuf,
+    /// Where the slots have their homes.
+    home: PathBuf,
+    /// Follows the pools, where somebody wants to see them.
+    pool_watch: Mutex<Option<PoolWatch>>,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
 }
@@ -57,6 +66,9 @@ impl Host {
             slots,
             journal: prepared.journal,
             auto_swap,
+            folder: settings.folder,
+            home: prepared.home,
+            pool_watch: Mutex::new(None),
             _lock: prepared.lock,
         })
     }
@@ -211,6 +223,27 @@ impl Host {
         self.slots.end_preview(complete).await
     }
 
+    /// Put what happens in the containers and what the platform says into this feed, from now on.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn watch(&self, feed: &Arc<Feed>) -> Result<(), HostError> {
+        self.journal.show_platform_in(Arc::clone(feed));
+        let watch = PoolWatch::start(&self.home, self.slots(), Arc::clone(feed));
+        *self.pool_watch.lock() = Some(watch.map_err(HostError::Threads)?);
+        Ok(())
+    }
+
+    /// The control socket of the pool in a slot's youngest container, where it has one.
+    pub fn control_socket(&self, slot: SlotName) -> Option<PathBuf> {
+        pools::sockets(&self.home, slot).pop()
+    }
+
+    /// The folder of the run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder of the three tables.
     pub fn tables_folder(&self) -> &Path {
         self.journal.folder()
@@ -232,6 +265,9 @@ impl Host {
         for slot in self.slots.all() {
             slot.site.end().await;
         }
+        let watch = self.pool_watch.lock().take();
+        // It waits for its threads, which a runtime must not.
+        let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
         self.journal.close();
     }
 }

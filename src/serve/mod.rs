@@ -5,7 +5,8 @@
 //! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
 //! processes of the pool see of each other; the [`probe_server`] answers probes beside the
-//! workers; [`control`] is the socket for whoever stands beside.
+//! workers, and [`dashboard`] shows the pool beside them by what the [`observer`] sees; [`control`] is the
+//! socket for whoever stands beside.
 //!
 //! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
 
@@ -15,11 +16,14 @@ pub mod arbiter;
 pub mod clock;
 pub mod console;
 pub mod control;
+mod dashboard;
 pub mod http;
 pub mod listener;
 mod log_file;
+mod observer;
 pub mod probe_server;
 mod python;
+mod request_ring;
 pub mod scoreboard;
 pub mod settings;
 mod start;

@@ -19,7 +19,12 @@ use super::settings::{BindAddress, LogTarget, Settings, WorkerClass};
 use super::statsd::Statsd;
 use super::worker::{BootFailure, Environment, check_application};
 use crate::app::{choose_digest_key, knobs};
+use crate::identifiers;
 use crate::machine::sys;
+use crate::timeline::server;
+
+/// What opens the dashboard, where it is not left to chance.
+const DASHBOARD_TOKEN: &str = "LABRAT_DASHBOARD_TOKEN";
 
 /// Why the pool did not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,15 @@ pub enum StartError {
     /// What a service manager says of the sockets that it hands over is no number.
     #[error("invalid literal for int() with base 10: '{0}'")]
     Inherited(String),
+    /// The dashboard asks over the control socket.
+    #[error("--dashboard needs the control socket")]
+    DashboardWithoutControl,
+    /// The dashboard is a page.
+    #[error("--dashboard takes HOST:PORT")]
+    DashboardAddress,
+    /// The system gives no random numbers.
+    #[error("no token for the dashboard: {0}")]
+    Token(io::Error),
     /// A system call that does not fail.
     #[error("{call}: {errno}")]
     System {
@@ -130,12 +144,21 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
             remove_pidfile();
             listeners.iter().for_each(Listener::unlink);
         })?;
+    let (dashboard, dashboard_token) = open_dashboard(&settings, &log).inspect_err(|_| {
+        remove_pidfile();
+        listeners.iter().for_each(Listener::unlink);
+    })?;
     announce(&settings, &environment, &listeners, &log);
     // Who starts services by `Type=notify` waits for this.
     notify_service_manager("READY=1\nSTATUS=labrat arbiter booted");
     if let Some(probes) = &probes {
         log.log(&LogEvent::ProbesAt {
             listener: &probes.name(),
+        });
+    }
+    if let Some(address) = dashboard.as_ref().and_then(Listener::address) {
+        log.log(&LogEvent::DashboardAt {
+            url: &server::url(address, &dashboard_token),
         });
     }
     Arbiter::new(ArbiterConfig {
@@ -147,6 +170,8 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         statsd,
         is_activated,
         probes,
+        dashboard,
+        dashboard_token,
         signals,
         pidfile,
     })
@@ -154,6 +179,29 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         call: "mmap",
         errno,
     })
+}
+
+/// The listener of the dashboard, where one is wanted, and what opens it.
+fn open_dashboard(
+    settings: &Settings,
+    log: &ErrorLog,
+) -> Result<(Option<Listener>, String), StartError> {
+    let Some(address) = &settings.dashboard else {
+        return Ok((None, String::new()));
+    };
+    if settings.control_socket.is_none() {
+        return Err(StartError::DashboardWithoutControl);
+    }
+    if !matches!(address, BindAddress::Tcp { .. }) {
+        return Err(StartError::DashboardAddress);
+    }
+    let set = std::env::var(DASHBOARD_TOKEN).ok();
+    let token = match set.filter(|token| !token.is_empty()) {
+        Some(token) => token,
+        None => identifiers::token::<16>().map_err(StartError::Token)?,
+    };
+    let listener = listener::open_with_retries(address, settings, log)?;
+    Ok((Some(listener), token))
 }
 
 fn change_directory(settings: &Settings) -> Result<(), StartError> {

@@ -27,3 +27,4 @@ mod safety;
 mod scripts;
 mod settings;
 mod tidy;
+mod timeline;

@@ -1,5 +1,6 @@
 //! The emulator of one rehearsal, from its start until nothing is left of it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +62,11 @@ impl Rehearsal {
             database_server.as_ref(),
         );
         settings.memory_box.clone_from(&memory_box);
+        plan.feed
+            .record(&recording(folder.path()))
+            .map_err(RehearsalError::Folder)?;
         let host = Arc::new(Host::start(settings).await?);
+        host.watch(&plan.feed)?;
         let order = Order {
             scenario: plan.scenario,
             course: plan.course,
@@ -149,6 +154,11 @@ impl Rehearsal {
         // Where it is broken off, the next rehearsal does it.
         let _ = undone.await;
     }
+}
+
+/// Where the events of the pools are recorded, in the emulator's folder.
+pub(super) fn recording(folder: &Path) -> PathBuf {
+    folder.join("timeline.jsonl")
 }
 
 /// Making swap space takes a while.

@@ -106,6 +106,7 @@ pub fn resolve(
         dogstatsd_tags: layers.text("dogstatsd_tags").unwrap_or_default().to_owned(),
         enable_backlog_metric: layers.has("enable_backlog_metric"),
         probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
+        dashboard: layers.text("dashboard").map(bind_address).transpose()?,
         drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
             .positionals
