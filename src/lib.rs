@@ -13,7 +13,7 @@
 //! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, readiness, timeline |
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
-//! | [`timeline`] | what a pool and its queue go through, as one stream of events, and the page that shows it | - |
+//! | [`timeline`] | what a pool and its queue go through, as one stream of events, and the page that shows it | machine |
 //! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, timeline |
 //! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |

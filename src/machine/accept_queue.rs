@@ -1,7 +1,7 @@
 //! The accept queue of a listening TCP socket: connections that the kernel has completed and
 //! nobody has accepted yet.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
 use procfs::net::{TcpNetEntry, TcpState};
@@ -11,6 +11,10 @@ use super::{Unavailable, sys};
 
 /// State of a listening socket in `tcp_info`.
 const TCP_LISTEN: u8 = 10;
+
+/// States of a connection in the kernel's tables: open, and closed by the other side.
+const ESTABLISHED: u8 = 1;
+const CLOSE_WAIT: u8 = 8;
 
 /// An accept queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,27 +68,60 @@ pub struct Connection {
 }
 
 /// Every connection to `port` that waits or is served. One that its client has reset is not among
-/// them, though it keeps its place in the queue. This walks the tables of all connections, which
-/// takes longer the more there are.
+/// them, though it keeps its place in the queue. The kernel walks the tables of all connections for
+/// this, which takes longer the more there are.
 ///
 /// # Errors
 /// When the tables cannot be read.
 pub fn connections(port: u16) -> Result<Vec<Connection>, Unavailable> {
-    let rows = rows()?;
-    let connection = |row: &TcpNetEntry| Connection {
-        peer: canonical(row.remote_address),
-        // No process has a descriptor of it, so it has no inode.
-        is_accepted: row.inode != 0,
-        has_left: row.state == TcpState::CloseWait,
-    };
-    Ok(rows
-        .iter()
-        .filter(|row| {
-            let open = matches!(row.state, TcpState::Established | TcpState::CloseWait);
-            open && row.local_address.port() == port
-        })
-        .map(connection)
+    let table = "/proc/net/tcp";
+    let mut text =
+        std::fs::read_to_string(table).map_err(|error| Unavailable::reading(table, &error))?;
+    // A machine without IPv6 has no second table.
+    text.push_str(&std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default());
+    Ok(text
+        .lines()
+        .filter_map(|line| connection(line, port))
         .collect())
+}
+
+/// A row of the table, if it is of a connection to this port: most are not, and are read no further.
+fn connection(line: &str, port: u16) -> Option<Connection> {
+    let mut fields = line.split_ascii_whitespace().skip(1);
+    let (_, local) = fields.next()?.split_once(':')?;
+    if u16::from_str_radix(local, 16).ok()? != port {
+        return None;
+    }
+    let (address, peer) = fields.next()?.split_once(':')?;
+    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+    if state != ESTABLISHED && state != CLOSE_WAIT {
+        return None;
+    }
+    let inode = fields.nth(5)?;
+    let peer = SocketAddr::new(address_of(address)?, u16::from_str_radix(peer, 16).ok()?);
+    Some(Connection {
+        peer: canonical(peer),
+        // No process has a descriptor of it, so it has no inode.
+        is_accepted: inode != "0",
+        has_left: state == CLOSE_WAIT,
+    })
+}
+
+/// An address of the table: words of 32 bits in the order of the network, shown as this machine
+/// reads them.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let word = |at: usize| {
+        let digits = text.get(8 * at..8 * at + 8)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
+    };
+    match text.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let words = [word(0)?, word(1)?, word(2)?, word(3)?].concat();
+            Some(IpAddr::from(<[u8; 16]>::try_from(words).ok()?))
+        }
+        _ => None,
+    }
 }
 
 /// The same client as an address of IPv4 where it is one.
@@ -96,18 +133,14 @@ pub fn canonical(peer: SocketAddr) -> SocketAddr {
 /// The queue lengths of the listening sockets that `wanted` picks. A machine without IPv6 has no
 /// second table.
 fn listeners(wanted: impl Fn(&TcpNetEntry) -> bool) -> Result<Vec<u32>, Unavailable> {
-    Ok(rows()?
+    let mut rows =
+        procfs::net::tcp().map_err(|error| Unavailable::reading("/proc/net/tcp", &error))?;
+    rows.extend(procfs::net::tcp6().unwrap_or_default());
+    Ok(rows
         .iter()
         .filter(|row| row.state == TcpState::Listen && wanted(row))
         .map(|row| row.rx_queue)
         .collect())
-}
-
-fn rows() -> Result<Vec<TcpNetEntry>, Unavailable> {
-    let mut rows =
-        procfs::net::tcp().map_err(|error| Unavailable::reading("/proc/net/tcp", &error))?;
-    rows.extend(procfs::net::tcp6().unwrap_or_default());
-    Ok(rows)
 }
 
 #[cfg(test)]

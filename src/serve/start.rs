@@ -136,31 +136,14 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     let is_activated = !inherited.is_empty();
     let listeners =
         listener::open_shared(&settings, inherited, &log).inspect_err(|_| remove_pidfile())?;
-    let probes = settings.probe_bind.as_ref();
-    let probes = probes
-        .map(|address| listener::open_with_retries(address, &settings, &log))
-        .transpose()
-        .inspect_err(|_| {
-            remove_pidfile();
-            listeners.iter().for_each(Listener::unlink);
-        })?;
-    let (dashboard, dashboard_token) = open_dashboard(&settings, &log).inspect_err(|_| {
+    let beside = Beside::open(&settings, &log).inspect_err(|_| {
         remove_pidfile();
         listeners.iter().for_each(Listener::unlink);
     })?;
     announce(&settings, &environment, &listeners, &log);
     // Who starts services by `Type=notify` waits for this.
     notify_service_manager("READY=1\nSTATUS=labrat arbiter booted");
-    if let Some(probes) = &probes {
-        log.log(&LogEvent::ProbesAt {
-            listener: &probes.name(),
-        });
-    }
-    if let Some(address) = dashboard.as_ref().and_then(Listener::address) {
-        log.log(&LogEvent::DashboardAt {
-            url: &server::url(address, &dashboard_token),
-        });
-    }
+    beside.announce(&log);
     Arbiter::new(ArbiterConfig {
         settings: Arc::new(settings),
         environment,
@@ -169,9 +152,9 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         listeners,
         statsd,
         is_activated,
-        probes,
-        dashboard,
-        dashboard_token,
+        probes: beside.probes,
+        dashboard: beside.dashboard,
+        dashboard_token: beside.dashboard_token,
         signals,
         pidfile,
     })
@@ -181,27 +164,52 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     })
 }
 
-/// The listener of the dashboard, where one is wanted, and what opens it.
-fn open_dashboard(
-    settings: &Settings,
-    log: &ErrorLog,
-) -> Result<(Option<Listener>, String), StartError> {
-    let Some(address) = &settings.dashboard else {
-        return Ok((None, String::new()));
-    };
-    if settings.control_socket.is_none() {
-        return Err(StartError::DashboardWithoutControl);
+/// The listeners of what is served beside the workers.
+struct Beside {
+    probes: Option<Listener>,
+    dashboard: Option<Listener>,
+    /// What opens the dashboard.
+    dashboard_token: String,
+}
+
+impl Beside {
+    fn open(settings: &Settings, log: &ErrorLog) -> Result<Self, StartError> {
+        let open = |address| listener::open_with_retries(address, settings, log);
+        let mut beside = Self {
+            probes: settings.probe_bind.as_ref().map(open).transpose()?,
+            dashboard: None,
+            dashboard_token: String::new(),
+        };
+        let Some(address) = &settings.dashboard else {
+            return Ok(beside);
+        };
+        if settings.control_socket.is_none() {
+            return Err(StartError::DashboardWithoutControl);
+        }
+        if !matches!(address, BindAddress::Tcp { .. }) {
+            return Err(StartError::DashboardAddress);
+        }
+        let set = std::env::var(DASHBOARD_TOKEN).ok();
+        beside.dashboard_token = match set.filter(|token| !token.is_empty()) {
+            Some(token) => token,
+            None => identifiers::token::<16>().map_err(StartError::Token)?,
+        };
+        beside.dashboard = Some(open(address)?);
+        Ok(beside)
     }
-    if !matches!(address, BindAddress::Tcp { .. }) {
-        return Err(StartError::DashboardAddress);
+
+    fn announce(&self, log: &ErrorLog) {
+        if let Some(probes) = &self.probes {
+            log.log(&LogEvent::ProbesAt {
+                listener: &probes.name(),
+            });
+        }
+        if let Some(address) = self.dashboard.as_ref().and_then(Listener::address) {
+            log.log(&LogEvent::DashboardAt {
+                url: &server::url(address, &self.dashboard_token),
+            });
+        }
     }
-    let set = std::env::var(DASHBOARD_TOKEN).ok();
-    let token = match set.filter(|token| !token.is_empty()) {
-        Some(token) => token,
-        None => identifiers::token::<16>().map_err(StartError::Token)?,
-    };
-    let listener = listener::open_with_retries(address, settings, log)?;
-    Ok((Some(listener), token))
 }
 
 fn change_directory(settings: &Settings) -> Result<(), StartError> {

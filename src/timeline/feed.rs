@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{Event, What};
 use crate::encoding;
+use crate::machine::own_files;
 
 /// Bytes of a recorded stream.
 pub const MOST_RECORDED: usize = 1 << 20;
@@ -53,7 +54,8 @@ impl Feed {
     /// # Errors
     /// When the file cannot be made.
     pub fn record(&self, path: &Path) -> std::io::Result<()> {
-        let file = File::options().create(true).append(true).open(path)?;
+        // What was asked may be anybody's secret.
+        let file = own_files::private().append(true).create(true).open(path)?;
         self.lines.lock().record = Some(Record { file, bytes: 0 });
         Ok(())
     }

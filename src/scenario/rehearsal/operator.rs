@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::downstream::Downstream;
-use super::plan::RehearsalPlan;
-use super::stage::recording;
+use super::plan::{RehearsalPlan, recording};
 use super::topology::{made, slot_named, slot_of};
 use crate::evidence::TIMELINE;
 use crate::host::{Host, SlotName, SwapOptions};

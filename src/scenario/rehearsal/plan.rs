@@ -1,6 +1,6 @@
 //! What is to be rehearsed, and what cannot be on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::RehearsalError;
@@ -37,6 +37,11 @@ pub struct RehearsalPlan {
     pub notify: Notify,
     /// Takes what happens in the pools.
     pub feed: Arc<Feed>,
+}
+
+/// Where the events of the pools are recorded, in the emulator's folder.
+pub(super) fn recording(folder: &Path) -> PathBuf {
+    folder.join("timeline.jsonl")
 }
 
 /// How every startup command of the catalogue begins.

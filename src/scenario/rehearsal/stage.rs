@@ -1,6 +1,5 @@
 //! The emulator of one rehearsal, from its start until nothing is left of it.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::downstream::Downstream;
 use super::error::RehearsalError;
 use super::memory_box;
 use super::operator::StandIn;
-use super::plan::{RehearsalPlan, refuse_what_is_not_here};
+use super::plan::{RehearsalPlan, recording, refuse_what_is_not_here};
 use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
@@ -154,11 +153,6 @@ impl Rehearsal {
         // Where it is broken off, the next rehearsal does it.
         let _ = undone.await;
     }
-}
-
-/// Where the events of the pools are recorded, in the emulator's folder.
-pub(super) fn recording(folder: &Path) -> PathBuf {
-    folder.join("timeline.jsonl")
 }
 
 /// Making swap space takes a while.

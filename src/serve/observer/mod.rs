@@ -29,7 +29,7 @@ use crate::timeline::{Event, EventLog, Load, What, event, forecast};
 
 /// Least time between two looks.
 const PERIOD: Duration = Duration::from_millis(80);
-/// How much longer than a reading of the connections the pause behind it is.
+/// How much longer than a reading of the connections occupies a processor the pause behind it is.
 const READING_SHARE: u32 = 100;
 /// Between two readings of memory and pressure.
 const MEMORY_PERIOD: Duration = Duration::from_secs(1);
@@ -248,11 +248,13 @@ impl Observer {
         if self.read_not_before.is_some_and(|then| begun < then) {
             return;
         }
+        let used = clock::own_processor_time();
         let mut seen = Vec::new();
         for address in listeners.iter().filter_map(Listener::address) {
             seen.extend(accept_queue::connections(address.port()).unwrap_or_default());
         }
-        self.read_not_before = Some(Instant::now() + begun.elapsed() * READING_SHARE);
+        let used = clock::own_processor_time().saturating_sub(used);
+        self.read_not_before = Some(begun + used * READING_SHARE);
         let mut events = Vec::new();
         self.clients.read(&seen, event::now(), &mut events);
         self.log_all(events);

@@ -25,7 +25,7 @@ function frame(svg, height) {
 }
 
 function cut(text, width) {
-  const most = Math.max(4, Math.floor(width / 7));
+  const most = Math.max(4, Math.floor(width / 6.6));
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
@@ -198,7 +198,7 @@ export class LanesPicture {
         const from = x(Math.max(gone, request.began));
         children.push(make("rect", { ...place, x: from, width: Math.max(x(end) - from - 0.8, 1.5), class: "wasted" }));
       }
-      if (place.width > 60) children.push(make("text", { x: place.x + 5, y: place.y + step - 8, "pointer-events": "none" }, cut(request.text, place.width - 8)));
+      if (place.width > 66) children.push(make("text", { x: place.x + 5, y: place.y + step - 8, "pointer-events": "none" }, cut(request.text, place.width - 6)));
     }
     if (death) children.push(make("path", { d: `M${x(worker.died) - 5} ${top + 22}l10 10m0 -10l-10 10`, class: "death" }));
   }

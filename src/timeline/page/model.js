@@ -119,8 +119,8 @@ export class Run {
   limit() {
     const ages = [];
     for (const connection of this.connections.values())
-      if (connection.left !== undefined && connection.queued !== undefined)
-        ages.push(connection.left - connection.queued);
+      // One that had left before it was first seen says nothing of its patience.
+      if (connection.left - connection.queued > 0.3) ages.push(connection.left - connection.queued);
     ages.sort((a, b) => a - b);
     return ages.length ? ages[ages.length >> 1] : null;
   }

@@ -260,4 +260,5 @@ element("speed").addEventListener("change", (event) => (view.speed = Number(even
 
 follow();
 offerLevers().catch(() => {});
+addEventListener("resize", draw);
 setInterval(draw, DRAW_PERIOD);

@@ -43,7 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("machine", &[]),
     ("readiness", &[]),
     ("tables", &[]),
-    ("timeline", &[]),
+    ("timeline", &["machine"]),
     ("redaction", &[]),
     ("encoding", &[]),
     ("connections", &[]),

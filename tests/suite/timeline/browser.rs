@@ -11,7 +11,11 @@ fn shown(url: &str) -> (String, Vec<String>) {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(chromium().unwrap())
         .args(["--headless", "--no-sandbox", "--disable-gpu"])
-        .args(["--enable-logging=stderr", "--dump-dom", "--timeout=4000"])
+        .args([
+            "--enable-logging=stderr",
+            "--dump-dom",
+            "--virtual-time-budget=4000",
+        ])
         .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(url)
