@@ -24,7 +24,7 @@
 //! | [`diagnosis`] | every known cause at once, weighed by a stranger's export | verdict, evidence, tables |
 //! | [`report`] | terminal, JSON, Markdown and HTML of a verdict or a diagnosis | diagnosis, verdict, evidence, tables |
 //!
-//! `redaction`, `encoding`, `connections` and `identifiers` are leaves that every room may use. Nothing else is
+//! `redaction`, `encoding`, `connections`, `exchange` and `identifiers` are leaves that every room may use. Nothing else is
 //! allowed: a test reads the source and fails where a room uses what is not in its row. `host` and `scenario` start `labrat serve`
 //! as a process, by its command line, as the platform does.
 //!
@@ -55,6 +55,7 @@ pub mod diagnosis;
 pub mod downstream;
 pub mod encoding;
 pub mod evidence;
+mod exchange;
 pub mod host;
 pub mod identifiers;
 pub mod load;

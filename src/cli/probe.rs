@@ -1,16 +1,17 @@
 //! `labrat probe`: the health check of an image that has no curl.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ::http::Request;
+use ::http::header::{CONNECTION, HOST, USER_AGENT};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use http_body_util::Full;
 
 use super::exit::Exit;
-use super::{http, output};
+use super::http::{self, Part};
+use super::output;
 use crate::redaction::redact;
-
-/// Enough for any status line; the rest of the answer is of no interest.
-const STATUS_LINE_LIMIT: usize = 1024;
 
 /// Words of `labrat probe`.
 #[derive(Debug, Args)]
@@ -46,8 +47,8 @@ struct Target {
 pub(super) fn run(options: &ProbeOptions) -> anyhow::Result<Exit> {
     let target = target(&options.url)?;
     let url = redact(&options.url);
-    let deadline = Instant::now() + Duration::from_secs_f64(options.timeout);
-    let status = ask(&target, deadline).with_context(|| format!("probing {url}"))?;
+    let limit = Duration::from_secs_f64(options.timeout);
+    let status = ask(&target, limit).with_context(|| format!("probing {url}"))?;
     ensure!((200..300).contains(&status), "{url} answered {status}");
     output::message(&format!("{url} answered {status}\n"));
     Ok(Exit::Success)
@@ -87,15 +88,13 @@ fn target(url: &str) -> anyhow::Result<Target> {
     })
 }
 
-fn ask(target: &Target, deadline: Instant) -> anyhow::Result<u16> {
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: labrat-probe\r\nConnection: close\r\n\r\n",
-        target.path, target.authority
-    );
-    let stream = http::connect(&target.address, deadline)?;
-    let is_enough = |answer: &[u8]| answer.contains(&b'\n') || answer.len() >= STATUS_LINE_LIMIT;
-    let answer = http::exchange(stream, request.as_bytes(), deadline, is_enough)?;
-    http::status(&answer)
+fn ask(target: &Target, limit: Duration) -> anyhow::Result<u16> {
+    let request = Request::get(&target.path)
+        .header(HOST, &target.authority)
+        .header(USER_AGENT, "labrat-probe")
+        .header(CONNECTION, "close")
+        .body(Full::default())?;
+    Ok(http::ask(&target.address, request, Part::Head, limit)?.status)
 }
 
 #[cfg(test)]
@@ -178,7 +177,7 @@ mod tests {
     #[test]
     fn an_empty_a_foreign_and_a_stalled_answer_are_failures() {
         for (answer, timeout, expected) in [
-            (&b""[..], 5.0, "closed without an answer"),
+            (&b""[..], 5.0, "closed without a whole answer"),
             (b"SSH-2.0-x\r\n", 5.0, "not an HTTP answer"),
             (b"HTTP/1.1", 0.2, "no answer in time"),
         ] {

@@ -17,10 +17,14 @@
 //! a page in a browser sends is refused, and so is a request for a host that is not this address: a
 //! name that somebody has pointed here.
 
+use std::io::{self, BufWriter};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
@@ -28,11 +32,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
-use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, intended, query};
+use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
 use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
 use crate::redaction::{redact, redact_setting};
 
@@ -41,6 +47,10 @@ pub const NEXT_OFFSET: &str = "x-next-offset";
 
 /// Bytes of a table that one answer holds at most.
 const MOST_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a list that are sent at once, and how many such pieces may wait for a slow client.
+const CHUNK: usize = 64 * 1024;
+const CHUNKS_UNSENT: usize = 4;
 
 /// A swap takes as long as its starts do, so a connection is not bounded in time; its head is.
 const BOUNDS: Bounds = Bounds {
@@ -356,8 +366,61 @@ fn read_lines(path: &std::path::Path, from: u64) -> std::io::Result<(Vec<u8>, u6
     Ok((lines, from + whole as u64))
 }
 
-async fn run_query(State(host): Stand, Path(name): Path<String>) -> Answer {
-    Ok(Json(query(host.tables_folder(), &name)?))
+async fn run_query(State(host): Stand, Path(name): Path<String>) -> Result<Response, Failed> {
+    let query = TableQuery::named(host.tables_folder(), &name)?;
+    let (sender, mut receiver) = mpsc::channel(CHUNKS_UNSENT);
+    tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::with_capacity(CHUNK, Chunks(sender.clone()));
+        if let Err(error) = query.answer(&mut out) {
+            // Who asked has left, or learns it.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    // What fails at once is an answer of its own; what fails later cuts the list.
+    let first = receiver.recv().await.transpose()?;
+    let headers = [("content-type", "application/json")];
+    Ok((headers, Body::new(ChunkedList { first, receiver })).into_response())
+}
+
+/// A writer into an answer that waits where the client reads more slowly.
+struct Chunks(mpsc::Sender<Result<Bytes, HostError>>);
+
+impl io::Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let chunk = Bytes::copy_from_slice(bytes);
+        match self.0.blocking_send(Ok(chunk)) {
+            Ok(()) => Ok(bytes.len()),
+            Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A list as it becomes known.
+struct ChunkedList {
+    first: Option<Bytes>,
+    receiver: mpsc::Receiver<Result<Bytes, HostError>>,
+}
+
+impl HttpBody for ChunkedList {
+    type Data = Bytes;
+    type Error = HostError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HostError>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => self
+                .receiver
+                .poll_recv(context)
+                .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub mod supervisor;
 pub use dial::Dialer;
 pub use error::HostError;
 pub use levers::HostLevers;
-pub use queries::{Table, query, query_names};
+pub use queries::{Table, TableQuery, query_names};
 pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
 pub use site::{Phase, SiteStatus};
 pub use slots::{

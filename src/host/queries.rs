@@ -1,13 +1,16 @@
-//! The typed queries of the room `tables` over the rows of a run.
+//! The typed queries of the room `tables` over the rows of a run, which are never all in memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::HostError;
 use crate::tables::{
-    ConsoleRow, HttpRow, PlatformRow, TableError, TableRow, queries, read, to_flat_list,
+    ConsoleRow, HttpRow, LogTable, PlatformRow, ReadOptions, RowSink, TableError, TableRow,
+    queries, read_rows, to_flat_object,
 };
 
 /// One of the three tables.
@@ -56,95 +59,169 @@ pub fn query_names() -> Vec<&'static str> {
     queries::Query::ALL.iter().map(|query| query.name).collect()
 }
 
-fn rows<R: TableRow>(folder: &Path, table: Table) -> Result<Vec<R>, HostError> {
-    let path = folder.join(table.file());
-    let text = std::fs::read(&path).map_err(|source| HostError::Folder {
-        path: path.clone(),
-        source,
-    })?;
-    match read::<R>(&text) {
-        Ok(read) => Ok(read.rows),
-        // Nothing has happened yet.
-        Err(TableError::Empty) => Ok(Vec::new()),
-        Err(source) => Err(HostError::Table { path, source }),
-    }
+/// Takes the rows of one type, until it takes no more.
+struct Rows<'a, R> {
+    take: &'a mut dyn FnMut(R) -> io::Result<()>,
+    ended: io::Result<()>,
 }
 
-/// Answer the query `name` from the tables in `folder`, as a list of objects.
-///
-/// # Errors
-/// When there is no such query or a table cannot be read.
-pub fn query(folder: &Path, name: &str) -> Result<Value, HostError> {
-    let http = || rows::<HttpRow>(folder, Table::Http);
-    let console = || rows::<ConsoleRow>(folder, Table::Console);
-    let platform = || rows::<PlatformRow>(folder, Table::Platform);
-    let line = |row: &ConsoleRow| row.result_description.clone().unwrap_or_default();
-    if name == queries::HTTP.name {
-        return Ok(to_flat_list(&http()?));
-    }
-    if name == queries::CONSOLE.name {
-        return Ok(to_flat_list(&console()?));
-    }
-    if name == queries::PLATFORM.name {
-        return Ok(to_flat_list(&platform()?));
-    }
-    if name == queries::STATUS_MIX.name {
-        let rows = http()?;
-        let counts = queries::status_mix(
-            rows.iter()
-                .filter(is_of_the_site)
-                .filter_map(route_and_status),
-        );
-        let list = counts.iter().map(|count| {
-            json!({"CsUriStem": count.route, "ScStatus": count.status, "Requests": count.requests})
-        });
-        return Ok(list.collect());
-    }
-    if name == queries::LATENCY.name {
-        return Ok(latency(&http()?));
-    }
-    if name == queries::WORKER_ENDS.name {
-        let mut rows = console()?;
-        rows.retain(|row| queries::ends_a_worker(&line(row)));
-        return Ok(to_flat_list(&rows));
-    }
-    if name == queries::LIFECYCLE.name {
-        let mut rows = platform()?;
-        rows.retain(|row| {
-            let message = row.message.as_deref().unwrap_or_default();
-            queries::lifecycle(message).is_some()
-        });
-        return Ok(to_flat_list(&rows));
-    }
-    Err(HostError::Unknown {
-        kind: "query",
-        name: name.to_owned(),
-        known: query_names().join(", "),
-    })
-}
-
-/// Requests for the second host of a site, which takes deployments, are not its clients'.
-fn is_of_the_site(row: &&HttpRow) -> bool {
-    !row.cs_host
-        .as_deref()
-        .is_some_and(|host| host.contains(".scm."))
-}
-
-fn route_and_status(row: &HttpRow) -> Option<(&str, u16)> {
-    let status = u16::try_from(row.sc_status?).ok()?;
-    Some((row.cs_uri_stem.as_deref()?, status))
-}
-
-fn latency(rows: &[HttpRow]) -> Value {
-    let mut by_route: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for row in rows.iter().filter(is_of_the_site) {
-        if let (Some(route), Some(taken)) = (row.cs_uri_stem.as_deref(), row.time_taken) {
-            by_route.entry(route).or_default().push(taken as f64);
+impl<R: TableRow> Rows<'_, R> {
+    fn give(&mut self, row: Option<R>) {
+        if let (Some(row), Ok(())) = (row, &self.ended) {
+            self.ended = (self.take)(row);
         }
     }
-    by_route
-        .into_iter()
-        .filter_map(|(route, taken)| {
+}
+
+impl<R: TableRow> RowSink for Rows<'_, R> {
+    fn http(&mut self, row: HttpRow, _: u32) {
+        self.give(R::of_http(row));
+    }
+
+    fn console(&mut self, row: ConsoleRow, _: u32) {
+        self.give(R::of_console(row));
+    }
+
+    fn platform(&mut self, row: PlatformRow, _: u32) {
+        self.give(R::of_platform(row));
+    }
+}
+
+/// Takes an object of the answer.
+type Put<'a> = dyn FnMut(Value) -> io::Result<()> + 'a;
+
+/// A query that there is, over the tables in a folder.
+#[derive(Debug)]
+pub struct TableQuery {
+    folder: PathBuf,
+    query: queries::Query,
+}
+
+impl TableQuery {
+    /// The query `name` over the tables in `folder`.
+    ///
+    /// # Errors
+    /// When there is no such query.
+    pub fn named(folder: &Path, name: &str) -> Result<Self, HostError> {
+        let query = queries::Query::ALL
+            .into_iter()
+            .find(|query| query.name == name)
+            .ok_or_else(|| HostError::Unknown {
+                kind: "query",
+                name: name.to_owned(),
+                known: query_names().join(", "),
+            })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            query,
+        })
+    }
+
+    /// Write the answer, a JSON list of objects, each as soon as it is known.
+    ///
+    /// # Errors
+    /// When a table cannot be read or `out` takes no more.
+    pub fn answer(&self, out: &mut dyn Write) -> Result<(), HostError> {
+        let mut separator = "[";
+        self.objects(&mut |object| {
+            out.write_all(separator.as_bytes())?;
+            separator = ",";
+            Ok(serde_json::to_writer(&mut *out, &object)?)
+        })?;
+        let end = if separator == "[" { "[]" } else { "]" };
+        out.write_all(end.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|source| HostError::Folder {
+                path: self.folder.clone(),
+                source,
+            })
+    }
+
+    fn objects(&self, put: &mut Put<'_>) -> Result<(), HostError> {
+        match self.query {
+            queries::CONSOLE => self.select(put, Table::Console, |_: &ConsoleRow| true),
+            queries::PLATFORM => self.select(put, Table::Platform, |_: &PlatformRow| true),
+            queries::WORKER_ENDS => self.select(put, Table::Console, |row: &ConsoleRow| {
+                let line = row.result_description.as_deref();
+                line.is_some_and(queries::ends_a_worker)
+            }),
+            queries::LIFECYCLE => self.select(put, Table::Platform, |row: &PlatformRow| {
+                let message = row.message.as_deref();
+                message.and_then(queries::lifecycle).is_some()
+            }),
+            queries::STATUS_MIX => self.status_mix(put),
+            queries::LATENCY => self.latency(put),
+            _ => self.select(put, Table::Http, |_: &HttpRow| true),
+        }
+    }
+
+    fn each<R: TableRow>(
+        &self,
+        table: Table,
+        take: &mut dyn FnMut(R) -> io::Result<()>,
+    ) -> Result<(), HostError> {
+        let path = self.folder.join(table.file());
+        let failed = |source| HostError::Folder {
+            path: path.clone(),
+            source,
+        };
+        let file = File::open(&path).map_err(failed)?;
+        let options = ReadOptions {
+            hint: LogTable::named(R::TABLE),
+            ..ReadOptions::default()
+        };
+        let mut rows = Rows {
+            take,
+            ended: Ok(()),
+        };
+        let read = read_rows(file, options, &mut rows);
+        rows.ended.map_err(failed)?;
+        match read {
+            // Nothing has happened yet.
+            Ok(_) | Err(TableError::Empty) => Ok(()),
+            Err(source) => Err(HostError::Table { path, source }),
+        }
+    }
+
+    fn select<R: TableRow>(
+        &self,
+        put: &mut Put<'_>,
+        table: Table,
+        is_wanted: impl Fn(&R) -> bool,
+    ) -> Result<(), HostError> {
+        self.each(table, &mut |row: R| match is_wanted(&row) {
+            true => put(to_flat_object(&row)),
+            false => Ok(()),
+        })
+    }
+
+    fn status_mix(&self, put: &mut Put<'_>) -> Result<(), HostError> {
+        let mut mix = queries::StatusMix::default();
+        self.each(Table::Http, &mut |row: HttpRow| {
+            let is_counted = is_of_the_site(&row);
+            let status = row.sc_status.and_then(|status| u16::try_from(status).ok());
+            if let (true, Some(route), Some(status)) = (is_counted, row.cs_uri_stem, status) {
+                mix.add(route, status);
+            }
+            Ok(())
+        })?;
+        let objects = mix.counts().map(|count| {
+            json!({"CsUriStem": count.route, "ScStatus": count.status, "Requests": count.requests})
+        });
+        self.put_all(put, objects)
+    }
+
+    fn latency(&self, put: &mut Put<'_>) -> Result<(), HostError> {
+        let mut by_route: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        self.each(Table::Http, &mut |row: HttpRow| {
+            let is_counted = is_of_the_site(&row);
+            if let (true, Some(route), Some(taken)) = (is_counted, row.cs_uri_stem, row.time_taken)
+            {
+                by_route.entry(route).or_default().push(taken as f64);
+            }
+            Ok(())
+        })?;
+        let objects = by_route.into_iter().filter_map(|(route, taken)| {
             let spread = queries::latency(taken)?;
             Some(json!({
                 "CsUriStem": route,
@@ -153,6 +230,27 @@ fn latency(rows: &[HttpRow]) -> Value {
                 "P95": spread.p95,
                 "Longest": spread.longest,
             }))
-        })
-        .collect()
+        });
+        self.put_all(put, objects)
+    }
+
+    fn put_all(
+        &self,
+        put: &mut Put<'_>,
+        mut objects: impl Iterator<Item = Value>,
+    ) -> Result<(), HostError> {
+        objects
+            .try_for_each(put)
+            .map_err(|source| HostError::Folder {
+                path: self.folder.clone(),
+                source,
+            })
+    }
+}
+
+/// Requests for the second host of a site, which takes deployments, are not its clients'.
+fn is_of_the_site(row: &HttpRow) -> bool {
+    !row.cs_host
+        .as_deref()
+        .is_some_and(|host| host.contains(".scm."))
 }

@@ -1,15 +1,13 @@
 //! One request over one connection of its own.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -20,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::failure::{Failure, FailureClass};
 use super::target::{Scheme, Target};
+use crate::exchange::exchange;
 
 /// The largest body that is read, in bytes: a target that streams without end must not fill this
 /// machine's memory. The labs' largest answer is a few kilobytes.
@@ -212,8 +211,6 @@ async fn connect(target: &Target) -> Result<TcpStream, Failure> {
     Ok(stream)
 }
 
-/// One request and its answer on an open connection. The connection is driven by this very future
-/// and not by a task of its own, so that dropping the future closes the socket.
 async fn converse<S>(
     stream: S,
     request: Request<Empty<Bytes>>,
@@ -223,35 +220,20 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Failure::from_hyper(&error))?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| Failure::from_hyper(&error))?;
+    let read = |response: Response<Incoming>| {
         marks.first_byte = Some(clock.elapsed());
-        let status = response.status().as_u16();
-        let body = read_bounded(response.into_body()).await?;
-        Ok(Answer { status, body })
-    });
-    tokio::select! {
-        biased;
-        result = &mut answer => result,
-        ended = &mut connection => match ended {
-            // The connection may end with the answer already handed over; then the answer counts.
-            Ok(()) => answer.await,
-            Err(error) => match answer.await {
-                Ok(answer) => Ok(answer),
-                Err(_) => Err(Failure::from_hyper(&error)),
-            },
-        },
-    }
+        async {
+            let status = response.status().as_u16();
+            let body = read_bounded(response.into_body()).await?;
+            Ok(Answer { status, body })
+        }
+    };
+    exchange(stream, request, read)
+        .await
+        .map_err(|error| Failure::from_hyper(&error))?
 }
 
-async fn read_bounded(mut body: hyper::body::Incoming) -> Result<Bytes, Failure> {
+async fn read_bounded(mut body: Incoming) -> Result<Bytes, Failure> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Failure::from_hyper(&error))?;

@@ -30,4 +30,4 @@ pub use read::{TableRead, read, read_rows};
 pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TableRow};
 pub use shape::Shape;
 pub use time::{LogTime, LogTimeError};
-pub use write::{ends_within_a_line, to_api_answer, to_flat_list, write_csv, write_json_line};
+pub use write::{ends_within_a_line, to_api_answer, to_flat_object, write_csv, write_json_line};

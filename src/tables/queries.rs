@@ -38,7 +38,7 @@ query!(
     PLATFORM, "platform"
 );
 query!(
-    /// What [`status_mix`] counts.
+    /// What [`StatusMix`] counts.
     STATUS_MIX, "status-mix"
 );
 query!(
@@ -85,20 +85,26 @@ pub struct StatusCount {
     pub requests: usize,
 }
 
-/// Count requests by route and status, in that order: [`STATUS_MIX`].
-pub fn status_mix<'a>(requests: impl IntoIterator<Item = (&'a str, u16)>) -> Vec<StatusCount> {
-    let mut counts: BTreeMap<(&str, u16), usize> = BTreeMap::new();
-    for key in requests {
-        *counts.entry(key).or_default() += 1;
+/// Counts requests by route and status: [`STATUS_MIX`].
+#[derive(Debug, Default)]
+pub struct StatusMix(BTreeMap<(String, u16), usize>);
+
+impl StatusMix {
+    /// Count a request.
+    pub fn add(&mut self, route: String, status: u16) {
+        *self.0.entry((route, status)).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .map(|((route, status), requests)| StatusCount {
-            route: route.to_owned(),
-            status,
-            requests,
-        })
-        .collect()
+
+    /// What was counted, by route and then by status.
+    pub fn counts(self) -> impl Iterator<Item = StatusCount> {
+        self.0
+            .into_iter()
+            .map(|((route, status), requests)| StatusCount {
+                route,
+                status,
+                requests,
+            })
+    }
 }
 
 /// The spread of a set of durations, in the unit that they came in.

@@ -88,22 +88,18 @@ pub fn to_api_answer<R: TableRow>(rows: &[R]) -> Value {
     json!({ "tables": [{ "name": "PrimaryResult", "columns": columns, "rows": rows }] })
 }
 
-/// Every row in the shape of `az monitor log-analytics query`: a list of objects in which every
-/// value is a string.
-pub fn to_flat_list<R: TableRow>(rows: &[R]) -> Value {
-    let list = rows.iter().map(|row| {
-        let mut object = Map::new();
-        for (name, _) in R::COLUMNS {
-            let text = match row.get(name) {
-                Cell::Null => String::new(),
-                Cell::Text(text) => text.into_owned(),
-                Cell::Whole(number) => number.to_string(),
-                Cell::Real(number) => number.to_string(),
-            };
-            object.insert((*name).to_owned(), Value::String(text));
-        }
-        object.insert("TableName".to_owned(), Value::from("PrimaryResult"));
-        Value::Object(object)
-    });
-    Value::Array(list.collect())
+/// A row in the shape of `az monitor log-analytics query`: an object in which every value is a string.
+pub fn to_flat_object<R: TableRow>(row: &R) -> Value {
+    let mut object = Map::new();
+    for (name, _) in R::COLUMNS {
+        let text = match row.get(name) {
+            Cell::Null => String::new(),
+            Cell::Text(text) => text.into_owned(),
+            Cell::Whole(number) => number.to_string(),
+            Cell::Real(number) => number.to_string(),
+        };
+        object.insert((*name).to_owned(), Value::String(text));
+    }
+    object.insert("TableName".to_owned(), Value::from("PrimaryResult"));
+    Value::Object(object)
 }

@@ -1,5 +1,7 @@
 //! From measurements to an outcome.
 
+use std::collections::BTreeMap;
+
 use super::doubts::doubts;
 use super::health::health;
 use super::kills::killed_workers;
@@ -372,14 +374,17 @@ fn figures(bundle: &Bundle, route: &str) -> RouteFigures {
             .trigger_samples()
             .filter(move |(_, sample)| sample.path() == route)
     };
-    let mix = queries::status_mix(samples().map(|(_, sample)| (route, sample.status.code())));
+    let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    for (_, sample) in samples() {
+        *statuses.entry(sample.status.code()).or_default() += 1;
+    }
     let answered = samples().filter(|(_, sample)| !sample.status.is_none());
     let spread = queries::latency(answered.filter_map(|(_, sample)| sample.total_seconds));
     RouteFigures {
         route: route.to_owned(),
-        statuses: mix
+        statuses: statuses
             .into_iter()
-            .map(|count| (format!("{:03}", count.status), count.requests))
+            .map(|(code, count)| (format!("{code:03}"), count))
             .collect(),
         gave_up: samples().filter(|(_, sample)| sample.gave_up()).count(),
         median_seconds: spread.map(|spread| spread.median),

@@ -4,12 +4,11 @@ use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
 use super::{network, words};
+use crate::exchange::exchange;
 use crate::readiness::{Check, Checked, Failure};
 
 /// An `http://` or `https://` URL. It does not show: there may be a key in it.
@@ -69,19 +68,16 @@ impl ApiUrl {
 
     async fn ask<S>(&self, stream: S, deadline: Instant) -> Result<(), Failure>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin,
     {
-        let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
-            .await
-            .map_err(|_| words::CLOSED)?;
-        tokio::spawn(connection);
         let request = Request::get(&self.path)
             .header(HOST, &self.authority)
             .header(USER_AGENT, "labrat")
-            .body(Empty::new())
+            .body(Empty::<Bytes>::new())
             .map_err(|_| words::BAD_SETTING)?;
-        match timeout_at(deadline, sender.send_request(request)).await {
-            Ok(Ok(response)) => judge(response.status()),
+        let status = exchange(stream, request, async |response| response.status());
+        match timeout_at(deadline, status).await {
+            Ok(Ok(status)) => judge(status),
             Ok(Err(error)) if error.is_parse() => Err(words::WRONG_ANSWER),
             Ok(Err(_)) => Err(words::CLOSED),
             // The connection came about, and then nothing: over HTTP the two look the same.

@@ -19,7 +19,7 @@ const FOLLOW_PERIOD: Duration = Duration::from_millis(200);
 pub(super) fn run(request: &HostRequest) -> anyhow::Result<Exit> {
     match request {
         HostRequest::Status { control } => {
-            let status = client::ask(control, "GET", "/status", None)?.json()?;
+            let status = client::json(&client::ask(control, "GET", "/status", None)?)?;
             show(
                 control,
                 &status,
@@ -68,7 +68,7 @@ pub(super) fn run(request: &HostRequest) -> anyhow::Result<Exit> {
         } => logs(control, table, *follow),
         HostRequest::Query { control, name } => {
             let path = format!("/query/{}", encoded(name));
-            let rows = client::ask(control, "GET", &path, None)?.json()?;
+            let rows = client::json(&client::ask(control, "GET", &path, None)?)?;
             show(control, &rows, &rows, &[])
         }
     }
@@ -106,7 +106,7 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
     let path = |site: &SiteOptions| format!("/slots/{}/settings", site.slot);
     match request {
         SettingsRequest::List { site } => {
-            let list = client::ask(&site.control, "GET", &path(site), None)?.json()?;
+            let list = client::json(&client::ask(&site.control, "GET", &path(site), None)?)?;
             show(
                 &site.control,
                 &list,
@@ -153,7 +153,7 @@ fn settings(request: &SettingsRequest) -> anyhow::Result<Exit> {
             intended,
         } => {
             let path = format!("/comparison?source={source}&intended={}", encoded(intended));
-            let answer = client::ask(control, "GET", &path, None)?.json()?;
+            let answer = client::json(&client::ask(control, "GET", &path, None)?)?;
             let comparison: Comparison =
                 serde_json::from_value(answer).context("the emulator answers otherwise")?;
             swap_gate::show(&comparison, control.json)
@@ -206,8 +206,9 @@ fn logs(control: &ControlOptions, table: &str, follow: bool) -> anyhow::Result<E
         let path = format!("/logs/{}?from={from}", encoded(table));
         let answer = client::ask(control, "GET", &path, None)?;
         let next = answer
-            .header(NEXT_OFFSET)
-            .and_then(|text| text.parse().ok())
+            .headers
+            .get(NEXT_OFFSET)
+            .and_then(|text| text.to_str().ok()?.parse().ok())
             .unwrap_or(from);
         output::data(&String::from_utf8_lossy(&answer.body))?;
         let more = next > from;

@@ -1,21 +1,26 @@
 //! Where events come from: the control socket of a pool, or a dashboard.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use http::Request;
+use http::header::{AUTHORIZATION, HOST};
+use http_body_util::{BodyExt as _, Empty};
+use tokio::net::TcpStream;
 
-use crate::cli::http;
+use crate::exchange::exchange;
 use crate::timeline::control_client;
 use crate::timeline::follow::Line;
 
 /// Between two questions to a pool.
 const PERIOD: Duration = Duration::from_millis(100);
-/// How long to wait for a dashboard to answer; after that it says something every 5 s.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// What to give instead.
+const HINT: &str = "hint: give the URL of a dashboard with the token behind its #, or a process id";
 
 /// Events, one line of JSON each.
 pub(super) enum Source {
@@ -26,7 +31,7 @@ pub(super) enum Source {
         came: VecDeque<String>,
     },
     /// Sent as they come.
-    Stream(BufReader<TcpStream>),
+    Stream(mpsc::Receiver<String>),
 }
 
 /// The pool behind a control socket.
@@ -76,29 +81,73 @@ pub(super) fn socket_of(pid: u32) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When the URL is none of a dashboard, nobody is there, or the token is wrong.
 pub(super) fn of_url(url: &str) -> anyhow::Result<Source> {
-    let hint = "hint: give the URL of a dashboard with the token behind its #, or a process id";
     let rest = url.strip_prefix("http://");
     let (address, token) = rest
         .and_then(|rest| rest.split_once("/#"))
-        .with_context(|| format!("`{url}` is no dashboard\n\n{hint}"))?;
+        .with_context(|| format!("`{url}` is no dashboard\n\n{HINT}"))?;
     let token = token.split('&').next().unwrap_or_default();
-    ensure!(
-        token.bytes().all(|byte| byte.is_ascii_graphic()),
-        "a token has no blanks or breaks"
-    );
-    let mut stream = http::connect(address, Instant::now() + PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request =
-        format!("GET /events HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    reader.read_line(&mut head).context("reading the answer")?;
-    match http::status(head.as_bytes())? {
-        200 => Ok(Source::Stream(reader)),
-        401 => bail!("the token is missing or wrong\n\n{hint}"),
-        status => bail!("{address} answered {status}\n\n{hint}"),
-    }
+    let request = Request::get("/events")
+        .header(HOST, address)
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .body(Empty::<Bytes>::new())
+        .with_context(|| format!("`{url}` is no dashboard\n\n{HINT}"))?;
+    let addresses: Vec<SocketAddr> = address
+        .to_socket_addrs()
+        .with_context(|| format!("resolving {address}"))?
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let (opened, open) = mpsc::channel();
+    let (send, events) = mpsc::channel();
+    let name = address.to_owned();
+    // It ends with the dashboard, or with this process.
+    std::thread::spawn(move || {
+        let stream = stream(&name, &addresses, request, &opened, &send);
+        if let Err(error) = runtime.block_on(stream) {
+            // Where the stream was open, it has ended, and that is all there is to say.
+            let _ = opened.send(Err(error));
+        }
+    });
+    open.recv().context("no answer")??;
+    Ok(Source::Stream(events))
+}
+
+/// Read the events until there are no more; `opened` learns whether there are any.
+async fn stream(
+    name: &str,
+    addresses: &[SocketAddr],
+    request: Request<Empty<Bytes>>,
+    opened: &mpsc::Sender<anyhow::Result<()>>,
+    send: &mpsc::Sender<String>,
+) -> anyhow::Result<()> {
+    let connected = TcpStream::connect(addresses).await;
+    let connection = connected.with_context(|| format!("connecting to {name}"))?;
+    exchange(connection, request, async |response| {
+        match response.status().as_u16() {
+            200 => {}
+            401 => bail!("the token is missing or wrong\n\n{HINT}"),
+            status => bail!("{name} answered {status}\n\n{HINT}"),
+        }
+        // Whoever waits for it goes on; nobody does any more when this process ends.
+        let _ = opened.send(Ok(()));
+        let mut body = response.into_body();
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            rest.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(event) = line.strip_prefix("data: ") {
+                    send.send(event.trim_end().to_owned())?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .await
+    .with_context(|| format!("asking {name}"))?
 }
 
 impl Source {
@@ -122,15 +171,7 @@ impl Source {
                     std::thread::sleep(PERIOD);
                 }
             },
-            Self::Stream(reader) => loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line)? == 0 {
-                    return Ok(None);
-                }
-                if let Some(event) = line.strip_prefix("data: ") {
-                    return Ok(Some(event.trim_end().to_owned()));
-                }
-            },
+            Self::Stream(events) => Ok(events.recv().ok()),
         }
     }
 }

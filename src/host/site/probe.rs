@@ -6,10 +6,9 @@ use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
+use crate::exchange::exchange;
 use crate::host::Dialer;
 
 /// Between two tries of a probe: short at first, because a site is often up in milliseconds.
@@ -38,7 +37,6 @@ impl Probe {
     /// Ask once and wait for the status.
     pub(in crate::host) async fn ask(&self, dialer: &Dialer) -> Option<u16> {
         let stream = dialer.connect().await.ok()?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         let path = match self.path.starts_with('/') {
             true => self.path.clone(),
             false => format!("/{}", self.path),
@@ -49,15 +47,9 @@ impl Probe {
             .header(USER_AGENT, self.agent)
             .body(Empty::<Bytes>::new())
             .ok()?;
-        let mut answer = std::pin::pin!(sender.send_request(request));
-        // The connection is driven here, so that it ends with this question.
-        let answer = tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            // It may end with the answer already handed over.
-            _ = connection => answer.await,
-        };
-        Some(answer.ok()?.status().as_u16())
+        exchange(stream, request, async |response| response.status().as_u16())
+            .await
+            .ok()
     }
 
     /// Ask until an answer counts. `false` when `limit` passes.

@@ -1,31 +1,47 @@
 //! Who serves: every worker takes its part, and what they serve adds up.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
-use crate::harness::{Kind, Launch, PATIENCE, Server, both, get_many, oracle, poll, skip_unless};
+use serde_json::Value;
 
-/// Requests served by each worker, as each one counts: asked again and again until all answered.
+use crate::harness::{
+    Address, Kind, Launch, PATIENCE, Server, both, get_many, oracle, poll, skip_unless,
+};
+
+/// Requests served by each worker, as each one counts. A sync worker reads from one connection until
+/// its request is whole, so that as many unfinished requests hold every worker there is.
 fn counters(server: &Server, workers: usize) -> BTreeMap<u64, u64> {
     let mut served = BTreeMap::new();
-    // Requests that hold a worker for a moment, so that the next goes to another.
-    let targets = vec!["/slow?seconds=0.05".to_owned(); workers];
     let all = poll(PATIENCE, || {
-        std::thread::scope(|scope| {
-            scope.spawn(|| get_many(server.address(), &targets, PATIENCE));
-            let stats = server.json("/diag/stats");
-            if let (Some(pid), Some(fast)) = (
-                stats["pid"].as_u64(),
-                stats["endpoint_counters"]["fast"].as_u64(),
-            ) {
-                served.insert(pid, fast);
-            }
-        });
+        let held: Vec<TcpStream> = (0..workers).map(|_| unfinished(server)).collect();
+        for mut stream in held {
+            stream.write_all(b"\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+            let stats: Value = serde_json::from_str(body).unwrap();
+            let fast = stats["endpoint_counters"]["fast"].as_u64();
+            served.insert(stats["pid"].as_u64().unwrap(), fast.unwrap());
+        }
         (served.len() == workers).then_some(())
     });
     if all.is_none() {
         server.fail(&format!("only {served:?} served"));
     }
     served
+}
+
+/// A request whose last line is to come.
+fn unfinished(server: &Server) -> TcpStream {
+    let Address::Tcp(address) = server.address() else {
+        server.fail("it listens on no port");
+    };
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /diag/stats HTTP/1.0\r\n").unwrap();
+    stream
 }
 
 #[test]

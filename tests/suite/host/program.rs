@@ -1,12 +1,14 @@
 //! `labrat host` as it is typed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{SERVE, executable};
 use crate::harness::{Address, PATIENCE, exchange, first_words, get, host_in, poll};
@@ -254,6 +256,48 @@ fn two_thousand_held_requests_cost_few_megabytes_and_each_has_its_row() {
         (left["Requests"] == HELD).then_some(())
     });
     assert_eq!(rows, Some(()), "{mix:#}");
+}
+
+/// The most memory that a process ever had, in kilobytes: `VmHWM` of proc(5).
+fn most_kilobytes_of(pid: u32) -> u64 {
+    let process = procfs::process::Process::new(pid.cast_signed()).unwrap();
+    process.status().unwrap().vmhwm.unwrap()
+}
+
+#[test]
+fn a_query_of_a_table_larger_than_memory_should_be_is_answered_row_by_row() {
+    const ROWS: u64 = 200_000;
+    let program = Program::start(&[]);
+    let table = Path::new(program.started["tables"].as_str().unwrap()).join("http.jsonl");
+    let mut file = BufWriter::new(OpenOptions::new().append(true).open(&table).unwrap());
+    for number in 0..ROWS {
+        let route = ["/health", "/slow"][usize::from(number % 10 == 0)];
+        writeln!(
+            file,
+            r#"{{"TimeGenerated":"2026-04-04T05:36:33Z","CsMethod":"GET","CsUriStem":"{route}","CsHost":"h","ScStatus":200,"TimeTaken":{}}}"#,
+            number % 100
+        )
+        .unwrap();
+    }
+    file.flush().unwrap();
+    let before = most_kilobytes_of(program.child.id());
+    let rows = program.json(&["query", "http"]);
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len() as u64, ROWS);
+    assert_eq!(rows[10]["CsUriStem"], "/slow");
+    let mix = program.json(&["query", "status-mix"]);
+    assert_eq!(
+        mix[1],
+        json!({"CsUriStem": "/slow", "ScStatus": 200, "Requests": ROWS / 10})
+    );
+    let latency = program.json(&["query", "latency"]);
+    assert_eq!(latency[0]["P95"], 95.0, "{latency:#}");
+    let grown = most_kilobytes_of(program.child.id()) - before;
+    let table = std::fs::metadata(&table).unwrap().len() / 1024;
+    assert!(
+        grown < table / 2,
+        "{grown} kB more, for a table of {table} kB"
+    );
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use labrat::tables::queries::{self, Lifecycle, Query};
 use labrat::tables::{
     ConsoleRow, HttpRow, LogTime, PlatformRow, TableError, TableRead, TableRow, read,
-    to_api_answer, to_flat_list, write_csv, write_json_line,
+    to_api_answer, to_flat_object, write_csv, write_json_line,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 fn time(text: &str) -> LogTime {
     text.parse().unwrap()
@@ -36,7 +37,9 @@ fn shapes<R: TableRow>(rows: &[R]) -> [(&'static str, Vec<u8>); 4] {
         ),
         (
             "the command line's list",
-            to_flat_list(rows).to_string().into_bytes(),
+            json!(rows.iter().map(to_flat_object).collect::<Vec<_>>())
+                .to_string()
+                .into_bytes(),
         ),
     ]
 }

@@ -47,11 +47,18 @@ const DOORS: &[(&str, &[&str])] = &[
     ("redaction", &[]),
     ("encoding", &[]),
     ("connections", &[]),
+    ("exchange", &[]),
     ("identifiers", &[]),
 ];
 
 /// The rooms that every other may use.
-const COMMON: [&str; 4] = ["redaction", "encoding", "connections", "identifiers"];
+const COMMON: [&str; 5] = [
+    "redaction",
+    "encoding",
+    "connections",
+    "exchange",
+    "identifiers",
+];
 
 fn is_room(name: &str) -> bool {
     DOORS.iter().any(|(room, _)| *room == name)

@@ -1,0 +1,46 @@
+//! One request and its answer over a connection of its own.
+
+use std::future::Future;
+use std::pin::pin;
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Send `request` over `stream`, and give the head of the answer to `read`, which reads of its body
+/// what it needs. The connection is driven by this very future and not by a task of its own, so that
+/// dropping the future closes the socket.
+///
+/// # Errors
+/// When the request cannot be written or no head of an answer comes; what `read` says is its own.
+pub(crate) async fn exchange<S, B, F, R>(
+    stream: S,
+    request: Request<B>,
+    read: impl FnOnce(Response<Incoming>) -> F,
+) -> hyper::Result<R>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    B: Body + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    F: Future<Output = R>,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let mut connection = pin!(connection);
+    let mut answer = pin!(async {
+        let response = sender.send_request(request).await?;
+        Ok(read(response).await)
+    });
+    tokio::select! {
+        biased;
+        result = &mut answer => result,
+        // The connection may end with the answer already handed over; then the answer counts.
+        ended = &mut connection => match (ended, answer.await) {
+            (_, Ok(answer)) => Ok(answer),
+            (Err(error), Err(_)) => Err(error),
+            (Ok(()), Err(error)) => Err(error),
+        },
+    }
+}
