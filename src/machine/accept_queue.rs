@@ -67,25 +67,30 @@ pub struct Connection {
     pub has_left: bool,
 }
 
-/// Every connection to `port` that waits or is served. One that its client has reset is not among
-/// them, though it keeps its place in the queue. The kernel walks the tables of all connections for
-/// this, which takes longer the more there are.
+/// Every connection to a listening socket that waits or is served. One that its client has reset is
+/// not among them, though it keeps its place in the queue. The kernel walks the table of all
+/// connections for this, which takes longer the more there are.
 ///
 /// # Errors
-/// When the tables cannot be read.
-pub fn connections(port: u16) -> Result<Vec<Connection>, Unavailable> {
-    let table = "/proc/net/tcp";
-    let mut text =
+/// When the table cannot be read.
+pub fn connections(listening: SocketAddr) -> Result<Vec<Connection>, Unavailable> {
+    // A socket of IPv6 has its clients of IPv4 in the table of IPv6 as well.
+    let table = match listening {
+        SocketAddr::V4(_) => "/proc/net/tcp",
+        SocketAddr::V6(_) => "/proc/net/tcp6",
+    };
+    let text =
         std::fs::read_to_string(table).map_err(|error| Unavailable::reading(table, &error))?;
-    // A machine without IPv6 has no second table.
-    text.push_str(&std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default());
+    let port = listening.port();
+    let named = format!(":{port:04X} ");
     Ok(text
         .lines()
+        .filter(|line| line.contains(&named))
         .filter_map(|line| connection(line, port))
         .collect())
 }
 
-/// A row of the table, if it is of a connection to this port: most are not, and are read no further.
+/// A row of the table, if it is of a connection to this port.
 fn connection(line: &str, port: u16) -> Option<Connection> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (_, local) = fields.next()?.split_once(':')?;
@@ -178,7 +183,8 @@ mod tests {
             let Ok(listener) = TcpListener::bind(address) else {
                 continue;
             };
-            let port = listener.local_addr().unwrap().port();
+            let listening = listener.local_addr().unwrap();
+            let port = listening.port();
             let served = TcpStream::connect(("127.0.0.1", port)).unwrap();
             let leaving = TcpStream::connect(("127.0.0.1", port)).unwrap();
             let (_accepted, peer) = listener.accept().unwrap();
@@ -188,7 +194,7 @@ mod tests {
             let expected = [(served, true, false), (left, false, true)];
             let deadline = Instant::now() + Duration::from_secs(5);
             loop {
-                let mut seen: Vec<_> = connections(port)
+                let mut seen: Vec<_> = connections(listening)
                     .unwrap()
                     .iter()
                     .map(|held| (held.peer, held.is_accepted, held.has_left))

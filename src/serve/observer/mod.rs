@@ -3,7 +3,8 @@
 //!
 //! It looks when somebody asks, and not more often than every 80 ms. Who waits is read from the
 //! kernel's table of connections, which takes longer the more there are, so it is read only where
-//! somebody waits or is served, and never for more than a hundredth of the time. Births and deaths
+//! somebody waits or is served, for a twentieth of the time at most, and for a hundredth where there
+//! are many requests. Births and deaths
 //! are noted as they happen.
 
 mod clients;
@@ -29,8 +30,12 @@ use crate::timeline::{Event, EventLog, Load, What, event, forecast};
 
 /// Least time between two looks.
 const PERIOD: Duration = Duration::from_millis(80);
-/// How much longer than a reading of the connections occupies a processor the pause behind it is.
-const READING_SHARE: u32 = 100;
+/// How much longer than a reading of the connections occupies a processor the pause behind it is:
+/// where requests are few, and where there are so many that the time is better spent on them.
+const PAUSE_OF_FEW: u32 = 20;
+const PAUSE_OF_MANY: u32 = 100;
+/// Requests between two readings that are many.
+const MANY: u64 = 50;
 /// Between two readings of memory and pressure.
 const MEMORY_PERIOD: Duration = Duration::from_secs(1);
 /// A look that finds nothing new is told after so long all the same.
@@ -64,6 +69,8 @@ pub struct Observer {
     out_of_memory: Option<i32>,
     /// The kernel's connections were read in this look.
     was_read: bool,
+    /// Requests that the workers have begun since the last reading.
+    begun_since: u64,
 }
 
 /// What was told of a worker.
@@ -100,6 +107,7 @@ impl Default for Observer {
             sent: HashMap::new(),
             out_of_memory: None,
             was_read: false,
+            begun_since: 0,
         }
     }
 }
@@ -251,10 +259,15 @@ impl Observer {
         let used = clock::own_processor_time();
         let mut seen = Vec::new();
         for address in listeners.iter().filter_map(Listener::address) {
-            seen.extend(accept_queue::connections(address.port()).unwrap_or_default());
+            seen.extend(accept_queue::connections(address).unwrap_or_default());
         }
         let used = clock::own_processor_time().saturating_sub(used);
-        self.read_not_before = Some(begun + used * READING_SHARE);
+        let pause = match self.begun_since > MANY {
+            true => PAUSE_OF_MANY,
+            false => PAUSE_OF_FEW,
+        };
+        self.begun_since = 0;
+        self.read_not_before = Some(begun + used * pause);
         let mut events = Vec::new();
         self.clients.read(&seen, event::now(), &mut events);
         self.log_all(events);
@@ -302,6 +315,7 @@ impl Observer {
             self.log.push(Event::now(What::Many { worker, count }));
         }
         watched.ticket += all;
+        self.begun_since += all;
         let ages = self.follow_open(&mut watched, slot);
         self.workers.insert(worker, watched);
         ages

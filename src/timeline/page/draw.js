@@ -78,7 +78,7 @@ export class QueuePicture {
 
   /** First come, first at the right; smaller where there are many. */
   place(waiting, area) {
-    const pitch = [22, 17, 12, 8, 6].find((pitch) => Math.floor(area.height / pitch) * Math.floor(area.right / pitch) >= waiting.length) ?? 4;
+    const pitch = [30, 22, 17, 12, 8, 6].find((pitch) => Math.floor(area.height / pitch) * Math.floor(area.right / pitch) >= waiting.length) ?? 4;
     const rows = Math.max(1, Math.floor(area.height / pitch));
     const places = new Map();
     for (const [i, connection] of waiting.entries()) {

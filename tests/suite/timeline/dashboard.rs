@@ -4,7 +4,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{HASTY, SOON, Watched, saturate};
+use super::{HASTY, SOON, Watched, in_queue, saturate};
 use crate::harness::{PATIENCE, accept_queue, children, exchange, poll};
 
 fn waiting(count: u64) -> impl Fn(&Value) -> bool {
@@ -24,10 +24,7 @@ fn a_saturated_pool_tells_who_waits_who_has_gone_and_how_long_a_new_client_would
         sentence.starts_with("2 of 2 workers busy, 7 waiting: a new client waits"),
         "{sentence}"
     );
-    told.wait_for("the seventh", |event| {
-        event["kind"] == "queued" && event["connection"] == 7
-    });
-    assert_eq!(told.count("queued"), 7, "{:#?}", told.seen);
+    told.wait_until("each of the seven", |seen| in_queue(seen) == 7);
     // In order, and by a reset: both keep their turn.
     drop(queued.pop());
     queued.pop().unwrap().abort();

@@ -106,6 +106,18 @@ impl Following {
         }
     }
 
+    /// Wait until what was told has come to that.
+    fn wait_until(&mut self, what: &str, fits: impl Fn(&[Value]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !fits(&self.seen) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => self.seen.push(event),
+                Err(_) => panic!("{what} was not told: {:#?}", self.seen),
+            }
+        }
+    }
+
     fn count(&self, kind: &str) -> usize {
         let of_kind = self.seen.iter().filter(|event| event["kind"] == kind);
         of_kind.count()
@@ -125,3 +137,17 @@ const HASTY: &str = "--workers 2 --graceful-timeout 1";
 
 /// What the kernel says a moment later is the same, unless somebody came or went.
 const SOON: Duration = Duration::from_secs(5);
+
+/// How many connections are in the queue, by what was told of each.
+fn in_queue(told: &[Value]) -> usize {
+    let mut waiting = std::collections::BTreeSet::new();
+    for event in told {
+        let connection = event["connection"].as_u64();
+        match event["kind"].as_str() {
+            Some("queued") => waiting.insert(connection),
+            Some("begun" | "accepted" | "dropped") => waiting.remove(&connection),
+            _ => false,
+        };
+    }
+    waiting.len()
+}
