@@ -16,7 +16,8 @@ pub fn complete(load: &mut Load, ages: &[f64]) {
     load.wait = wait(load, ages, places);
     load.wait_with_one_more = wait(load, ages, places + load.at_once);
     load.wait_with_threads = wait(load, ages, load.alive * THREADS.max(load.at_once));
-    load.sentence = sentence(load);
+    let (_, is_least) = service(load, ages);
+    load.sentence = sentence(load, is_least);
 }
 
 fn wait(load: &Load, ages: &[f64], places: usize) -> Option<f64> {
@@ -27,15 +28,23 @@ fn wait(load: &Load, ages: &[f64], places: usize) -> Option<f64> {
     if waiting + load.in_flight < places {
         return Some(0.0);
     }
-    // Where nothing has ended yet, a request takes at least as long as those that run.
-    let longest = ages.iter().copied().fold(0.0, f64::max);
-    let service = load.service.unwrap_or(longest);
+    let (service, _) = service(load, ages);
     let rest: f64 = ages.iter().map(|age| (service - age).max(0.0)).sum();
     let seconds = (rest + service * waiting as f64) / places as f64;
     Some((seconds * 100.0).round() / 100.0)
 }
 
-fn sentence(load: &Load) -> String {
+/// Seconds that a request takes, and whether it may be more: those that run may take longer than
+/// those that have ended, and then they take at least as long as they have so far.
+fn service(load: &Load, ages: &[f64]) -> (f64, bool) {
+    let running = ages.iter().sum::<f64>() / ages.len().max(1) as f64;
+    match load.service {
+        Some(ended) if ended >= running => (ended, false),
+        _ => (running, true),
+    }
+}
+
+fn sentence(load: &Load, is_least: bool) -> String {
     let Load {
         alive,
         busy,
@@ -61,7 +70,7 @@ fn sentence(load: &Load) -> String {
     let client = match load.wait {
         None => "a new client waits for a worker to be there".to_owned(),
         Some(seconds) if seconds < 0.05 => "a new client is served at once".to_owned(),
-        Some(seconds) if load.service.is_none() => {
+        Some(seconds) if is_least => {
             format!("a new client waits {} or longer", about(seconds))
         }
         Some(seconds) => format!("a new client waits about {}", about(seconds)),
@@ -132,7 +141,7 @@ mod tests {
             left: 3,
             ..pool(1, 1, 4, 2.0)
         };
-        let load = completed(load, &[2.5]);
+        let load = completed(load, &[2.0]);
         assert_eq!(load.wait, Some(8.0));
         assert!(load.sentence.contains("4 waiting (3 of them gone)"));
     }
@@ -143,6 +152,8 @@ mod tests {
         load.service = None;
         let load = completed(load, &[3.0]);
         assert!(load.sentence.ends_with("waits 3.0 s or longer"));
+        let quick_before = completed(pool(2, 2, 28, 0.005), &[0.9, 0.7]);
+        assert!(quick_before.sentence.ends_with("waits 11 s or longer"));
         let nobody = completed(pool(0, 0, 5, 1.0), &[]);
         assert_eq!(nobody.wait, None);
         let mut local = pool(1, 1, 0, 1.0);
