@@ -2,6 +2,7 @@
 
 mod browser;
 mod dashboard;
+mod emulator;
 mod terminal;
 
 use std::io::{BufRead as _, BufReader};
@@ -61,21 +62,7 @@ impl Watched {
         let Address::Tcp(address) = self.address else {
             panic!("a page has an address");
         };
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        std::io::Write::write_all(&mut stream, &self.with_token("GET", "/events")).unwrap();
-        let (send, events) = mpsc::channel();
-        // It ends with the server.
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if let Some(event) = line.strip_prefix("data: ") {
-                    let _ = send.send(serde_json::from_str(event).unwrap());
-                }
-            }
-        });
-        Following {
-            events,
-            seen: Vec::new(),
-        }
+        Following::of(&address.to_string(), &self.with_token("GET", "/events"))
     }
 }
 
@@ -86,6 +73,25 @@ struct Following {
 }
 
 impl Following {
+    /// What a page at this address answers to that.
+    fn of(address: &str, request: &[u8]) -> Self {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        std::io::Write::write_all(&mut stream, request).unwrap();
+        let (send, events) = mpsc::channel();
+        // It ends with the server.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if let Some(event) = line.strip_prefix("data: ") {
+                    let _ = send.send(serde_json::from_str(event).unwrap());
+                }
+            }
+        });
+        Self {
+            events,
+            seen: Vec::new(),
+        }
+    }
+
     /// Wait for an event that `fits`, among those that came already as well.
     fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         if let Some(found) = self.seen.iter().find(|event| fits(event)) {
