@@ -56,6 +56,9 @@ param healthCheckPath string = ''
 @description('Whether the platform keeps the site loaded by asking for / every five minutes.')
 param alwaysOn bool = false
 
+@description('Rules by which the platform recycles the container; empty for none.')
+param autoHealRules object = {}
+
 @description('The built-in image that runs the package.')
 param builtInImage string = 'PYTHON|3.11'
 
@@ -135,6 +138,7 @@ module site 'modules/site.bicep' = {
     stickySettings: stickySettings
     healthCheckPath: healthCheckPath
     alwaysOn: alwaysOn
+    autoHealRules: autoHealRules
     deployerAddress: deployerAddress
     identityId: createRegistry ? registry!.outputs.identityId : ''
     identityClientId: createRegistry ? registry!.outputs.identityClientId : ''

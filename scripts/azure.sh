@@ -406,6 +406,15 @@ play_action() {
         plan=$(plan_name) || return 1
         az appservice plan update --resource-group "$group" --name "$plan" --sku "$sku" --output none
         ;;
+    set-auto-heal)
+        say "auto-heal rules: $(jq -c .rules <<<"$2")"
+        az webapp config set --resource-group "$group" --name "$site" --auto-heal-enabled "$(jq '.rules != null' <<<"$2")" \
+            --generic-configurations "$(jq -c '{autoHealRules: .rules}' <<<"$2")" --output none
+        ;;
+    set-always-on)
+        say "Always On"
+        az webapp config set --resource-group "$group" --name "$site" --always-on true --output none
+        ;;
     described)
         say "by hand, since it is a change of the application or of how it is operated: $(jq -r .how <<<"$2")"
         ;;

@@ -42,6 +42,10 @@ is_so_already() {
         jq -e --argjson is "${settings[$slot]}" '.setting as $wanted | any($is[];
             .name == $wanted.name and .value == $wanted.value and .slotSetting == $wanted.sticky)' <<<"$1" >/dev/null
         ;;
+    set-always-on)
+        is=$(site_configuration production) || exit 1
+        [[ $(jq -r '.alwaysOn // false' <<<"$is") == true ]]
+        ;;
     set-plan)
         is=$(plan_sku) || exit 1
         [[ $is == "$(jq -r '.plan | ascii_upcase' <<<"$1")" ]]

@@ -169,6 +169,7 @@ set_up "Kusto's language service" tests/kusto/setup.sh
 set_up "KQL over local tables" tests/kql/setup.sh
 set_up "readers of deploy" tests/deploy/setup.sh
 set_up "Locust" tests/load/setup.sh
+set_up "promtool" tests/metrics/setup.sh
 
 if ! cargo nextest --version >/dev/null 2>&1; then
     step "cargo-nextest, once: several minutes" cargo install --locked --quiet cargo-nextest

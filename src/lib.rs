@@ -10,11 +10,12 @@
 //! |---|---|---|
 //! | [`cli`] | one file per command; the only room that reads arguments, prints and picks exit codes | all |
 //! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine, readiness |
-//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, readiness, timeline |
+//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, metrics, readiness, timeline |
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
+//! | [`metrics`] | every metric as a declaration, and a scrape in the text formats of Prometheus | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
 //! | [`timeline`] | what a pool and its queue go through, as one stream of events, and the page that shows it | machine |
-//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, timeline |
+//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, metrics, timeline |
 //! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
@@ -60,6 +61,7 @@ pub mod host;
 pub mod identifiers;
 pub mod load;
 pub mod machine;
+pub mod metrics;
 pub mod readiness;
 pub mod redaction;
 pub mod report;

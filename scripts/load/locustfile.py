@@ -7,7 +7,7 @@ phases, from the same catalogue; no evidence is kept here and the platform is no
     locust -f scripts/load/locustfile.py --worker            twice, on any machine
 
 Variables: LABRAT_PLAN, the file of the plan (else plan.json beside this file); LABRAT_PACE
-multiplies every duration of the clients; LAB_KEY is sent as x-lab-key.
+multiplies every duration of the clients that follows a pace; LAB_KEY is sent as x-lab-key.
 """
 
 import json
@@ -39,10 +39,13 @@ if os.environ.get("LAB_KEY"):
 
 def phases(plan):
     """The steps that send something. What the platform is to do meanwhile, others do."""
-    found = []
+    found, wait = [], 0.0
     for step in plan["steps"]:
         if step["step"] == "load":
-            found.append((step["name"], step["groups"]))
+            found.append((step["name"], [{**group, "wait_seconds": wait} for group in step["groups"]]))
+            wait = 0.0
+        elif step["step"] == "wait":
+            wait += step["seconds"]
         elif step["step"] == "act":
             logging.warning("not played here: %s (%s)", step["name"], step["action"])
     return found
@@ -151,11 +154,13 @@ class Conductor(User):
         gevent.sleep(3600)
 
     def client(self, group, count):
-        gevent.sleep(group["delay_seconds"] * PACE)
+        pace = 1.0 if group.get("real_time") else PACE
+        gevent.sleep(group["wait_seconds"] * PACE + group["delay_seconds"] * pace)
         for number in range(count):
             if number > 0:
-                gevent.sleep(group["interval_seconds"] * PACE)
-            if self.send(group["path"], group["limit_seconds"] * PACE) == group["until_status"] is not None:
+                pause = group["interval_seconds"] + (number - 1) * group.get("interval_grows_seconds", 0.0)
+                gevent.sleep(pause * pace)
+            if self.send(group["path"], group["limit_seconds"] * pace) == group["until_status"] is not None:
                 return
 
     def send(self, path, limit):

@@ -34,6 +34,12 @@ pub struct AppConfig {
     pub slow_limit_seconds: f64,
     /// Largest accepted `/heavy?rounds=`.
     pub heavy_max_rounds: u64,
+    /// Jobs that may be under way in one worker.
+    pub jobs_max: u64,
+    /// Megabytes that the files of `/fill` may hold.
+    pub fill_max_megabytes: u64,
+    /// Files of `/fill` that are kept; 0 keeps all.
+    pub fill_keep: u64,
     /// How long a worker takes to start.
     pub start_delay: Duration,
     /// Makes every worker fail at boot, with this message.
@@ -105,6 +111,9 @@ impl Default for AppConfig {
             slow_seed: None,
             slow_limit_seconds: 300.0,
             heavy_max_rounds: 100,
+            jobs_max: 64,
+            fill_max_megabytes: 256,
+            fill_keep: 0,
             start_delay: Duration::ZERO,
             boot_fail: None,
             required_settings: Vec::new(),
@@ -128,6 +137,7 @@ impl AppConfig {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let source = Source { lookup };
         let defaults = Self::default();
+        let (fill_max_megabytes, fill_keep) = source.files(&defaults)?;
         let config = Self {
             // A header has no blanks around its value, so a key cannot have any either.
             lab_key: source
@@ -162,6 +172,9 @@ impl AppConfig {
                 1..=10_000,
                 defaults.heavy_max_rounds,
             )?,
+            jobs_max: source.whole(knobs::LAB_JOBS_MAX, 0..=1_000, defaults.jobs_max)?,
+            fill_max_megabytes,
+            fill_keep,
             start_delay: Duration::from_secs_f64(source.seconds(
                 knobs::LAB_START_DELAY_SECONDS,
                 0.0..=3_600.0,
@@ -186,13 +199,15 @@ impl AppConfig {
             api: source.url(knobs::API_BASE_URL, ApiUrl::parse)?,
             warm_up_hooks: source.urls(knobs::LAB_WARMUP_URLS)?,
         };
-        if config.slow_min_seconds > config.slow_max_seconds {
-            return Err(ConfigError::SlowRange {
-                minimum: config.slow_min_seconds,
-                maximum: config.slow_max_seconds,
-            });
+        config.with_its_bounds_in_order()
+    }
+
+    fn with_its_bounds_in_order(self) -> Result<Self, ConfigError> {
+        let (minimum, maximum) = (self.slow_min_seconds, self.slow_max_seconds);
+        match minimum > maximum {
+            true => Err(ConfigError::SlowRange { minimum, maximum }),
+            false => Ok(self),
         }
-        Ok(config)
     }
 }
 
@@ -255,6 +270,15 @@ impl Source<'_> {
                 bounds: "on or off".to_owned(),
             }),
         }
+    }
+
+    /// How much `/fill` may hold, and how many of its files are kept.
+    fn files(&self, defaults: &AppConfig) -> Result<(u64, u64), ConfigError> {
+        let (most, kept) = (defaults.fill_max_megabytes, defaults.fill_keep);
+        Ok((
+            self.whole(knobs::LAB_FILL_MAX_MB, 0..=10_000, most)?,
+            self.whole(knobs::LAB_FILL_KEEP, 0..=10_000, kept)?,
+        ))
     }
 
     fn outbound(&self) -> Result<OutboundPolicy, ConfigError> {

@@ -17,6 +17,12 @@ pub const LAB_SLOW_SEED: &str = "LAB_SLOW_SEED";
 pub const LAB_SLOW_LIMIT_SECONDS: &str = "LAB_SLOW_LIMIT_SECONDS";
 /// The bound of `/heavy?rounds=`.
 pub const LAB_HEAVY_MAX_ROUNDS: &str = "LAB_HEAVY_MAX_ROUNDS";
+/// How many jobs of `/job` may be under way in one worker.
+pub const LAB_JOBS_MAX: &str = "LAB_JOBS_MAX";
+/// How many megabytes the files of `/fill` may hold.
+pub const LAB_FILL_MAX_MB: &str = "LAB_FILL_MAX_MB";
+/// How many files of `/fill` are kept.
+pub const LAB_FILL_KEEP: &str = "LAB_FILL_KEEP";
 /// How long a worker takes to start, in seconds, before it is ready for its first connection.
 pub const LAB_START_DELAY_SECONDS: &str = "LAB_START_DELAY_SECONDS";
 /// Makes every worker fail at boot, with this message.
@@ -109,13 +115,31 @@ pub const KNOBS: &[Knob] = &[
         name: LAB_SLOW_LIMIT_SECONDS,
         default: "300",
         bounds: "0 to 86400, fractions allowed",
-        meaning: "largest value of `/slow?seconds=`",
+        meaning: "largest value of `/slow?seconds=` and `/job?seconds=`",
     },
     Knob {
         name: LAB_HEAVY_MAX_ROUNDS,
         default: "100",
         bounds: "1 to 10000",
         meaning: "largest value of `/heavy?rounds=`",
+    },
+    Knob {
+        name: LAB_JOBS_MAX,
+        default: "64",
+        bounds: "0 to 1000",
+        meaning: "jobs that `/job` may have under way in one worker; beyond it `/job` answers 503",
+    },
+    Knob {
+        name: LAB_FILL_MAX_MB,
+        default: "256",
+        bounds: "0 to 10000",
+        meaning: "megabytes that the files of `/fill` may hold in `HOME`; beyond it `/fill` answers 507",
+    },
+    Knob {
+        name: LAB_FILL_KEEP,
+        default: "0 (all)",
+        bounds: "0 to 10000",
+        meaning: "how many files of `/fill` are kept: the oldest go, as those of a log that rotates",
     },
     Knob {
         name: LAB_START_DELAY_SECONDS,

@@ -8,6 +8,9 @@ const STRINGS: u32 = 250_000;
 /// Length of `leak-00000000` and the NUL that CPython puts behind every text.
 const TEXT_BYTES: usize = 14;
 
+/// What glibc's allocator takes for a string object.
+const CHUNK_BYTES: u64 = 64;
+
 /// A string object with the layout of CPython's `PyASCIIObject`: 40 bytes of head, then the text.
 ///
 /// Its 56 bytes take a chunk of 64 from glibc's allocator, as they take a block of 64 from
@@ -50,6 +53,9 @@ fn allocate_block() -> Block {
     strings.extend((0..STRINGS).map(StringObject::numbered));
     strings
 }
+
+/// Memory of one block: its strings, each in its chunk of the allocator, and the list of them.
+pub const BLOCK_BYTES: u64 = STRINGS as u64 * (CHUNK_BYTES + size_of::<usize>() as u64);
 
 /// Everything that a worker has leaked.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use http::{Method, Response};
 
 use super::query::Query;
 use super::state::AppState;
-use super::{config, diag, health, heavy, lab, leak, outbound, probes, slow};
+use super::{config, diag, fill, health, heavy, job, lab, leak, outbound, probes, slow};
 
 /// An answer that is not ready yet.
 pub(super) type Later = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -138,6 +138,19 @@ pub(super) static ROUTES: &[Route] = &[
         )
     },
     fault(
+        "/fill",
+        &[
+            get("fill", fill::fill),
+            Operation {
+                method: "DELETE",
+                endpoint: "fill_free",
+                handler: Handler::Now(fill::free),
+            },
+        ],
+    ),
+    fault("/job", &[get("job", job::begin)]),
+    plain(job::STATUS, &[get("job_status", job::status)]),
+    fault(
         "/dependency",
         &[later("dependency", |state, query| {
             Box::pin(outbound::dependency(state, query))
@@ -256,6 +269,8 @@ mod tests {
                 "/leak",
                 "/heavy",
                 "/slow",
+                "/fill",
+                "/job",
                 "/dependency",
                 "/outbound",
                 "/lab/reset"

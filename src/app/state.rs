@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use super::app_config::AppConfig;
 use super::delays::Delays;
 use super::dependencies::{self, CheckRuntime, Role};
+use super::home_files::HomeFiles;
+use super::jobs::Jobs;
 use super::knobs;
 use super::leaked_blocks::Leak;
 use super::outbound::Client;
@@ -37,6 +39,10 @@ pub struct AppState {
     /// Wakes every `/slow` in flight, so that it answers at once.
     pub(super) cut_short: Notify,
     pub(super) active_slow_requests: AtomicU64,
+    /// Work behind answers that were given.
+    pub(super) jobs: Arc<Jobs>,
+    /// What was written into the site's home.
+    pub(super) files: HomeFiles,
     pub(super) readiness: Readiness,
     /// Where the checks of `readiness` run.
     pub(super) check_runtime: CheckRuntime,
@@ -94,6 +100,7 @@ impl AppState {
             *key = "***".to_owned();
         }
         let digest_key = super::digest_key::take_digest_key(&mut environment);
+        let files = HomeFiles::of(environment.get("HOME"));
         Arc::new(Self {
             digest_key,
             delays: Delays::new(&config),
@@ -108,6 +115,8 @@ impl AppState {
             leak: Mutex::default(),
             cut_short: Notify::new(),
             active_slow_requests: AtomicU64::new(0),
+            jobs: Arc::default(),
+            files,
             last_config_snapshot: Mutex::new(None),
             started: Timestamp::now(),
             born: Instant::now(),
@@ -117,11 +126,13 @@ impl AppState {
     }
 
     /// Free the leak, give its memory back to the kernel, let every `/slow` in flight answer now,
-    /// and end every outbound call and connection. Returns the number of blocks that were freed.
+    /// and end every job and every outbound call and connection. Returns the number of blocks that were freed.
     pub fn undo_faults(&self) -> u64 {
         self.outbound.undo();
         *self.ballast.lock() = Vec::new();
         self.cut_short.notify_waiters();
+        self.jobs.undo();
+        self.files.remove();
         self.free_leak()
     }
 

@@ -194,10 +194,12 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
     let ending = match output.status.code() {
         Some(code) if code == i32::from(Exit::Success.code()) => Ending::AsExpected,
         Some(1) if said.contains(NOT_HERE) => Ending::NotHere(last_sentence(&said)),
-        // Without a memory box or a database server there is no evidence, and the verdict says so.
+        // Without a memory box, a home of a size or a database server there is no evidence, and the verdict says so.
         Some(code)
             if code == i32::from(Exit::Inconclusive.code())
-                && (scenario.needs_box() || apply::database_server(scenario, course).is_some()) =>
+                && (scenario.needs_box()
+                    || scenario.topology.around.home_megabytes.is_some()
+                    || apply::database_server(scenario, course).is_some()) =>
         {
             Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
         }

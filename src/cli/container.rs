@@ -2,10 +2,12 @@
 //! `labrat host` has a use for it.
 
 use std::ffi::OsString;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::output;
 use crate::host::supervisor::{self, Content};
 use crate::machine::container;
 
@@ -22,6 +24,7 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
         Some(home) => container::enter(container::Content {
             command: told.command,
             home: Some(home),
+            keeper: told.keeper,
             grace: told.grace,
         })?,
         None => supervisor::run(told.command, told.content, told.grace)?,
@@ -29,11 +32,29 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
+/// `labrat __home FOLDER MEGABYTES`: keep a home of that size until standard input ends. Hidden as well.
+///
+/// # Errors
+/// When this machine makes none, or the words are others.
+pub(super) fn keep_home(words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let [folder, megabytes] = words else {
+        anyhow::bail!("a folder and its megabytes are needed");
+    };
+    let megabytes = megabytes.to_string_lossy().parse()?;
+    container::mount_home(Path::new(folder), megabytes)?;
+    output::data(&format!("{}\n", supervisor::HOME_IS_THERE))?;
+    // Nobody writes into it: it ends with the emulator.
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What the words say.
 struct Told<'a> {
     content: Content,
     /// The site's home, for a container of namespaces.
     namespaces: Option<&'a Path>,
+    /// Who keeps that home.
+    keeper: Option<u32>,
     grace: Duration,
     command: &'a [OsString],
 }
@@ -43,6 +64,7 @@ impl<'a> Told<'a> {
         let mut told = Self {
             content: Content::Command,
             namespaces: None,
+            keeper: None,
             grace: GRACE,
             command: words,
         };
@@ -52,6 +74,10 @@ impl<'a> Told<'a> {
                 (Some(supervisor::GUEST), _) => told.content = Content::Guest,
                 (Some(supervisor::NAMESPACES), [home, rest @ ..]) => {
                     told.namespaces = Some(Path::new(home));
+                    told.command = rest;
+                }
+                (Some(supervisor::HOME_OF), [keeper, rest @ ..]) => {
+                    told.keeper = keeper.to_str().and_then(|text| text.parse().ok());
                     told.command = rest;
                 }
                 (Some(supervisor::GRACE), [grace, rest @ ..]) => {

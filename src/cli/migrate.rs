@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::exit::Exit;
-use super::output;
+use super::{output, values};
 use crate::app::dependencies::DatabaseUrl;
 use crate::app::dependencies::migrations::{MigrateError, migrate, migrate_within};
 
@@ -24,15 +24,8 @@ pub(super) struct MigrateOptions {
     to: Option<String>,
     /// Try again for so many seconds while the server is not up or not reached; a refused login is not
     /// tried again
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = values::seconds)]
     wait: f64,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=86_400.0).contains(&number) => Ok(number),
-        _ => Err("a number of seconds from 0 to 86400 is needed".to_owned()),
-    }
 }
 
 /// Apply what is pending.

@@ -23,10 +23,12 @@ mod output;
 mod probe;
 mod rehearse;
 mod replay;
+mod report;
 mod scenarios;
 mod serve;
 mod settings;
 mod trigger;
+mod values;
 mod verdict;
 mod watch;
 
@@ -62,6 +64,11 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     {
         return container::run(rest);
     }
+    if let [_, name, rest @ ..] = arguments
+        && name == "__home"
+    {
+        return container::keep_home(rest);
+    }
     // No command for a person: the kernel of the memory box runs it.
     if let [_, name] = arguments
         && name == GUEST_COMMAND
@@ -86,6 +93,7 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Watch(options) => watch::run(&options)?,
         Command::Replay(options) => replay::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
+        Command::Report(options) => report::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,
         Command::Completions(options) => completions::run(&options, command())?,
         Command::Man(options) => man::run(&options, command())?,

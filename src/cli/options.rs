@@ -13,6 +13,7 @@ use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
 use super::replay::ReplayOptions;
+use super::report::ReportOptions;
 use super::scenarios::ScenariosOptions;
 use super::settings::SettingsOptions;
 use super::trigger::TriggerOptions;
@@ -65,6 +66,11 @@ pub(super) enum Command {
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),
+    /// Print a picture of a run as SVG: the one that tells its story, or the one that is named
+    #[command(
+        after_help = "Example: labrat report runs/intermittent-5xx --picture queue > queue.svg"
+    )]
+    Report(ReportOptions),
     /// Name the cause of an incident from whatever export there is, and say what speaks for it
     #[command(
         after_help = "Example: labrat diagnose logs.zip http.csv --report report\n\nExit codes: 0 a \

@@ -10,7 +10,7 @@ use http_body_util::Full;
 
 use super::exit::Exit;
 use super::http::{self, Part};
-use super::output;
+use super::{output, values};
 use crate::redaction::redact;
 
 /// Words of `labrat probe`.
@@ -19,15 +19,8 @@ pub(super) struct ProbeOptions {
     /// What to ask, http only
     url: String,
     /// Seconds for the whole probe
-    #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS", value_parser = values::some_seconds)]
     timeout: f64,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 86_400.0 => Ok(number),
-        _ => Err("a number of seconds above 0 and up to 86400 is needed".to_owned()),
-    }
 }
 
 /// An `http://` URL, taken apart.

@@ -15,7 +15,7 @@ use super::scenarios::{CatalogueOptions, find};
 use super::trigger::{self, Display};
 use super::{output, verdict};
 use crate::evidence::record::Recorder;
-use crate::host::Notify;
+use crate::host::{HostError, Notify};
 use crate::load::{StopSignal, stop_pair};
 use crate::machine::memory_box::BoxKind;
 use crate::scenario::apply::Course;
@@ -173,9 +173,13 @@ async fn rehearse(
     };
     let rehearsal = match Rehearsal::open(&plan, stop.clone()).await {
         Ok(rehearsal) => rehearsal,
-        // Without a box nothing can be said of memory, and without a server nothing of whom it
-        // refuses: the judge finds no evidence.
-        Err(error @ (RehearsalError::NoBox(_) | RehearsalError::NoDatabaseServer(_))) => {
+        // Without a box nothing can be said of memory, without a server nothing of whom it refuses,
+        // and nothing of a full home where it is as large as the disk: the judge finds no evidence.
+        Err(
+            error @ (RehearsalError::NoBox(_)
+            | RehearsalError::NoDatabaseServer(_)
+            | RehearsalError::Host(HostError::NoHome(_))),
+        ) => {
             let why = error.to_string();
             output::message(&format!("{why}\n"));
             record_unplayed(&plan, bundle, &why)?;

@@ -32,15 +32,15 @@ pub(super) struct VerdictOptions {
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
-    /// Write report.html, report.md and verdict.json into this folder
+    /// Write report.html, report.md, picture.svg and verdict.json into this folder
     #[arg(long, value_name = "FOLDER")]
     report: Option<PathBuf>,
 }
 
 /// One run: its evidence and what became of it.
-struct Judged {
-    bundle: Bundle,
-    verdict: Verdict,
+pub(super) struct Judged {
+    pub(super) bundle: Bundle,
+    pub(super) verdict: Verdict,
 }
 
 /// Judge every folder and print the verdict.
@@ -125,7 +125,11 @@ pub(super) fn report_of(folder: &Path) -> PathBuf {
     folder.join("report")
 }
 
-fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
+/// Read a bundle and judge it by the rules of its scenario, or of the one that is asked for.
+///
+/// # Errors
+/// When the folder holds no evidence, or its scenario is not known.
+pub(super) fn judge(folder: &Path, scenario: Option<&str>) -> anyhow::Result<Judged> {
     let bundle = evidence::read(folder)?;
     name_files(&bundle);
     let rules = rules_for(&bundle, scenario)
@@ -237,5 +241,8 @@ fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {
     let (verdict, bundle) = (&run.verdict, &run.bundle);
     output::file(folder, "report.html", &report::page(verdict, bundle))?;
     output::file(folder, "report.md", &report::markdown(verdict, bundle))?;
+    if let Some(picture) = report::picture(verdict.picture, verdict, bundle) {
+        output::file(folder, "picture.svg", &picture)?;
+    }
     output::file(folder, "verdict.json", &report::json(verdict)?)
 }

@@ -30,6 +30,8 @@ pub enum Fact {
     ListensInReach,
     /// Two starts or more began, and none is known to have got ready or to have ended.
     StartsRepeat,
+    /// A start was given up for another one, and of all that was asked meanwhile nothing was answered.
+    StartUnanswered,
     /// The server says that it listens where the platform does not look.
     ListensOutOfReach,
     /// The startup command binds where the platform does not look.
@@ -164,8 +166,8 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers,
         OutageBand, QuickPassed, QuickWaited, RestartInTrouble, RestartedAfterSwap, RestartsRepeat,
         ServerErrors, SettingDrifted, SettingsOpenAfterSwap, SlowAfterStart, SlowAlone,
-        StartExited, StartFailed, StartLate, StartLateButGood, StartWaitedInVain, StartsRepeat,
-        Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
+        StartExited, StartFailed, StartLate, StartLateButGood, StartUnanswered, StartWaitedInVain,
+        StartsRepeat, Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
     };
     match fact {
         StartFailed
@@ -191,9 +193,8 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | RestartedAfterSwap
         | TroubleAfterSwap
         | SettingDrifted => super::swap_facts::look(fact, evidence),
-        RestartInTrouble | RestartsRepeat | TroubleBeforeRestart | SlowAfterStart => {
-            super::restart_facts::look(fact, evidence)
-        }
+        RestartInTrouble | RestartsRepeat | TroubleBeforeRestart | SlowAfterStart
+        | StartUnanswered => super::restart_facts::look(fact, evidence),
         TrafficHealthy | ServerErrors | ClientsGaveUp | GaveUpAtALimit | QuickWaited
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),

@@ -141,7 +141,8 @@ fn with_503(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
 }
 
 /// Refusals in a row, in the order in which they ended, with an answer of the same route before: of two
-/// routes or more, for a site that is away refuses whatever it is asked, or with an answer after them.
+/// routes or more, for a site that is away refuses whatever it is asked, or with an answer after them
+/// and hardly a refusal beside: a route that fails now and then has some in a row by chance.
 fn outage(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
     let mut order: Vec<usize> = evidence.inside().collect();
@@ -150,11 +151,18 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
         let request = &requests[*at];
         matches!(request.status, 502 | 503) && request.taken() < 10.0
     };
-    let runs = order.chunk_by(|a, b| is_refusal(a) == is_refusal(b));
-    let longest = runs
+    let refused: Vec<&[usize]> = order
+        .chunk_by(|a, b| is_refusal(a) == is_refusal(b))
         .filter(|run| run.first().is_some_and(is_refusal))
-        .max_by_key(|run| run.len())
-        .unwrap_or_default();
+        .collect();
+    let longest = refused.iter().max_by_key(|run| run.len());
+    let longest = longest.copied().unwrap_or_default();
+    let in_a_row: usize = refused
+        .iter()
+        .map(|run| run.len())
+        .filter(|length| *length >= FAILS)
+        .sum();
+    let in_all: usize = refused.iter().map(|run| run.len()).sum();
     let Some(first) = longest.first() else {
         return Seen::of(false);
     };
@@ -166,7 +174,9 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
         .filter(|request| routes.contains(&request.route) && (200..400).contains(&request.status));
     let well_before = answered.clone().any(|request| request.end < begin);
     let well_after = answered.any(|request| request.start > end);
-    let met = longest.len() >= FAILS && well_before && (routes.len() >= 2 || well_after);
+    let is_alone = in_a_row * 2 > in_all;
+    let met =
+        longest.len() >= FAILS && well_before && (routes.len() >= 2 || well_after && is_alone);
     Seen::of(met).with(quoted(evidence, longest))
 }
 

@@ -102,6 +102,7 @@ fn as_exported(mut bundle: Bundle) -> Bundle {
             value: value.clone(),
             slot: snapshot.slot.clone(),
             sticky: None,
+            reference: None,
         });
         bundle.settings.push(SettingsCapture {
             moment,

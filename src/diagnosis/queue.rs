@@ -14,6 +14,7 @@ use super::evidence::Evidence;
 use super::outcome::Queue;
 use super::traffic::quantile;
 use super::view::{Request, Source};
+use crate::verdict::pool_size::PoolSize;
 
 /// Servers that are tried.
 const MOST_SERVERS: u32 = 64;
@@ -90,12 +91,6 @@ fn busiest(evidence: &Evidence<'_>) -> Option<Range<usize>> {
 
 /// What the command says or the console counts: the number of workers, times their threads.
 fn servers_said(evidence: &Evidence<'_>) -> Option<(u32, String)> {
-    let number = |text: &str, flag: &str| {
-        let (_, rest) = text.split_once(flag)?;
-        let rest = rest.trim_start_matches(['=', ' ']);
-        let end = rest.find(|sign: char| !sign.is_ascii_digit());
-        rest.get(..end.unwrap_or(rest.len()))?.parse::<u32>().ok()
-    };
     let captured = evidence.view.bundle.commands.first();
     let captured = captured.map(|command| command.text.as_str());
     let logged = || {
@@ -108,17 +103,7 @@ fn servers_said(evidence: &Evidence<'_>) -> Option<(u32, String)> {
         })
     };
     let command = captured.or_else(logged)?;
-    if [
-        "asyncio", "async", "gevent", "eventlet", "Uvicorn", "uvicorn",
-    ]
-    .iter()
-    .any(|class| command.contains(class))
-    {
-        return None;
-    }
-    let workers = number(command, "--workers").or_else(|| number(command, "-w "))?;
-    let threads = number(command, "--threads").unwrap_or(1);
-    let servers = workers.checked_mul(threads)?;
+    let servers = PoolSize::of_command(command).servers()?;
     Some((servers, "the startup command".to_owned()))
 }
 

@@ -9,6 +9,9 @@ use super::view::Source;
 /// Seconds around a stop in which failures belong to it.
 const AROUND: f64 = 30.0;
 
+/// Seconds that a start is waited for at least.
+const LEAST_START: f64 = 2.0;
+
 /// Stops within so many seconds are one.
 const ONE_STOP: f64 = 1.0;
 
@@ -31,6 +34,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         }
         Fact::TroubleBeforeRestart => before_restart(evidence, &stops),
         Fact::SlowAfterStart => slow_after_start(evidence),
+        Fact::StartUnanswered => unanswered(evidence),
         _ => Seen::unknown(),
     }
 }
@@ -114,6 +118,39 @@ fn in_trouble(evidence: &Evidence<'_>, stops: &[(u32, f64)]) -> Seen {
         ]
     });
     Seen::of(near.is_some()).with(quotes.flatten())
+}
+
+/// Requests that ended between one start and the next, and none of them with an answer.
+fn unanswered(evidence: &Evidence<'_>) -> Seen {
+    let requests = &evidence.view.requests;
+    let starts: Vec<(u32, f64)> = evidence
+        .starts
+        .iter()
+        .filter_map(|start| Some((start.lines.0, evidence.view.second(start.began?))))
+        .collect();
+    let mut ends: Vec<usize> = (0..requests.len()).collect();
+    ends.sort_by(|a, b| requests[*a].end.total_cmp(&requests[*b].end));
+    let given_up = starts.windows(2).find_map(|pair| {
+        let [(_, began), (line, next)] = *pair else {
+            return None;
+        };
+        // Two instances of a site, or its two slots, start together.
+        if next - began < LEAST_START {
+            return None;
+        }
+        let before = |second| ends.partition_point(|at| requests[*at].end < second);
+        let meanwhile = ends.get(before(began)..before(next))?;
+        let is_served = |at: &usize| !requests[*at].gave_up() && requests[*at].status < 500;
+        let first = *meanwhile.first()?;
+        (!meanwhile.iter().any(is_served)).then_some((line, first))
+    });
+    let quotes = given_up.into_iter().flat_map(|(line, at)| {
+        [
+            Cited::request(&evidence.view, at),
+            Cited::numbered(&evidence.view, line),
+        ]
+    });
+    Seen::of(given_up.is_some()).with(quotes.flatten())
 }
 
 /// Requests waited or failed for a while before anything was stopped.

@@ -187,6 +187,10 @@ pub struct Setting {
     /// True for a slot setting, which stays where it is in a swap.
     #[serde(default)]
     pub sticky: Option<bool>,
+    /// What the platform says became of it where it is a reference to a secret: `Resolved`, or why
+    /// not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// What a phase is for.

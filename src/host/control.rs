@@ -12,6 +12,7 @@
 //! | `POST /swap/complete`, `/swap/cancel` | end a swap with preview |
 //! | `GET /logs/TABLE?from=OFFSET` | rows from a byte offset on; `x-next-offset` says where to go on |
 //! | `GET /query/NAME` | a typed query over the tables |
+//! | `GET /metrics` | figures of the front ends and sites, for Prometheus |
 //!
 //! Every request needs the token, on loopback as well: other users of this machine reach that too. What
 //! a page in a browser sends is refused, and so is a request for a host that is not this address: a
@@ -40,7 +41,7 @@ use tokio::sync::mpsc;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
 use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
-use crate::redaction::{redact, redact_setting};
+use crate::redaction::redact;
 
 /// The header that says where to read on.
 pub const NEXT_OFFSET: &str = "x-next-offset";
@@ -217,6 +218,7 @@ type Stand = State<Arc<Host>>;
 fn router(host: Arc<Host>) -> Router {
     Router::new()
         .route("/status", get(status))
+        .route("/metrics", get(super::show_metrics::show))
         .route(
             "/slots/{slot}/settings",
             get(list_settings).put(set_settings).delete(remove_settings),
@@ -254,12 +256,7 @@ async fn status(State(host): Stand) -> Answer {
 }
 
 async fn list_settings(State(host): Stand, Path(slot): Path<SlotName>) -> Answer {
-    let settings = host.configuration(slot)?.settings;
-    let shown = settings.into_values().map(|setting| Setting {
-        value: redact_setting(&setting.name, &setting.value).into_owned(),
-        ..setting
-    });
-    Ok(Json(json!(shown.collect::<Vec<_>>())))
+    Ok(Json(json!(host.shown_settings(slot)?)))
 }
 
 async fn set_settings(

@@ -47,6 +47,9 @@ pub enum HostError {
     /// Containers cannot have networks of their own.
     #[error("no network of its own for a container: {}{}", .0.reason(), hint(.0))]
     NoNamespaces(crate::machine::Unavailable),
+    /// The home cannot have a size of its own.
+    #[error("no home of a size of its own: {}{}", .0.reason(), hint(.0))]
+    NoHome(crate::machine::Unavailable),
     /// No free port for a container.
     #[error("no free port for a container on {address}")]
     NoPort {

@@ -11,11 +11,14 @@
 //! request that reached the front end's limit is a knob, because the platform's documentation and
 //! recordings disagree.
 
+mod auto_heal;
+mod auto_heal_rules;
 pub mod control;
 mod dial;
 mod error;
 pub mod front_end;
 mod guest;
+mod home_volume;
 pub mod journal;
 mod levers;
 pub mod messages;
@@ -25,11 +28,15 @@ mod prepare;
 pub mod presence;
 mod queries;
 mod settings;
+mod show_metrics;
 pub mod site;
 mod slots;
 mod stand_in;
 pub mod supervisor;
+mod vault;
 
+pub use auto_heal::{AutoHeal, Ended};
+pub use auto_heal_rules::{AutoHealError, AutoHealRules};
 pub use dial::Dialer;
 pub use error::HostError;
 pub use levers::HostLevers;
@@ -41,3 +48,4 @@ pub use slots::{
     Severity, SlotConfiguration, SlotName, SwapOptions, compare, intended,
 };
 pub use stand_in::Host;
+pub use vault::{ReferenceStatus, Vault};

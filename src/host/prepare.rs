@@ -9,13 +9,15 @@ use std::sync::Arc;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::TcpListener;
 
+use super::auto_heal::AutoHeal;
 use super::front_end::{FrontEnd, FrontEndSettings, Lanes};
+use super::home_volume::HomeVolume;
 use super::journal::Journal;
 use super::network;
 use super::presence;
 use super::site::{Ground, Site, SiteIdentity};
 use super::{HostError, HostSettings, Network, Pace, SlotName, SlotSettings};
-use crate::machine::own_files;
+use crate::machine::{Unavailable, own_files};
 
 /// The file whose lock keeps other stand-ins out, and which says that one has been there.
 const LOCK: &str = "host.lock";
@@ -25,6 +27,8 @@ const LOCK: &str = "host.lock";
 pub(super) struct Slot {
     pub(super) site: Site,
     pub(super) front_end: FrontEnd,
+    /// The site's home, where it has a size of its own.
+    _volume: Option<HomeVolume>,
 }
 
 /// What all slots share, before there is any.
@@ -38,6 +42,7 @@ pub(super) struct Prepared {
     run_key: String,
     lanes: Arc<Lanes>,
     pub(super) home: PathBuf,
+    runtime: PathBuf,
     network: Network,
     path: String,
     computer: String,
@@ -77,6 +82,11 @@ impl Prepared {
         })?;
         let home = folder(root.join("home"))?;
         let network = network::choose(settings, &home)?;
+        if settings.home_megabytes.is_some() && network == Network::Loopback {
+            return Err(HostError::NoHome(Unavailable::because(
+                "containers have no mounts of their own on this machine",
+            )));
+        }
         let inherited = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
         let instance: String = (0..4)
             .map(|_| format!("{:016x}", fastrand::u64(..)))
@@ -88,6 +98,7 @@ impl Prepared {
             run_key: presence::new_token().map_err(HostError::Random)?,
             lanes: Arc::new(Lanes::for_this_machine().map_err(HostError::Threads)?),
             home,
+            runtime: folder(root.join("run"))?,
             network,
             path: format!("{}:{inherited}", programs.display()),
             computer: computer_name(),
@@ -109,32 +120,24 @@ impl Prepared {
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let home = self.home.join(name.as_str());
+        let runtime = self.runtime.join(name.as_str());
         if self.was_here {
             // What the containers of a run that was killed have left there.
-            let _ = std::fs::remove_dir_all(home.join("run"));
+            let _ = std::fs::remove_dir_all(&runtime);
         }
         let wwwroot = home.join("site/wwwroot");
         std::fs::create_dir_all(&wwwroot).map_err(|source| HostError::Folder {
             path: wwwroot.clone(),
             source,
         })?;
+        let volume = volume(settings, &home).await?;
+        let rules = settings.auto_heal.clone();
+        let auto_heal = rules.map(|rules| Arc::new(AutoHeal::new(rules, Pace(settings.pace))));
         let identity = self.identity(settings, name);
         let ground = Arc::new(Ground {
-            executable: settings.executable.clone(),
-            home,
-            path: self.path.clone(),
-            computer: self.computer.clone(),
-            journal: Arc::clone(&self.journal),
-            pace: Pace(settings.pace),
-            image: settings.image,
-            network: self.network,
-            mode: settings.mode.clone(),
-            always_on: settings.always_on,
-            memory_box: settings.memory_box.clone(),
-            failed_starts_until_block: settings.failed_starts_until_block.max(1),
-            notify: settings.notify.clone(),
-            tell: settings.tell.clone(),
-            idle_limit: settings.idle_limit(),
+            auto_heal: auto_heal.clone(),
+            home_keeper: volume.as_ref().map(HomeVolume::keeper),
+            ..self.ground(settings, home, runtime)
         });
         let site = Site::begin(ground, identity.clone(), slot.configuration.clone());
         let front_end = FrontEnd::start(
@@ -148,13 +151,43 @@ impl Prepared {
                 port: address.port(),
                 limit: Pace(settings.pace).of(settings.front_end_limit),
                 limit_status: settings.limit_status,
+                auto_heal,
             },
             Arc::clone(&self.journal),
             settings.notify.clone(),
             site.routing(),
             site.wake(),
         );
-        Ok(Slot { site, front_end })
+        Ok(Slot {
+            site,
+            front_end,
+            _volume: volume,
+        })
+    }
+
+    /// What the sites of a run share, with the folders of one slot.
+    fn ground(&self, settings: &HostSettings, home: PathBuf, runtime: PathBuf) -> Ground {
+        Ground {
+            executable: settings.executable.clone(),
+            home,
+            path: self.path.clone(),
+            computer: self.computer.clone(),
+            journal: Arc::clone(&self.journal),
+            pace: Pace(settings.pace),
+            image: settings.image,
+            network: self.network,
+            mode: settings.mode.clone(),
+            always_on: settings.always_on,
+            vault: settings.vault.clone(),
+            auto_heal: None,
+            home_keeper: None,
+            runtime,
+            memory_box: settings.memory_box.clone(),
+            failed_starts_until_block: settings.failed_starts_until_block.max(1),
+            notify: settings.notify.clone(),
+            tell: settings.tell.clone(),
+            idle_limit: settings.idle_limit(),
+        }
     }
 
     fn identity(&self, settings: &HostSettings, name: SlotName) -> SiteIdentity {
@@ -181,6 +214,15 @@ impl Prepared {
             },
         }
     }
+}
+
+/// The home of a slot, where it has a size of its own.
+async fn volume(settings: &HostSettings, home: &Path) -> Result<Option<HomeVolume>, HostError> {
+    let Some(megabytes) = settings.home_megabytes else {
+        return Ok(None);
+    };
+    let mounted = HomeVolume::mount(&settings.executable, home, megabytes).await;
+    mounted.map(Some).map_err(HostError::NoHome)
 }
 
 /// Keep other stand-ins out of the folder.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::SlotConfiguration;
+use super::{AutoHealRules, SlotConfiguration, Vault};
 use crate::machine::memory_box::MemoryBox;
 
 /// Takes what the stand-in has to say to whoever runs it; the room itself prints nothing.
@@ -146,6 +146,12 @@ pub struct HostSettings {
     pub mode: Mode,
     /// Whether the platform requests `/` every five minutes.
     pub always_on: bool,
+    /// Rules by which the platform recycles a container.
+    pub auto_heal: Option<AutoHealRules>,
+    /// The size of the site's home in megabytes, where it has one: each slot's own.
+    pub home_megabytes: Option<u64>,
+    /// The secrets that references in settings are resolved with.
+    pub vault: Vault,
     /// Whether what is deployed to staging is swapped into production as soon as it is warm.
     pub auto_swap: bool,
     /// The memory box that the containers run in; this machine as it is where there is none.
@@ -197,6 +203,9 @@ impl HostSettings {
             network: Network::default(),
             mode: Mode::AppService,
             always_on: false,
+            auto_heal: None,
+            home_megabytes: None,
+            vault: Vault::default(),
             auto_swap: false,
             memory_box: None,
             notify: Notify::silent(),

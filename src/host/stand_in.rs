@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use nix::fcntl::Flock;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::pools::{self, PoolWatch};
 use super::prepare::{Prepared, Slot};
-use super::site::SiteStatus;
+use super::site::{Phase, SiteStatus};
 use super::slots::{AutoSwap, SlotsAtWork};
 use super::{
-    Comparison, HostError, HostSettings, Pace, Setting, SlotConfiguration, SlotName, SwapOptions,
-    compare,
+    Comparison, HostError, HostSettings, Pace, ReferenceStatus, Setting, SlotConfiguration,
+    SlotName, SwapOptions, Vault, compare,
 };
+use crate::metrics::{Scrape, declared};
+use crate::redaction::redact_setting;
 use crate::timeline::Feed;
 
 /// A running stand-in.
@@ -33,6 +36,7 @@ pub struct Host {
     home: PathBuf,
     /// Follows the pools, where somebody wants to see them.
     pool_watch: Mutex<Option<PoolWatch>>,
+    vault: Vault,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
 }
@@ -69,6 +73,7 @@ impl Host {
             folder: settings.folder,
             home: prepared.home,
             pool_watch: Mutex::new(None),
+            vault: settings.vault,
             _lock: prepared.lock,
         })
     }
@@ -106,12 +111,59 @@ impl Host {
         Ok(self.slot(slot)?.site.status())
     }
 
+    /// The figures of the front ends and sites at this moment.
+    pub fn metrics(&self) -> Scrape {
+        let mut scrape = Scrape::default();
+        for name in self.slots() {
+            let Ok(slot) = self.slot(name) else {
+                continue;
+            };
+            let label = name.to_string();
+            for (status, durations) in slot.front_end.durations() {
+                let labels = [label.as_str(), &status.to_string()];
+                scrape.set_histogram(&declared::FRONT_END_DURATION, &labels, durations);
+            }
+            let status = slot.site.status();
+            let serves = matches!(status.phase, Phase::Started | Phase::Restarting);
+            scrape.set(&declared::CONTAINER_STARTS, &[&label], status.starts as f64);
+            scrape.set(
+                &declared::SITE_SERVES,
+                &[&label],
+                f64::from(u8::from(serves)),
+            );
+        }
+        scrape
+    }
+
     /// What a slot is meant to run.
     ///
     /// # Errors
     /// When there is no such slot.
     pub fn configuration(&self, slot: SlotName) -> Result<SlotConfiguration, HostError> {
         Ok(self.slot(slot)?.site.configuration())
+    }
+
+    /// The settings of a slot as they may be shown: credentials are blotted out, and of a reference it
+    /// is said what became of it.
+    ///
+    /// # Errors
+    /// When there is no such slot.
+    pub fn shown_settings(&self, slot: SlotName) -> Result<Vec<Value>, HostError> {
+        let settings = self.configuration(slot)?.settings.into_values();
+        let shown = settings.map(|setting| {
+            let reference = self.reference(&setting).map(ReferenceStatus::as_str);
+            let value = redact_setting(&setting.name, &setting.value).into_owned();
+            let mut shown = json!(Setting { value, ..setting });
+            shown["reference"] = json!(reference);
+            shown
+        });
+        Ok(shown.collect())
+    }
+
+    /// What becomes of a setting's value where that is a reference to a secret.
+    #[must_use]
+    pub fn reference(&self, setting: &Setting) -> Option<ReferenceStatus> {
+        self.vault.resolve(&setting.value).1
     }
 
     /// Wait until the slot serves what it is meant to run.

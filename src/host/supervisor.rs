@@ -31,6 +31,10 @@ const CANNOT_RUN: i32 = 127;
 pub const GUEST: &str = "--guest";
 /// The word that says that it gets namespaces of its own; the site's home follows.
 pub const NAMESPACES: &str = "--namespaces";
+/// The word that says who keeps that home, where it has a size of its own; a process id follows.
+pub const HOME_OF: &str = "--home-of";
+/// What the keeper of a home says when it is there.
+pub const HOME_IS_THERE: &str = "ready";
 /// The word before the milliseconds that TERM leaves it.
 pub const GRACE: &str = "--grace";
 

@@ -23,6 +23,8 @@ pub struct Group {
     pub delay: Duration,
     /// How long a client waits between the end of one request and the next.
     pub interval: Duration,
+    /// By how much longer it waits each time.
+    pub interval_grows: Duration,
     /// Send no more once this status was answered.
     pub until_status: Option<u16>,
 }
@@ -49,15 +51,19 @@ impl Group {
             limit,
             delay: Duration::ZERO,
             interval: Duration::ZERO,
+            interval_grows: Duration::ZERO,
             until_status: None,
         }
     }
 
-    fn paced(&self, pace: f64) -> Self {
+    /// The same group with every duration multiplied by `pace`.
+    #[must_use]
+    pub fn paced(&self, pace: f64) -> Self {
         Self {
             limit: scaled(self.limit, pace),
             delay: scaled(self.delay, pace),
             interval: scaled(self.interval, pace),
+            interval_grows: scaled(self.interval_grows, pace),
             ..self.clone()
         }
     }

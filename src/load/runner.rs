@@ -185,12 +185,14 @@ async fn lane(state: Arc<GroupState>, mut stop: StopSignal) {
 
 async fn lane_unstopped(state: &GroupState) {
     tokio::time::sleep(state.group.delay).await;
-    let mut first = true;
+    let mut pause = None;
     while state.take() {
-        if !first && !state.group.interval.is_zero() {
-            tokio::time::sleep(state.group.interval).await;
+        if let Some(pause) = pause.filter(|pause: &Duration| !pause.is_zero()) {
+            tokio::time::sleep(pause).await;
         }
-        first = false;
+        pause = Some(pause.map_or(state.group.interval, |last| {
+            last + state.group.interval_grows
+        }));
         state.send().await;
     }
 }

@@ -1,20 +1,17 @@
 //! The accept queue of a listening TCP socket: connections that the kernel has completed and
 //! nobody has accepted yet.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
-use procfs::net::{TcpNetEntry, TcpState};
 use serde::Serialize;
 
-use super::{Unavailable, sys};
+use super::socket_diag::{self, Socket};
+use super::{Unavailable, proc_files, sys};
 
 /// State of a listening socket in `tcp_info`.
 const TCP_LISTEN: u8 = 10;
-
-/// States of a connection in the kernel's tables: open, and closed by the other side.
-const ESTABLISHED: u8 = 1;
-const CLOSE_WAIT: u8 = 8;
 
 /// An accept queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,21 +39,20 @@ pub fn of_socket(socket: &impl AsFd) -> Result<AcceptQueue, Unavailable> {
     })
 }
 
-/// Waiting connections of every socket that listens on `port`, added up.
-///
-/// # Errors
-/// When the tables cannot be read, or nothing listens on the port in this network namespace.
-pub fn of_port(port: u16) -> Result<u32, Unavailable> {
-    let queues = listeners(|row| row.local_address.port() == port)?;
-    if queues.is_empty() {
-        return Err(Unavailable::because(format!(
-            "nothing listens on TCP port {port}"
-        )));
-    }
-    Ok(queues.iter().sum())
+/// The accept queue of an address, asked for from outside: from a process that does not hold the
+/// listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressQueue {
+    /// Connections that wait: those of every socket that listens there, added up.
+    pub waiting: u32,
+    /// Connections that may wait.
+    pub backlog: u32,
+    /// How long the connection that waits for longest has been silent: its client has sent what it
+    /// had to send, and waits. Zero where none waits.
+    pub oldest: Duration,
 }
 
-/// A connection to a listening port, as the kernel holds it.
+/// A connection to a listening socket, as the kernel holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
     /// The client; an address of IPv4 is one also where the socket is of IPv6.
@@ -65,68 +61,30 @@ pub struct Connection {
     pub is_accepted: bool,
     /// The client has closed it.
     pub has_left: bool,
+    /// Since its last data came, or it began.
+    pub silence: Duration,
 }
 
-/// Every connection to a listening socket that waits or is served. One that its client has reset is
-/// not among them, though it keeps its place in the queue. The kernel walks the table of all
-/// connections for this, which takes longer the more there are.
+/// Every connection to the sockets that listen at `address` that waits or is served. One that its
+/// client has reset is not among them, though it keeps its place in the queue. The kernel walks its
+/// table of all connections for this.
 ///
 /// # Errors
-/// When the table cannot be read.
-pub fn connections(listening: SocketAddr) -> Result<Vec<Connection>, Unavailable> {
-    // A socket of IPv6 has its clients of IPv4 in the table of IPv6 as well.
-    let table = match listening {
-        SocketAddr::V4(_) => "/proc/net/tcp",
-        SocketAddr::V6(_) => "/proc/net/tcp6",
-    };
-    let text =
-        std::fs::read_to_string(table).map_err(|error| Unavailable::reading(table, &error))?;
-    let port = listening.port();
-    let named = format!(":{port:04X} ");
-    Ok(text
-        .lines()
-        .filter(|line| line.contains(&named))
-        .filter_map(|line| connection(line, port))
+/// When the kernel cannot be asked for its sockets.
+pub fn connections(address: &SocketAddr) -> Result<Vec<Connection>, Unavailable> {
+    let sockets = socket_diag::sockets_at(address)
+        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let connections = sockets
+        .iter()
+        .filter(|socket| socket.is_connected_to(address));
+    Ok(connections
+        .map(|socket| Connection {
+            peer: canonical(socket.peer()),
+            is_accepted: socket.is_accepted(),
+            has_left: socket.has_left(),
+            silence: socket.silence().unwrap_or_default(),
+        })
         .collect())
-}
-
-/// A row of the table, if it is of a connection to this port.
-fn connection(line: &str, port: u16) -> Option<Connection> {
-    let mut fields = line.split_ascii_whitespace().skip(1);
-    let (_, local) = fields.next()?.split_once(':')?;
-    if u16::from_str_radix(local, 16).ok()? != port {
-        return None;
-    }
-    let (address, peer) = fields.next()?.split_once(':')?;
-    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
-    if state != ESTABLISHED && state != CLOSE_WAIT {
-        return None;
-    }
-    let inode = fields.nth(5)?;
-    let peer = SocketAddr::new(address_of(address)?, u16::from_str_radix(peer, 16).ok()?);
-    Some(Connection {
-        peer: canonical(peer),
-        // No process has a descriptor of it, so it has no inode.
-        is_accepted: inode != "0",
-        has_left: state == CLOSE_WAIT,
-    })
-}
-
-/// An address of the table: words of 32 bits in the order of the network, shown as this machine
-/// reads them.
-fn address_of(text: &str) -> Option<IpAddr> {
-    let word = |at: usize| {
-        let digits = text.get(8 * at..8 * at + 8)?;
-        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
-    };
-    match text.len() {
-        8 => Some(IpAddr::from(word(0)?)),
-        32 => {
-            let words = [word(0)?, word(1)?, word(2)?, word(3)?].concat();
-            Some(IpAddr::from(<[u8; 16]>::try_from(words).ok()?))
-        }
-        _ => None,
-    }
 }
 
 /// The same client as an address of IPv4 where it is one.
@@ -135,17 +93,53 @@ pub fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
-/// The queue lengths of the listening sockets that `wanted` picks. A machine without IPv6 has no
-/// second table.
-fn listeners(wanted: impl Fn(&TcpNetEntry) -> bool) -> Result<Vec<u32>, Unavailable> {
-    let mut rows =
-        procfs::net::tcp().map_err(|error| Unavailable::reading("/proc/net/tcp", &error))?;
-    rows.extend(procfs::net::tcp6().unwrap_or_default());
-    Ok(rows
+/// The queue of every socket that listens at `address` in this network namespace. Nothing joins
+/// the queue for it.
+///
+/// # Errors
+/// When the kernel cannot be asked for its sockets, or none listens there.
+pub fn of_address(address: &SocketAddr) -> Result<AddressQueue, Unavailable> {
+    let sockets = socket_diag::sockets_at(address)
+        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let listening: Vec<_> = sockets
         .iter()
-        .filter(|row| row.state == TcpState::Listen && wanted(row))
-        .map(|row| row.rx_queue)
-        .collect())
+        .filter(|socket| socket.listens_at(address))
+        .map(Socket::queue)
+        .collect();
+    if listening.is_empty() {
+        return Err(Unavailable::because(format!(
+            "nothing listens at {address}"
+        )));
+    }
+    let waiting = sockets.iter().filter(|socket| socket.waits_at(address));
+    Ok(AddressQueue {
+        waiting: listening.iter().map(|(waiting, _)| waiting).sum(),
+        backlog: listening.iter().map(|(_, backlog)| backlog).sum(),
+        oldest: waiting
+            .filter_map(Socket::silence)
+            .max()
+            .unwrap_or_default(),
+    })
+}
+
+/// Connections that the kernel dropped because an accept queue was full, in this network namespace
+/// since it began.
+///
+/// # Errors
+/// When `/proc/net/netstat` cannot be read.
+pub fn overflows() -> Result<u64, Unavailable> {
+    const PATH: &str = "/proc/net/netstat";
+    let text = proc_files::text(PATH)?;
+    overflows_of(&text).ok_or_else(|| Unavailable::missing(PATH, "ListenOverflows"))
+}
+
+/// The line of names comes before that of values.
+fn overflows_of(text: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut both = names.split_whitespace().zip(values.split_whitespace());
+    let (_, value) = both.find(|(name, _)| *name == "ListenOverflows")?;
+    value.parse().ok()
 }
 
 #[cfg(test)]
@@ -171,9 +165,12 @@ mod tests {
                 std::thread::yield_now();
             }
             assert_eq!(waiting(), Ok(5));
-            assert_eq!(of_port(local.port()), Ok(5));
+            let outside = of_address(&local).unwrap();
+            assert_eq!(outside.waiting, 5);
+            assert_eq!(outside.backlog, of_socket(&listener).unwrap().backlog);
             let _accepted = listener.accept().unwrap();
             assert_eq!(waiting(), Ok(4));
+            assert_eq!(of_address(&local).unwrap().waiting, 4);
         }
     }
 
@@ -194,7 +191,7 @@ mod tests {
             let expected = [(served, true, false), (left, false, true)];
             let deadline = Instant::now() + Duration::from_secs(5);
             loop {
-                let mut seen: Vec<_> = connections(listening)
+                let mut seen: Vec<_> = connections(&listening)
                     .unwrap()
                     .iter()
                     .map(|held| (held.peer, held.is_accepted, held.has_left))
@@ -207,6 +204,41 @@ mod tests {
                 std::thread::yield_now();
             }
         }
+    }
+
+    #[test]
+    fn the_oldest_wait_grows_and_goes_with_the_one_who_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let local = listener.local_addr().unwrap();
+        let oldest = || of_address(&local).unwrap().oldest;
+        assert_eq!(oldest(), Duration::ZERO, "nobody waits");
+        let began = Instant::now();
+        let first = TcpStream::connect(local).unwrap();
+        let deadline = began + Duration::from_secs(5);
+        while oldest() < Duration::from_millis(100) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let waited = oldest();
+        assert!(waited >= Duration::from_millis(100), "{waited:?}");
+        // The kernel counts in ticks.
+        let most = began.elapsed() + Duration::from_millis(20);
+        assert!(waited <= most, "{waited:?} of {most:?}");
+        drop(first);
+        assert!(oldest() >= waited, "who has left still waits");
+        let _second = TcpStream::connect(local).unwrap();
+        let _accepted = listener.accept().unwrap();
+        assert!(oldest() < waited, "the first has been accepted");
+        drop(listener);
+        let error = of_address(&local).unwrap_err();
+        assert!(error.reason().starts_with("nothing listens"), "{error}");
+    }
+
+    #[test]
+    fn overflows_are_found_by_their_name() {
+        let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 333\nIpExt: InNoRoutes\nIpExt: 4\n";
+        assert_eq!(overflows_of(text), Some(22));
+        assert_eq!(overflows_of("IpExt: ListenOverflows\nIpExt: 4\n"), None);
+        assert!(overflows().is_ok());
     }
 
     #[test]

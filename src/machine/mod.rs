@@ -18,6 +18,7 @@ pub mod pressure;
 pub mod proc_files;
 mod program_pages;
 pub mod reserved_port;
+mod socket_diag;
 pub mod sys;
 mod unavailable;
 

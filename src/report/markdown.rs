@@ -33,6 +33,9 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
     if let Some(sentence) = verdict.expectation() {
         text.push_str(&format!("\n{}\n", cell(&sentence)));
     }
+    if let Some(alt) = super::picture_words(verdict, bundle) {
+        text.push_str(&format!("\n![{}](picture.svg)\n", cell(&alt)));
+    }
     if !verdict.health.is_empty() {
         text.push_str("\n## Health\n\n| | finding | observed | decided by |\n|---|---|---|---|\n");
         for result in &verdict.health {

@@ -16,8 +16,22 @@ pub use terminal::{Style, repeated_text, text};
 
 use crate::encoding::{self, line, shell_word};
 use crate::evidence::Bundle;
+use crate::evidence::criteria::Picture;
 use crate::redaction::redact;
 use crate::verdict::Verdict;
+
+/// One picture of a run as an SVG file; `None` where the evidence does not hold it, or nothing moves
+/// in it.
+pub fn picture(picture: Picture, verdict: &Verdict, bundle: &Bundle) -> Option<String> {
+    let chart = chart::draw(picture, verdict, bundle)?;
+    Some(encoding::html(chart.file().into_string()))
+}
+
+/// What the run's own picture shows, where it has one.
+fn picture_words(verdict: &Verdict, bundle: &Bundle) -> Option<String> {
+    let chart = chart::draw(verdict.picture, verdict, bundle)?;
+    Some(chart.words().to_owned())
+}
 
 /// Signs with which a shell does more than start one program.
 const OF_A_SHELL: &str = ";|&`$<>(){}\n\r";

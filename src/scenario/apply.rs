@@ -74,6 +74,9 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
                 topology.timeout_seconds = *timeout_seconds;
             }
             Change::Probes { probes } => topology.around.probes = Some(probes.clone()),
+            Change::AlwaysOn => topology.around.always_on = true,
+            Change::AutoHeal { rules } => topology.around.auto_heal.clone_from(rules),
+            Change::HomeSize { megabytes } => topology.around.home_megabytes = Some(*megabytes),
             Change::DatabaseServer { server } => {
                 topology.around.database_server = Some(server.clone())
             }
@@ -100,12 +103,21 @@ pub fn does(scenario: &'static Scenario, course: Course, step: &str) -> bool {
         .any(|change| matches!(change, Change::LeaveOutStep { name } if name == step))
 }
 
-/// The groups of a phase as this course wants them; none may be left.
+/// The groups of the load of that name as this course wants them; none may be left.
 #[must_use]
-pub fn groups(scenario: &'static Scenario, course: Course, groups: &[Group]) -> Vec<Group> {
+pub fn groups(
+    scenario: &'static Scenario,
+    course: Course,
+    load: &str,
+    groups: &[Group],
+) -> Vec<Group> {
     let mut groups = groups.to_vec();
     for change in course.changes(scenario) {
         match change {
+            Change::Load {
+                step,
+                groups: others,
+            } if step == load => groups.clone_from(others),
             Change::LeaveOut { path } => groups.retain(|group| group.path != *path),
             Change::Count { path, count } => {
                 for group in groups.iter_mut().filter(|group| group.path == *path) {

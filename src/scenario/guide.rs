@@ -136,6 +136,19 @@ fn stand_in(scenario: &Scenario) -> String {
     if scenario.needs_box() {
         words.push("--box cgroup".to_owned());
     }
+    if topology.around.always_on {
+        words.push("--always-on".to_owned());
+    }
+    if let Some(rules) = &topology.around.auto_heal {
+        words.push(format!("--auto-heal '{}'", rules.rules()));
+    }
+    if let Some(megabytes) = topology.around.home_megabytes {
+        words.push(format!("--home-size {megabytes}"));
+    }
+    for secret in &topology.around.vault {
+        let (vault, name, value) = (&secret.vault, &secret.name, &secret.value);
+        words.push(format!("--secret {vault}/{name}={value}"));
+    }
     let mut sticky: Vec<&str> = Vec::new();
     for setting in &topology.settings {
         let flag = match setting.slot.as_str() {
@@ -271,6 +284,17 @@ fn fix_here(fix: &Variation) -> String {
                 words.extend(settings.iter().map(|set| format!("`{}`", set_here(set))));
             }
             Change::Plan { .. } => words.push("a larger machine".to_owned()),
+            // What the emulator is told when it is started, and nothing that could be typed beside it.
+            Change::AlwaysOn => words.push("another start, with Always On".to_owned()),
+            Change::AutoHeal { rules: None } => {
+                words.push("another start, without a rule".to_owned());
+            }
+            Change::AutoHeal { rules: Some(_) } => {
+                words.push("another start, with that rule".to_owned());
+            }
+            Change::HomeSize { megabytes } => {
+                words.push(format!("another start, with {megabytes} MB for /home"));
+            }
             Change::Described { how } => words.push(format!("by hand: {how}")),
             _ => {}
         }

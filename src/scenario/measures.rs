@@ -304,6 +304,12 @@ fn of_setting(setting: &SettingState) -> String {
         true => format!("`{name}` of {slot} is a slot setting"),
         false => format!("`{name}` of {slot} is no slot setting"),
     });
+    let resolved = setting.resolved.map(|resolved| match resolved {
+        true => format!("the platform says that it resolved the reference in `{name}` of {slot}"),
+        false => {
+            format!("the platform says that it did not resolve the reference in `{name}` of {slot}")
+        }
+    });
     let changed = setting.changed.map(|changed| match changed {
         true => format!("`/config` of {slot} shows another `{name}` after the load than before it"),
         false => format!("`/config` of {slot} shows the same `{name}` before and after the load"),
@@ -312,7 +318,8 @@ fn of_setting(setting: &SettingState) -> String {
         true => format!("`/diag/slots` of {slot} says that every setting is as expected"),
         false => format!("`/diag/slots` of {slot} says that a setting is not as expected"),
     });
-    let all: Vec<String> = sticky.into_iter().chain(changed).chain(matches).collect();
+    let all = [sticky, resolved, changed, matches];
+    let all: Vec<String> = all.into_iter().flatten().collect();
     all.join(" and ")
 }
 
@@ -378,6 +385,7 @@ mod tests {
                 sticky: Some(sticky),
                 changed: None,
                 matches_expected: None,
+                resolved: None,
             };
             sentence(&Measure::Setting(state), &Roles::new())
         };

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use super::guide;
 use super::measures;
 use super::shape::{Scenario, Variation};
-use super::words::{change_in_words, list, need_in_words, probes_in_words, step_in_words, sticky};
+use super::words::{
+    auto_heal_in_words, change_in_words, list, need_in_words, probes_in_words, step_in_words,
+    sticky,
+};
 use crate::evidence::criteria::{Alternative, Criterion};
 
 /// The line with which a generated file begins.
@@ -127,8 +130,24 @@ fn write_topology(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         },
         topology.timeout_seconds
     )?;
+    if topology.around.always_on {
+        writeln!(page, "| Always On | on |")?;
+    }
     if topology.around.downstream {
         writeln!(page, "| beside it | `labrat downstream`, as API_BASE_URL |")?;
+    }
+    if let Some(rules) = &topology.around.auto_heal {
+        writeln!(page, "| auto-heal | {} |", auto_heal_in_words(rules))?;
+    }
+    if let Some(megabytes) = topology.around.home_megabytes {
+        writeln!(page, "| /home | {megabytes} MB |")?;
+    }
+    for secret in &topology.around.vault {
+        writeln!(
+            page,
+            "| the vault `{}` has | `{}` |",
+            secret.vault, secret.name
+        )?;
     }
     if let Some(probes) = &topology.around.probes {
         writeln!(page, "| probes | {} |", probes_in_words(probes))?;

@@ -38,7 +38,7 @@ pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Opt
         .map(String::as_str)
         .filter(|slot| *slot != PRODUCTION)
         .collect();
-    Some(json!({
+    let mut parameters = json!({
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
         "contentVersion": "1.0.0.0",
         "parameters": {
@@ -49,5 +49,12 @@ pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Opt
             "appSettings": { "value": by_slot },
             "stickySettings": { "value": sticky },
         },
-    }))
+    });
+    if let Some(rules) = &topology.around.auto_heal {
+        parameters["parameters"]["autoHealRules"] = json!({ "value": rules.rules() });
+    }
+    if topology.around.always_on {
+        parameters["parameters"]["alwaysOn"] = json!({ "value": true });
+    }
+    Some(parameters)
 }

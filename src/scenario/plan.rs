@@ -4,13 +4,13 @@
 use serde_json::{Value, json};
 
 use super::apply::{self, Course};
-use super::shape::{Action, Change, Scenario, Setting, Step, Variation};
+use super::shape::{Action, AutoHeal, Change, Scenario, Setting, Step, Variation};
 
 /// The scenario with one course applied, as JSON.
 ///
 /// `actions` turn the target of the symptom's course into that of this one. They have the form of
-/// [`Action`], and two more: `set-plan` (`plan`) and `described` (`how`), the latter for what
-/// nobody but the application's author can do.
+/// [`Action`], and four more: `set-plan` (`plan`), `set-always-on`, `set-auto-heal` (`rules`, in
+/// the platform's form), and `described` (`how`), the last for what nobody but the application's author can do.
 #[must_use]
 pub fn planned(scenario: &'static Scenario, course: Course) -> Value {
     let (topology, settings) = apply::topology(scenario, course);
@@ -35,7 +35,11 @@ fn named(variation: &Variation) -> Value {
     let of_the_platform = variation.changes.iter().any(|change| {
         matches!(
             change,
-            Change::StartupCommand { .. } | Change::Settings { .. } | Change::Plan { .. }
+            Change::StartupCommand { .. }
+                | Change::Settings { .. }
+                | Change::Plan { .. }
+                | Change::AlwaysOn
+                | Change::AutoHeal { .. }
         )
     });
     json!({
@@ -47,7 +51,7 @@ fn named(variation: &Variation) -> Value {
 
 fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
     let done = scenario.steps.iter().filter(|step| match step {
-        Step::Act { name, .. } => apply::does(scenario, course, name),
+        Step::Act { name, .. } | Step::Wait { name, .. } => apply::does(scenario, course, name),
         _ => true,
     });
     let planned = done.map(|step| match step {
@@ -55,7 +59,7 @@ fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
             "step": "load",
             "name": name,
             "kind": kind,
-            "groups": apply::groups(scenario, course, groups),
+            "groups": apply::groups(scenario, course, name, groups),
         }),
         step => json!(step),
     });
@@ -74,13 +78,20 @@ fn actions(changes: &[Change]) -> Vec<Value> {
             Change::Settings { settings } => {
                 actions.extend(settings.iter().cloned().map(set));
             }
+            Change::AlwaysOn => actions.push(json!({ "action": "set-always-on" })),
+            Change::AutoHeal { rules } => {
+                let rules = rules.as_ref().map(AutoHeal::rules);
+                actions.push(json!({ "action": "set-auto-heal", "rules": rules }));
+            }
             Change::Plan { name } => actions.push(json!({ "action": "set-plan", "plan": name })),
             Change::Described { how } => {
                 actions.push(json!({ "action": "described", "how": how }));
             }
             // Changes of the load are in the steps, Azure's swap is as it is, and a database server
             // is the rehearsal's alone.
-            Change::LeaveOut { .. }
+            Change::Load { .. }
+            | Change::HomeSize { .. }
+            | Change::LeaveOut { .. }
             | Change::LeaveOutStep { .. }
             | Change::Count { .. }
             | Change::Until { .. }

@@ -1,6 +1,6 @@
 //! The parts of a scenario in words, for its page and for whoever is told what to do.
 
-use super::shape::{Action, Change, Done, Group, Probes, Step};
+use super::shape::{Action, AutoHeal, Change, Done, Group, Probes, Step};
 use crate::evidence::criteria::{Moment, Need};
 use crate::evidence::manifest::PhaseKind;
 
@@ -11,6 +11,9 @@ pub(super) fn step_in_words(step: &Step) -> String {
         Step::Load { name, groups, .. } => {
             let groups: Vec<String> = groups.iter().map(group_in_words).collect();
             format!("Send the load `{name}`: {}.", groups.join("; "))
+        }
+        Step::Wait { name, seconds } => {
+            format!("`{name}`: ask for nothing for {seconds} s.")
         }
         Step::Act {
             name,
@@ -64,12 +67,20 @@ fn group_in_words(group: &Group) -> String {
         at_a_time if at_a_time >= group.count => ", all at once".to_owned(),
         at_a_time => format!(", {at_a_time} at a time"),
     };
+    let at_any_pace = match group.real_time {
+        true => "; all of it at any pace",
+        false => "",
+    };
+    let grows = match group.interval_grows_seconds > 0.0 {
+        true => format!(" and each time {} s longer", group.interval_grows_seconds),
+        false => String::new(),
+    };
     let interval = match group.interval_seconds > 0.0 {
-        true => format!(", {} s apart", group.interval_seconds),
+        true => format!(", {} s apart{grows}", group.interval_seconds),
         false => String::new(),
     };
     format!(
-        "{begins}{many}{order}{interval} (a client gives up after {} s)",
+        "{begins}{many}{order}{interval} (a client gives up after {} s{at_any_pace})",
         group.limit_seconds
     )
 }
@@ -133,6 +144,16 @@ pub(super) fn change_in_words(change: &Change) -> String {
             server.refused.join("`, `")
         ),
         Change::Plan { name } => format!("plan {name}"),
+        Change::Load { step, groups } => {
+            let groups: Vec<String> = groups.iter().map(group_in_words).collect();
+            format!("the load `{step}` is {}", groups.join("; "))
+        }
+        Change::AlwaysOn => "Always On".to_owned(),
+        Change::AutoHeal { rules: None } => "no auto-heal rule".to_owned(),
+        Change::AutoHeal { rules: Some(rules) } => {
+            format!("auto-heal: {}", auto_heal_in_words(rules))
+        }
+        Change::HomeSize { megabytes } => format!("{megabytes} MB for /home"),
         Change::LeaveOut { path } => format!("no request for `{path}`"),
         Change::LeaveOutStep { name } => format!("without the step `{name}`"),
         Change::Count { path, count } => format!("{count} requests for `{path}`"),
@@ -142,6 +163,27 @@ pub(super) fn change_in_words(change: &Change) -> String {
         Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
         Change::Described { how } => how.clone(),
     }
+}
+
+/// Auto-heal rules in words.
+pub(super) fn auto_heal_in_words(rules: &AutoHeal) -> String {
+    let triggers = rules.triggers.iter().map(|trigger| {
+        let kind = match (trigger.status, trigger.longer_seconds) {
+            (Some(status), _) => format!("requests with {status}"),
+            (None, Some(seconds)) => format!("requests of {seconds} s or longer"),
+            (None, None) => "requests".to_owned(),
+        };
+        format!(
+            "{} {kind} within {} s",
+            trigger.count, trigger.within_seconds
+        )
+    });
+    let triggers = triggers.collect::<Vec<_>>().join(", or ");
+    let spared = match rules.least_age_seconds {
+        0 => String::new(),
+        seconds => format!(", unless it is younger than {seconds} s"),
+    };
+    format!("{triggers} recycle the container{spared}")
 }
 
 /// Probes in words.

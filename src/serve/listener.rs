@@ -404,6 +404,29 @@ pub fn told_name(address: &BindAddress) -> String {
     }
 }
 
+/// The address of a listener that is told by number.
+pub fn told_address(address: &BindAddress) -> Option<SocketAddr> {
+    match address {
+        BindAddress::Tcp { host, port } => Some(SocketAddr::new(host.parse().ok()?, *port)),
+        BindAddress::Unix(_) | BindAddress::Fd(_) => None,
+    }
+}
+
+/// Names and addresses of all TCP listeners of the pool: of the open ones, and of those that every
+/// worker opens for itself.
+pub fn queues_of(listeners: &[Listener], settings: &Settings) -> Vec<(String, SocketAddr)> {
+    let open = listeners.iter().filter_map(|listener| match listener {
+        Listener::Tcp(socket) => Some((listener.name(), socket.local_addr().ok()?)),
+        Listener::Unix(_) => None,
+    });
+    let own = settings
+        .bind
+        .iter()
+        .filter(|address| settings.is_opened_by_workers(address))
+        .filter_map(|address| Some((told_name(address), told_address(address)?)));
+    open.chain(own).collect()
+}
+
 /// Whether a listener at this address can be reached from other machines, as far as the words say.
 pub fn is_told_public(address: &BindAddress) -> bool {
     match address {

@@ -5,10 +5,10 @@
 //! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
 //! processes of the pool see of each other; the [`probe_server`] answers probes beside the
-//! workers, and [`dashboard`] shows the pool beside them by what the [`observer`] sees; [`control`] is the
-//! socket for whoever stands beside.
+//! workers and shows metrics, and [`dashboard`] shows the pool by what the [`observer`] sees; the [`tally`]
+//! counts for both; [`control`] is the socket for whoever stands beside.
 //!
-//! This room uses `app` and `machine`. It must not know of scenarios, evidence or platforms.
+//! This room uses `app`, `machine` and `metrics`. It must not know of scenarios, evidence or platforms.
 
 pub mod accept_errors;
 pub mod access_log;
@@ -21,6 +21,7 @@ pub mod http;
 pub mod listener;
 mod log_file;
 mod observer;
+mod pool_metrics;
 pub mod probe_server;
 mod python;
 mod request_ring;
@@ -28,6 +29,7 @@ pub mod scoreboard;
 pub mod settings;
 mod start;
 pub mod statsd;
+pub mod tally;
 pub mod worker;
 
 pub use start::{StartError, run};

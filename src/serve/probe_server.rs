@@ -9,10 +9,13 @@
 //! answered with "no" for as long as the workers finish what they have.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::{MethodRouter, get};
+use http::HeaderMap;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::net::{TcpListener, UnixListener};
@@ -20,12 +23,14 @@ use tokio::net::{TcpListener, UnixListener};
 use super::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use super::console::{ErrorLog, LogEvent};
 use super::listener::Listener;
+use super::pool_metrics;
 use super::scoreboard::Scoreboard;
 use super::worker::{Environment, ask_for_reset, ask_for_warm_up};
 use crate::app::pool::{Pool, PoolSnapshot};
 use crate::app::{AppConfig, AppState, probe_router};
 use crate::connections::{Bounds, Connections};
 use crate::machine::sys;
+use crate::metrics;
 
 /// One connection may take longer than any probe waits for.
 const BOUNDS: Bounds = Bounds {
@@ -42,6 +47,8 @@ const OVERDUE: Duration = Duration::from_secs(5);
 pub struct ProbeServer {
     /// Its own listener.
     pub listener: Listener,
+    /// Names and addresses of the pool's listeners, whose accept queues are shown.
+    pub queues: Vec<(String, SocketAddr)>,
     /// The environment that the application sees.
     pub environment: Environment,
     /// The shared scoreboard.
@@ -76,16 +83,25 @@ pub fn live(server: ProbeServer) -> i32 {
 fn serve(server: ProbeServer) -> io::Result<()> {
     // A configuration that cannot be read fails the workers, who say so; liveness still answers.
     let config = AppConfig::from_lookup(&|name| server.environment.get(name)).unwrap_or_default();
+    let metrics = metrics_route(server.scoreboard.clone(), server.queues);
     let pool = Arc::new(ScoreboardPool {
         scoreboard: server.scoreboard,
         timeout: server.timeout,
     });
-    let router = probe_router(AppState::for_probes(config, pool));
+    let router = probe_router(AppState::for_probes(config, pool)).route(metrics::PATH, metrics);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     sys::forget_start_up_code();
     runtime.block_on(accept(server.listener, router, &server.log))
+}
+
+/// Metrics are shown here and not by the pool: a scrape must not wait in the queue that it measures.
+fn metrics_route(scoreboard: Scoreboard, queues: Vec<(String, SocketAddr)>) -> MethodRouter {
+    get(move |asked: HeaderMap| {
+        let scrape = pool_metrics::scrape(&scoreboard, &queues);
+        std::future::ready(metrics::answer(&asked, &scrape))
+    })
 }
 
 async fn accept(listener: Listener, router: Router, log: &ErrorLog) -> io::Result<()> {

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use super::clock;
 use super::request_ring::{Entry, RingCells};
 use super::settings::MOST_WORKERS;
+use super::tally::Tally;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::sys::{SharedMemory, shared_structs};
 
@@ -70,6 +71,7 @@ enum Fact {
 #[derive(Debug, Clone)]
 pub struct Scoreboard {
     cells: Arc<SharedMemory<Cells>>,
+    tally: Tally,
 }
 
 impl Scoreboard {
@@ -80,11 +82,17 @@ impl Scoreboard {
     pub fn new(wanted: usize) -> Result<Self, Errno> {
         let scoreboard = Self {
             cells: Arc::new(SharedMemory::new()?),
+            tally: Tally::new()?,
         };
         let pool = &scoreboard.cells.pool;
         pool.arbiter.store(std::process::id(), Ordering::Relaxed);
         scoreboard.want(wanted);
         Ok(scoreboard)
+    }
+
+    /// What the pool counts, whoever of its workers lives.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn is(&self, fact: Fact) -> bool {

@@ -84,6 +84,7 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
         unreadable: unreadable(bundle),
         window,
         routes: routes(bundle),
+        picture: rules.picture(),
     })
 }
 

@@ -13,6 +13,7 @@ pub mod listening;
 mod measure;
 mod missing;
 mod outcome;
+pub mod pool_size;
 mod quote;
 mod repeated;
 mod secrets;

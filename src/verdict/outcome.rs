@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::quote::Quote;
 use super::window::Window;
-use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need};
+use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need, Picture};
 
 /// The verdict over one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +51,9 @@ pub struct Verdict {
     pub window: Window,
     /// Answers and latency of each route of the samples.
     pub routes: Vec<RouteFigures>,
+    /// The picture that shows what the proof is about.
+    #[serde(skip)]
+    pub picture: Picture,
 }
 
 impl Verdict {

@@ -147,6 +147,22 @@ def leak_free():
     return jsonify(blocks=0, freed=freed, status="freed")
 
 
+@app.get("/fill")
+def fill():
+    """One file more in the site's home; what does not fit raises."""
+    folder = os.path.join(os.environ["HOME"], "LogFiles", "labrat")
+    os.makedirs(folder, exist_ok=True)
+    asked = int(request.args.get("megabytes", "4"))
+    with open(os.path.join(folder, f"fill-{os.getpid()}-{time.monotonic_ns()}.log"), "wb") as file:
+        for _ in range(asked):
+            file.write(b"x" * (1 << 20))
+    keep = int(os.environ.get("LAB_FILL_KEEP") or 0)
+    files = sorted(os.scandir(folder), key=lambda entry: entry.stat().st_mtime)
+    for entry in files[: len(files) - keep] if keep else []:
+        os.remove(entry.path)
+    return jsonify(megabytes=asked, status="written")
+
+
 @app.get("/heavy")
 def heavy():
     numbers = [(position * 97) % 10_000_019 for position in range(HEAVY_NUMBERS)]

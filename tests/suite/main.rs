@@ -17,6 +17,7 @@ mod harness;
 mod host;
 mod judge;
 mod memory_box;
+mod metrics;
 mod pages;
 mod play;
 mod pool;

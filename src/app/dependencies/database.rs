@@ -38,6 +38,9 @@ impl DatabaseUrl {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return PostgresUrl::parse(url).map(|url| Self::Postgres(Box::new(url)));
         }
+        if url.starts_with("@Microsoft.KeyVault(") {
+            return Err(DatabaseUrlError::Unresolved);
+        }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(DatabaseUrlError::Scheme);
         };

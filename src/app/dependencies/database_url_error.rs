@@ -3,6 +3,9 @@
 /// A `DATABASE_URL` that names no database that can be asked here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
+    /// A reference to a secret in place of the secret.
+    #[error("it is a reference to a Key Vault that the platform did not resolve")]
+    Unresolved,
     /// Another scheme.
     #[error("it begins with none of sqlite:, postgres:// and postgresql://")]
     Scheme,

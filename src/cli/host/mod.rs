@@ -11,7 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Exit;
 use super::memory_box::BoxOptions;
-use crate::host::SlotName;
+use super::values;
+use crate::host::{AutoHealRules, SlotName};
 
 /// Where the control API is unless told otherwise.
 const DEFAULT_CONTROL: &str = "127.0.0.1:8790";
@@ -100,6 +101,17 @@ struct StartOptions {
     /// Keep the site awake with a request every five minutes; without it 20 idle minutes unload it
     #[arg(long)]
     always_on: bool,
+    /// Rules by which the container is recycled, as the platform has them: JSON with `triggers` and
+    /// `actions`
+    #[arg(long, value_name = "JSON", value_parser = AutoHealRules::parse)]
+    auto_heal: Option<AutoHealRules>,
+    /// Megabytes of each slot's /home, in memory; it is as large as the disk without it
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    home_size: Option<u64>,
+    /// A secret for references of settings, `@Microsoft.KeyVault(VaultName=VAULT;SecretName=NAME)`; may
+    /// be given again
+    #[arg(long = "secret", value_name = "VAULT/NAME=VALUE", value_parser = secret)]
+    secrets: Vec<(String, String, String)>,
     /// Swap what is deployed to staging into production as soon as it is warm
     #[arg(long, requires = "staging_port")]
     auto_swap: bool,
@@ -113,7 +125,7 @@ struct StartOptions {
     #[arg(long, value_enum, default_value_t = ModeWord::AppService)]
     mode: ModeWord,
     /// Seconds until the front end gives up on an answer, before the pace
-    #[arg(long, value_name = "SECONDS", default_value_t = 240.0, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 240.0, value_parser = values::some_seconds)]
     front_end_limit: f64,
     /// Status of a request that reached that limit
     #[arg(long, value_name = "STATUS", default_value_t = 504, value_parser = clap::value_parser!(u16).range(400..600))]
@@ -281,17 +293,21 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn secret(text: &str) -> Result<(String, String, String), String> {
+    let named = text.split_once('=');
+    let parts = named.and_then(|(name, value)| Some((name.split_once('/')?, value)));
+    match parts {
+        Some(((vault, name), value)) if !vault.is_empty() && !name.is_empty() => {
+            Ok((vault.to_owned(), name.to_owned(), value.to_owned()))
+        }
+        _ => Err("VAULT/NAME=VALUE is needed".to_owned()),
+    }
+}
+
 fn pace(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.001..=10.0).contains(&number) => Ok(number),
         _ => Err("a factor from 0.001 to 10 is needed".to_owned()),
-    }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number <= 86_400.0 => Ok(number),
-        _ => Err("a number of seconds above 0 and up to 86400 is needed".to_owned()),
     }
 }
 

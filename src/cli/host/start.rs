@@ -90,6 +90,11 @@ fn settings(options: &StartOptions) -> anyhow::Result<HostSettings> {
     settings.front_end_limit = Duration::from_secs_f64(options.front_end_limit);
     settings.limit_status = options.limit_status;
     settings.always_on = options.always_on;
+    settings.auto_heal.clone_from(&options.auto_heal);
+    settings.home_megabytes = options.home_size;
+    for (vault, name, value) in &options.secrets {
+        settings.vault = settings.vault.with(vault, name, value);
+    }
     settings.auto_swap = options.auto_swap;
     settings.image = match options.image {
         ImageWord::BuiltIn => Image::BuiltIn,

@@ -110,6 +110,7 @@ impl TriggerOptions {
                 command_after: self.command_after.clone(),
                 sticky: declared,
                 memory_box: None,
+                front_end_limit_seconds: None,
             },
             mine: self.yes_this_is_mine,
         })

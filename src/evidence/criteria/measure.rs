@@ -277,6 +277,9 @@ pub struct SettingState {
     /// It is a slot setting, or not.
     #[serde(default)]
     pub sticky: Option<bool>,
+    /// Where it is a reference to a secret, the platform resolved it, or not.
+    #[serde(default)]
+    pub resolved: Option<bool>,
     /// The value in /config differs between baseline and end, or not.
     #[serde(default)]
     pub changed: Option<bool>,

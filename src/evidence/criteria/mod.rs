@@ -7,6 +7,7 @@ mod alternative;
 mod expectation;
 mod measure;
 mod needs;
+mod picture;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub use measure::{
     Command, Done, During, FigureChange, Groups, Lines, Measure, PerRequest, Presence, Process,
     Ready, Requests, SettingState, Tail,
 };
+pub use picture::Picture;
 
 use super::manifest::PhaseKind;
 

@@ -83,7 +83,7 @@ impl Measure {
 fn needs_of_setting(setting: &SettingState) -> Vec<Need> {
     let snapshot = |of, at| Need::Snapshot { of, at };
     let mut needs = Vec::new();
-    if setting.sticky.is_some() {
+    if setting.sticky.is_some() || setting.resolved.is_some() {
         needs.push(Need::Manifest);
     }
     if setting.changed.is_some() {

@@ -92,6 +92,7 @@ pub(super) fn settings(list: &Value, slot: Option<&str>) -> Option<Vec<Setting>>
                 value: text(entry, "value").unwrap_or_default(),
                 slot: slot.map(str::to_owned),
                 sticky: entry.get("slotSetting").and_then(Value::as_bool),
+                reference: None,
             })
         })
         .collect();

@@ -6,7 +6,7 @@ use crate::evidence::manifest::PhaseKind;
 use crate::tables::LogTable;
 
 /// What this program writes beside the evidence.
-const REPORTS: [&str; 3] = ["report.html", "report.md", "verdict.json"];
+const REPORTS: [&str; 4] = ["report.html", "report.md", "picture.svg", "verdict.json"];
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

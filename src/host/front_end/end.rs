@@ -62,6 +62,18 @@ impl RequestEnd {
         }
     }
 
+    /// Whether the site's container had the request.
+    pub(super) fn reached_the_site(self) -> bool {
+        matches!(
+            self,
+            Self::Answered(_)
+                | Self::AnswerBroken(_)
+                | Self::ClientLeft
+                | Self::NoAnswer
+                | Self::LimitReached
+        )
+    }
+
     /// The page that the front end answers with.
     pub(super) fn page(self, status: u16) -> String {
         let (title, text) = match self {

@@ -15,6 +15,7 @@ mod server;
 mod tunnel;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,9 +30,10 @@ use record::Unfinished;
 pub use server::FrontEnd;
 pub use upstream::{IDLE_LIMIT, Upstream};
 
-use super::Notify;
 use super::journal::Journal;
+use super::{AutoHeal, Notify};
 use crate::identifiers::guid;
+use crate::metrics::Histogram;
 
 /// Rows of clients that left, kept until the site's start has ended.
 const MOST_DEFERRED: usize = 10_000;
@@ -83,6 +85,8 @@ pub struct FrontEndSettings {
     pub limit: Duration,
     /// The status of a request that reached the limit.
     pub limit_status: u16,
+    /// Who counts the requests that the site had.
+    pub auto_heal: Option<Arc<AutoHeal>>,
 }
 
 /// What all requests of a front end share.
@@ -94,6 +98,8 @@ struct Shared {
     routing: watch::Receiver<Routing>,
     /// Asks the site for a start.
     wake: Arc<Wakeup>,
+    /// How long requests took, by their status.
+    durations: Mutex<BTreeMap<u16, Histogram>>,
     /// Rows of clients that left while the site was starting.
     deferred: Mutex<Vec<Unfinished>>,
     /// Connections that changed their protocol.
@@ -114,7 +120,7 @@ impl Shared {
         if deferred.len() >= MOST_DEFERRED {
             // Early, and better than without bound.
             drop(deferred);
-            return self.journal.http(&row.finish());
+            return self.write(row);
         }
         deferred.push(row);
         drop(deferred);
@@ -134,10 +140,19 @@ impl Shared {
         }
     }
 
+    /// Write a row, and count its request for the metrics.
+    fn write(&self, row: Unfinished) {
+        let (status, took, row) = row.finish();
+        let mut durations = self.durations.lock();
+        durations.entry(status).or_default().count(took);
+        drop(durations);
+        self.journal.http(&row);
+    }
+
     fn write_deferred(&self) {
         let rows = std::mem::take(&mut *self.deferred.lock());
         for row in rows {
-            self.journal.http(&row.finish());
+            self.write(row);
         }
     }
 

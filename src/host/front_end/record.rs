@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::Uri;
 use http::header::{HeaderMap, REFERER, USER_AGENT};
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::headers::{ClientAddress, head_bytes, host_of};
 use super::{RequestEnd, Shared};
+use crate::host::Ended;
 use crate::redaction::{MASK, redact, redact_query};
 use crate::tables::{HttpRow, TableRow};
 
@@ -108,6 +110,16 @@ impl Record {
     fn write(&mut self, end: RequestEnd) {
         self.written = true;
         let status = end.status(self.shared.settings.limit_status);
+        if let Some(heal) = &self.shared.settings.auto_heal
+            && end.reached_the_site()
+            && !self.held
+        {
+            heal.note(Ended {
+                path: self.row.cs_uri_stem.as_deref().unwrap_or_default(),
+                status,
+                taken: self.started.elapsed(),
+            });
+        }
         let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());
@@ -122,6 +134,7 @@ impl Record {
         row.cs_bytes = i64::try_from(self.received.load(Ordering::Relaxed)).ok();
         row.sc_bytes = i64::try_from(self.sent).ok();
         let unfinished = Unfinished {
+            status,
             row,
             started: self.started,
         };
@@ -129,7 +142,7 @@ impl Record {
         // the whole wait: the platform looks at them only then.
         match end == RequestEnd::ClientLeft && self.held {
             true => self.shared.defer(unfinished),
-            false => self.shared.journal.http(&unfinished.finish()),
+            false => self.shared.write(unfinished),
         }
     }
 }
@@ -150,16 +163,19 @@ impl Drop for Record {
 /// A row that lacks only its time.
 #[derive(Debug)]
 pub(super) struct Unfinished {
+    status: u16,
     row: HttpRow,
     started: Instant,
 }
 
 impl Unfinished {
-    pub(super) fn finish(self) -> HttpRow {
-        let milliseconds = self.started.elapsed().as_secs_f64() * 1_000.0;
+    /// The whole row, with its status and the time that the request took.
+    pub(super) fn finish(self) -> (u16, Duration, HttpRow) {
+        let took = self.started.elapsed();
+        let milliseconds = took.as_secs_f64() * 1_000.0;
         let mut row = self.row.with_time(Timestamp::now().into());
         row.time_taken = Some(milliseconds.round() as i64);
-        row
+        (self.status, took, row)
     }
 }
 

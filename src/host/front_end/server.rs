@@ -1,5 +1,6 @@
 //! Accepting connections, and stopping without losing a row.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
 use crate::identifiers::guid_prefix;
+use crate::metrics::Histogram;
 
 /// How long a client may take for the head of a request, and stay silent between two.
 const HEAD_LIMIT: Duration = Duration::from_secs(120);
@@ -65,6 +67,7 @@ impl FrontEnd {
             notify,
             routing,
             wake,
+            durations: Mutex::default(),
             deferred: Mutex::new(Vec::new()),
             tunnels: Mutex::new(JoinSet::new()),
             stopping: AtomicBool::new(false),
@@ -85,6 +88,11 @@ impl FrontEnd {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How long the requests took whose rows are written, by their status.
+    pub fn durations(&self) -> BTreeMap<u16, Histogram> {
+        self.shared.durations.lock().clone()
     }
 
     /// Stop: requests in flight get a moment to end, then they are ended. Every one has its row

@@ -61,6 +61,8 @@ enum Event {
     Exited(i32),
     Found(String, Finding),
     BlockEnded,
+    /// A rule wants the container recycled, for this reason.
+    SetOff(String),
     /// Nobody has asked for the site for long.
     Idle,
     /// Nobody is left to give orders.
@@ -129,6 +131,7 @@ impl Actor {
                     self.found(&container, finding, &mut orders).await;
                 }
                 Event::BlockEnded => self.unblock(&mut orders).await,
+                Event::SetOff(reason) => self.recycle(&reason, &mut orders).await,
                 Event::Idle => self.unload().await,
                 Event::Abandoned => return self.end().await,
             }
@@ -153,6 +156,13 @@ impl Actor {
                 None => std::future::pending().await,
             }
         };
+        let heal = self.ground.auto_heal.clone();
+        let set_off = async {
+            match (&heal, running) {
+                (Some(heal), Some(_)) => heal.set_off().await,
+                _ => std::future::pending().await,
+            }
+        };
         let limit = self.ground.idle_limit;
         let idle = async {
             match (running, limit) {
@@ -175,6 +185,7 @@ impl Actor {
             code = exited => Event::Exited(code),
             () = block_ended => Event::BlockEnded,
             () = idle => Event::Idle,
+            reason = set_off => Event::SetOff(reason),
             Some((container, finding)) = self.findings.recv() => Event::Found(container, finding),
             () = self.wake.notified() => Event::Wanted,
             Some(_) = self.retiring.join_next(), if !self.retiring.is_empty() => Event::Found(String::new(), Finding::Ready(true)),
@@ -252,6 +263,9 @@ impl Actor {
             running.container.dialer(),
             self.finding_sender.clone(),
         );
+        if let Some(heal) = &self.ground.auto_heal {
+            heal.forget();
+        }
         // Whatever was wrong, this is not: a swap can put a container into a slot that is blocked.
         self.failures = 0;
         if self.blocked.take().is_some() {
@@ -361,6 +375,26 @@ impl Actor {
         self.routing.send_replace(Routing::NotReady(None));
         self.publish(Phase::NotReady, None);
         stop::stop_running(&self.log, running).await;
+    }
+
+    /// A rule wants the container recycled: another takes its place, as in a restart.
+    async fn recycle(&mut self, reason: &str, orders: &mut Orders) {
+        let (Some(heal), Some(running)) = (&self.ground.auto_heal, &self.running) else {
+            return;
+        };
+        heal.forget();
+        let age = Timestamp::now().duration_since(running.started_at);
+        let spared = heal.spares(Duration::try_from(age).unwrap_or_default());
+        let site = &self.identity.platform_name;
+        let what = match spared {
+            true => "auto-heal leaves it alone while it is so young",
+            false => "auto-heal recycles it",
+        };
+        (self.ground.notify)(&format!("{site}: {what}: {reason}"));
+        if !spared {
+            let number = self.status.borrow().done;
+            self.start_configured(number, orders).await;
+        }
     }
 
     /// Without Always On a site that nobody asks for is not kept.

@@ -38,6 +38,8 @@ pub(super) struct Inner<'a> {
     pub(super) script: StartScript<'a>,
     pub(super) environment: &'a BTreeMap<String, String>,
     pub(super) parting: Parting,
+    /// Who keeps the home, where it has a size of its own.
+    pub(super) home_keeper: Option<u32>,
     /// Where the start script is written.
     pub(super) runtime: &'a Path,
     pub(super) grace: Duration,
@@ -56,6 +58,10 @@ pub(super) fn words(
     if inner.parting == Parting::Namespaces {
         words.push(supervisor::NAMESPACES.into());
         words.push(inner.script.home.into());
+        if let Some(keeper) = inner.home_keeper {
+            words.push(supervisor::HOME_OF.into());
+            words.push(keeper.to_string().into());
+        }
     }
     let command = match memory_box.map(MemoryBox::inside) {
         None => shell(inner)?,
@@ -153,6 +159,7 @@ mod tests {
             },
             environment,
             parting,
+            home_keeper: None,
             runtime: folder,
             grace: Duration::from_secs(5),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::SiteIdentity;
-use crate::host::SlotConfiguration;
+use crate::host::{SlotConfiguration, Vault};
 
 /// With what a target keys its digests of settings, so that they can be compared across the
 /// containers of a run. The target reads it by this name, too.
@@ -15,6 +15,7 @@ const RUN_KEY: &str = "LABRAT_RUN_KEY";
 pub(super) fn environment(
     identity: &SiteIdentity,
     configuration: &SlotConfiguration,
+    vault: &Vault,
     home: &Path,
     path: &str,
     port: u16,
@@ -23,6 +24,7 @@ pub(super) fn environment(
         .settings
         .values()
         .flat_map(crate::host::Setting::variables)
+        .map(|(name, value)| (name, vault.resolve(&value).0.to_owned()))
         .collect();
     // What is set comes first; labrat is found in any case.
     let path = match variables.get("PATH") {
@@ -72,6 +74,11 @@ mod tests {
         let configuration = SlotConfiguration::new("x").with([
             Setting::app("FEATURE_FLAG", "on"),
             Setting::app("PORT", "9000"),
+            Setting::app(
+                "FOUND",
+                "@Microsoft.KeyVault(VaultName=shop;SecretName=flag)",
+            ),
+            Setting::app("LOST", "@Microsoft.KeyVault(VaultName=shop;SecretName=flg)"),
             connection("Orders", ConnectionKind::SqlAzure),
             connection("Cache", ConnectionKind::Custom),
         ]);
@@ -84,11 +91,22 @@ mod tests {
             slot_variable: Some("staging"),
             sku: "Standard",
         };
-        let seen = environment(&identity, &configuration, Path::new("/h"), "/bin", 8123);
+        let vault = Vault::default().with("shop", "flag", "secret");
+        let seen = environment(
+            &identity,
+            &configuration,
+            &vault,
+            Path::new("/h"),
+            "/bin",
+            8123,
+        );
         for (name, value) in [
             ("FEATURE_FLAG", "on"),
             ("APPSETTING_FEATURE_FLAG", "on"),
             ("APPSETTING_PORT", "9000"),
+            ("FOUND", "secret"),
+            ("APPSETTING_FOUND", "secret"),
+            ("LOST", "@Microsoft.KeyVault(VaultName=shop;SecretName=flg)"),
             ("PORT", "8123"),
             ("WEBSITE_SITE_NAME", "site"),
             ("LABRAT_RUN_KEY", "key"),
@@ -104,7 +122,14 @@ mod tests {
             slot_variable: None,
             ..identity
         };
-        let seen = environment(&production, &configuration, Path::new("/h"), "/bin", 8123);
+        let seen = environment(
+            &production,
+            &configuration,
+            &vault,
+            Path::new("/h"),
+            "/bin",
+            8123,
+        );
         assert!(!seen.contains_key("WEBSITE_SLOT_NAME"));
     }
 }

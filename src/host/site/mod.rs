@@ -35,7 +35,7 @@ pub(super) use probe::{Probe, statuses};
 use super::front_end::Routing;
 use super::journal::Journal;
 use super::settings::{Image, Mode, Network, Pace};
-use super::{Dialer, HostError, Notify, SlotConfiguration};
+use super::{AutoHeal, Dialer, HostError, Notify, SlotConfiguration, Vault};
 use crate::machine::memory_box::MemoryBox;
 
 /// Who a site is, in the environment of its container.
@@ -72,6 +72,12 @@ pub(super) struct Ground {
     pub(super) network: Network,
     pub(super) mode: Mode,
     pub(super) always_on: bool,
+    pub(super) vault: Vault,
+    pub(super) auto_heal: Option<Arc<AutoHeal>>,
+    /// Who keeps the home, where it has a size of its own.
+    pub(super) home_keeper: Option<u32>,
+    /// Where each container has a folder of its own that is not in its home.
+    pub(super) runtime: PathBuf,
     pub(super) memory_box: Option<Arc<MemoryBox>>,
     pub(super) failed_starts_until_block: u32,
     pub(super) notify: Notify,

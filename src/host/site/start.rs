@@ -16,7 +16,7 @@ use super::{Ground, SiteIdentity, entrance, environment};
 use crate::host::front_end::{IDLE_LIMIT, Upstream};
 use crate::host::messages::{Action, Details, LastError, Level, Message, State, timeout};
 use crate::host::settings::{Image, Network};
-use crate::host::{HostError, SlotConfiguration};
+use crate::host::{HostError, ReferenceStatus, SlotConfiguration};
 use crate::identifiers::{guid, guid_prefix};
 use crate::machine::{container, own_files};
 use crate::redaction::redact;
@@ -157,14 +157,16 @@ impl StartPlan {
         log.console(id, format!("Site's appCommandLine: {}", redact(told)));
         let folder = ground.home.join(WWWROOT);
         let home_inside = home_inside(parting, &ground.home);
-        let runtime = ground.home.join("run").join(id);
+        let runtime = ground.runtime.join(id);
         own_files::make_folder(&runtime).map_err(|source| HostError::Folder {
             path: runtime.clone(),
             source,
         })?;
+        self.tell_unresolved(ground);
         let mut variables = environment::environment(
             &self.identity,
             &self.configuration,
+            &ground.vault,
             home_inside,
             &ground.path,
             entrance::port_inside(parting, port),
@@ -184,6 +186,7 @@ impl StartPlan {
             environment: &variables,
             parting,
             runtime: &runtime,
+            home_keeper: ground.home_keeper,
             grace,
         };
         let plan = ContainerPlan {
@@ -199,6 +202,20 @@ impl StartPlan {
             host: &ground.computer,
         };
         Container::start(plan, &ground.journal)
+    }
+
+    /// Name the settings of which the container gets the reference in place of the secret.
+    fn tell_unresolved(&self, ground: &Ground) {
+        let site = &self.identity.platform_name;
+        for setting in self.configuration.settings.values() {
+            let (_, status) = ground.vault.resolve(&setting.value);
+            if let Some(status) = status.filter(|status| *status != ReferenceStatus::Resolved) {
+                let (name, why) = (&setting.name, status.as_str());
+                (ground.notify)(&format!(
+                    "{site}: {name} stays the reference that it is, unresolved: {why}"
+                ));
+            }
+        }
     }
 
     /// The container answered.

@@ -18,8 +18,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid, setsid};
 
 use super::namespaces::{self, NamespaceError};
-use super::outside;
 use super::sockets::{hand_out, receive, send};
+use super::{outside, volume};
 use crate::machine::sys::{self, ForkError};
 
 /// The exit code where the command cannot be run, as a shell's.
@@ -37,6 +37,8 @@ pub struct Content<'a> {
     pub command: &'a [OsString],
     /// What is `/home` inside; as outside where there is none.
     pub home: Option<&'a Path>,
+    /// Who keeps that folder, where it has a size of its own.
+    pub keeper: Option<u32>,
     /// How long TERM leaves process 1.
     pub grace: Duration,
 }
@@ -278,6 +280,9 @@ fn hand_out_until_it_ends(first: Pid) -> i32 {
 fn begin(content: Content<'_>, outside: &OwnedFd) -> Result<Pid, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     die_with_the_parent().map_err(|error| text(&error))?;
+    if let Some(keeper) = content.keeper {
+        volume::enter(keeper).map_err(|error| text(&error))?;
+    }
     namespaces::leave(content.home).map_err(|error| text(&error))?;
     // A change of what this process may do can take it back.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| text(&error))?;

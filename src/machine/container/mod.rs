@@ -15,11 +15,13 @@ mod enter;
 mod namespaces;
 mod outside;
 mod sockets;
+mod volume;
 
 use std::net::Ipv4Addr;
 
 pub use enter::{Content, EnterError, enter};
 pub use sockets::SocketSource;
+pub use volume::{VolumeError, mount_home};
 
 /// The container's own address, which is not its loopback: what listens on 127.0.0.1 inside is not
 /// reached from outside.

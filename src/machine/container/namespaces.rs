@@ -35,7 +35,10 @@ pub enum NamespaceError {
     },
 }
 
-fn system(call: &'static str, subject: impl AsRef<Path>) -> impl Fn(Errno) -> NamespaceError {
+pub(super) fn system(
+    call: &'static str,
+    subject: impl AsRef<Path>,
+) -> impl Fn(Errno) -> NamespaceError {
     move |errno| NamespaceError::System {
         call,
         subject: subject.as_ref().to_owned(),
@@ -57,19 +60,26 @@ pub(super) fn leave(home: Option<&Path>) -> Result<(), NamespaceError> {
     let wanted = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     match geteuid().is_root() {
         true => unshare(wanted).map_err(system("unshare", "/"))?,
-        false => {
-            let (user, group) = (geteuid(), getegid());
-            unshare(wanted | CloneFlags::CLONE_NEWUSER).map_err(system("unshare", "user"))?;
-            write("/proc/self/setgroups", "deny")?;
-            write("/proc/self/uid_map", &format!("{user} {user} 1"))?;
-            write("/proc/self/gid_map", &format!("{group} {group} 1"))?;
-        }
+        false => in_a_user_namespace(wanted)?,
     }
     interface::bring_up_loopback(ADDRESS.octets()).map_err(system("netlink", "lo"))?;
-    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-        .map_err(system("make private", "/"))?;
+    make_private()?;
     home.map_or(Ok(()), move_in)
+}
+
+/// Make namespaces as somebody who is not root, and stays who it is.
+pub(super) fn in_a_user_namespace(wanted: CloneFlags) -> Result<(), NamespaceError> {
+    let (user, group) = (geteuid(), getegid());
+    unshare(wanted | CloneFlags::CLONE_NEWUSER).map_err(system("unshare", "user"))?;
+    write("/proc/self/setgroups", "deny")?;
+    write("/proc/self/uid_map", &format!("{user} {user} 1"))?;
+    write("/proc/self/gid_map", &format!("{group} {group} 1"))
+}
+
+/// What is mounted from now on is nobody else's to see.
+pub(super) fn make_private() -> Result<(), NamespaceError> {
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(system("make private", "/"))
 }
 
 /// Put the site's folder at `/home`. What this machine has there stays to be seen beside it: the
@@ -101,7 +111,7 @@ fn move_in(home: &Path) -> Result<(), NamespaceError> {
     bind(home, Path::new(HOME))
 }
 
-fn bind(from: &Path, to: &Path) -> Result<(), NamespaceError> {
+pub(super) fn bind(from: &Path, to: &Path) -> Result<(), NamespaceError> {
     let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
     mount(Some(from), to, None::<&str>, flags, None::<&str>).map_err(system("bind to", to))
 }

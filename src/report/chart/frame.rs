@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::scale::{Scale, duration};
+use super::style::{ALONE, LIGHT, RULES};
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
 use crate::tables::LogTime;
@@ -112,24 +113,73 @@ pub(super) fn elapsed(seconds: f64) -> String {
 }
 
 /// A whole chart with its words.
+#[derive(Debug)]
+pub(in crate::report) struct Chart {
+    name: &'static str,
+    title: &'static str,
+    description: String,
+    height: f64,
+    plot: Markup,
+}
+
+/// Put a chart together.
 pub(super) fn chart(
-    name: &str,
-    title: &str,
+    name: &'static str,
+    title: &'static str,
     description: &str,
     height: f64,
-    plot: &Markup,
-) -> Markup {
-    html! {
-        figure class="chart" {
-            figcaption { (title) }
-            div class="canvas" tabindex="0" role="group" aria-label=(title) {
-                svg viewBox={ "0 0 " (px(WIDTH)) " " (px(height)) } role="img" aria-labelledby={ (name) "-title " (name) "-desc" } {
-                    title id={ (name) "-title" } { (title) }
-                    desc id={ (name) "-desc" } { (description) }
-                    (plot)
+    plot: Markup,
+) -> Chart {
+    Chart {
+        name,
+        title,
+        description: description.to_owned(),
+        height,
+        plot,
+    }
+}
+
+/// Room for the title of a chart that stands alone.
+const HEADING: f64 = 32.0;
+
+impl Chart {
+    /// What it shows, in words.
+    pub(in crate::report) fn words(&self) -> &str {
+        &self.description
+    }
+
+    /// In a page.
+    pub(in crate::report) fn figure(&self) -> Markup {
+        let (name, title) = (self.name, self.title);
+        html! {
+            figure class={ "chart " (name) } {
+                figcaption { (title) }
+                div class="canvas" tabindex="0" role="group" aria-label=(title) {
+                    svg viewBox={ "0 0 " (px(WIDTH)) " " (px(self.height)) } role="img" aria-labelledby={ (name) "-title " (name) "-desc" } {
+                        title id={ (name) "-title" } { (title) }
+                        desc id={ (name) "-desc" } { (self.description) }
+                        (self.plot)
+                    }
                 }
+                p class="reading" { (self.description) }
             }
-            p class="reading" { (description) }
+        }
+    }
+
+    /// As a file of its own, for a slide: twice as large, on a light ground, with its style in it.
+    pub(in crate::report) fn file(&self) -> Markup {
+        let height = self.height + HEADING;
+        html! {
+            svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (px(WIDTH)) " " (px(height)) } width=(px(WIDTH * 2.0)) height=(px(height * 2.0)) role="img" {
+                title { (self.title) }
+                desc { (self.description) }
+                // Nothing in it would have to be escaped.
+                style { ":root {" (ALONE) (LIGHT) "}" (RULES) }
+                rect class="ground" x="0" y="0" width=(px(WIDTH)) height=(px(height)) {}
+                text class="heading" x="12" y="22" { (self.title) }
+                g transform={ "translate(0 " (px(HEADING)) ")" } { (self.plot) }
+            }
+            "\n"
         }
     }
 }

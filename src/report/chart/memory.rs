@@ -2,20 +2,27 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Frame, chart, elapsed, px};
-use super::scale::Scale;
+use super::frame::{Chart, Frame, chart, elapsed, px};
+use super::scale::{Scale, duration};
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
 use crate::evidence::snapshot::{ProcNumbers, SnapshotBody};
 use crate::tables::LogTime;
 use crate::verdict::Verdict;
 
-/// Height of one of the three plots.
+/// Height of one of the plots.
 const PLOT: f64 = 92.0;
 const SPACE: f64 = 30.0;
 
 /// A range below which noise would look like a movement: MB or percent.
 const LEAST_RANGE: f64 = 10.0;
+
+/// MB or percent that a figure has to move to be drawn, and the share of the highest value.
+const LEAST_MOVE: f64 = 5.0;
+const LEAST_SHARE: f64 = 0.05;
+
+/// Dots of the tail.
+const MOST_DOTS: usize = 600;
 
 /// One snapshot: where on the horizontal axis, and its numbers.
 struct Point<'b> {
@@ -66,47 +73,127 @@ fn headroom(numbers: &ProcNumbers) -> Option<f64> {
     Some(least / 1024.0)
 }
 
-/// Three lines over the run; `None` with fewer than two snapshots.
-pub(in crate::report) fn memory(verdict: &Verdict, bundle: &Bundle) -> Option<Markup> {
+/// A line for each figure that moves, and below them how long the answers took; `None` where none
+/// moves.
+pub(super) fn memory(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let origin = verdict.window.start;
     let timed = origin.and_then(|origin| points(bundle, Some(origin)));
     let is_timed = timed.is_some();
     let points = timed.or_else(|| points(bundle, None))?;
+    let moving: Vec<&Series> = SERIES
+        .iter()
+        .filter(|series| moves(series, &points))
+        .collect();
+    if moving.is_empty() {
+        return None;
+    }
     let (first, last) = (points.first()?.at, points.last()?.at);
     let x = Scale::Linear(first, if last > first { last } else { first + 1.0 });
-    let height = (PLOT + SPACE) * 3.0;
-    let caption = if is_timed {
-        "seconds since the load began"
-    } else {
-        "snapshots in their order: their times were not recorded"
+    let answers = origin
+        .filter(|_| is_timed)
+        .map_or_else(Vec::new, |origin| answers(bundle, origin, (first, last)));
+    let plots = moving.len() + usize::from(!answers.is_empty());
+    let frame = |number: usize| {
+        let top = 18.0 + number as f64 * (PLOT + SPACE);
+        Frame::new(64.0, top, top + PLOT)
     };
+    let lowest = frame(plots - 1);
     let plot = html! {
-        @for (at, series) in SERIES.iter().enumerate() {
-            @let top = 18.0 + at as f64 * (PLOT + SPACE);
-            @let frame = Frame::new(64.0, top, top + PLOT);
+        @for (number, series) in moving.iter().enumerate() {
+            @let frame = frame(number);
             @if let Some(origin) = origin.filter(|_| is_timed) { (frame.phases(bundle, origin, x, false)) }
             (line(&frame, series, &points, x, is_timed))
-            @if at + 1 == SERIES.len() {
-                @if is_timed {
-                    (frame.x_axis(x, caption, elapsed))
-                } @else {
-                    (stages(&frame, &points, x))
-                }
-            }
+        }
+        @if !answers.is_empty() {
+            @if let Some(origin) = origin { (lowest.phases(bundle, origin, x, false)) }
+            (tail(&lowest, &answers, x))
+        }
+        @if is_timed {
+            (lowest.x_axis(x, "seconds since the load began", elapsed))
+        } @else {
+            (stages(&lowest, &points, x))
         }
     };
-    let words: Vec<String> = SERIES
+    let words: Vec<String> = moving
         .iter()
         .filter_map(|series| words(series, &points))
         .collect();
     let description = format!("{} snapshots. {}.", points.len(), words.join("; "));
     Some(chart(
         "memory",
-        "Memory, swap and pressure",
+        "Memory, swap, pressure and the answers' tail",
         &description,
-        height + 42.0,
-        &plot,
+        lowest.bottom + 42.0,
+        plot,
     ))
+}
+
+/// Whether a line of it would be anything but flat.
+fn moves(series: &Series, points: &[Point<'_>]) -> bool {
+    let values = || {
+        points
+            .iter()
+            .filter_map(|point| (series.value)(point.numbers))
+    };
+    let most = values().fold(f64::NEG_INFINITY, f64::max);
+    let least = values().fold(f64::INFINITY, f64::min);
+    most - least >= LEAST_MOVE.max(most * LEAST_SHARE)
+}
+
+/// When each answer of the load was asked for and how long it took, within the snapshots.
+fn answers(bundle: &Bundle, origin: LogTime, (first, last): (f64, f64)) -> Vec<(f64, f64)> {
+    let timed = bundle.samples_where(|_| true).filter_map(|(_, sample)| {
+        let at = LogTime::from(sample.start?).seconds_since(origin);
+        Some((at, sample.total_seconds?))
+    });
+    timed
+        .filter(|(at, _)| (first..=last).contains(at))
+        .collect()
+}
+
+/// Every answer as a dot, and the 95th percentile as a line over each twelfth of the run.
+fn tail(frame: &Frame, answers: &[(f64, f64)], x: Scale) -> Markup {
+    let lengths = || answers.iter().map(|(_, seconds)| *seconds);
+    let least = lengths().fold(f64::INFINITY, f64::min).max(0.001);
+    let y = Scale::powers(least, lengths().fold(0.0, f64::max));
+    let place = |at: f64, seconds: f64| (frame.x(x.place(at)), frame.y(y.place(seconds)));
+    let path = percentiles(answers, x);
+    let path: String = path
+        .iter()
+        .enumerate()
+        .map(|(number, (at, seconds))| {
+            let (x, y) = place(*at, *seconds);
+            format!("{}{} {}", if number == 0 { 'M' } else { 'L' }, px(x), px(y))
+        })
+        .collect();
+    let step = answers.len().div_ceil(MOST_DOTS);
+    html! {
+        text class="legend" x=(px(frame.left)) y=(px(frame.top - 6.0)) { "time to answer; line: 95th percentile" }
+        (frame.y_axis(y, duration))
+        @for (at, seconds) in answers.iter().step_by(step.max(1)) {
+            @let (x, y) = place(*at, *seconds);
+            circle class="point tail" cx=(px(x)) cy=(px(y)) r="1.5" {}
+        }
+        path class="line tail" d=(path) {}
+    }
+}
+
+/// The 95th percentile in each twelfth that has ten answers or more.
+fn percentiles(answers: &[(f64, f64)], x: Scale) -> Vec<(f64, f64)> {
+    const PARTS: usize = 12;
+    let mut parts: Vec<Vec<(f64, f64)>> = vec![Vec::new(); PARTS];
+    for (at, seconds) in answers {
+        let part = (x.place(*at) * PARTS as f64) as usize;
+        parts[part.min(PARTS - 1)].push((*at, *seconds));
+    }
+    let percentile = |part: Vec<(f64, f64)>| {
+        let middle = part.iter().map(|(at, _)| at).sum::<f64>() / part.len() as f64;
+        let mut lengths: Vec<f64> = part.iter().map(|(_, seconds)| *seconds).collect();
+        lengths.sort_by(f64::total_cmp);
+        (middle, lengths[(lengths.len() * 95).div_ceil(100) - 1])
+    };
+    let full = parts.into_iter().filter(|part| part.len() >= 10);
+    full.map(percentile).collect()
 }
 
 /// Snapshots with a time, or, without times, in the order of their stages.
@@ -171,15 +258,11 @@ fn line(frame: &Frame, series: &Series, points: &[Point<'_>], x: Scale, small: b
     };
     html! {
         text class="legend" x=(px(frame.left)) y=(px(frame.top - 6.0)) { (series.label) ", " (series.unit) }
-        @if values.is_empty() {
-            text class="tick" x=(px(frame.left + 8.0)) y=(px(frame.top + PLOT / 2.0)) { "not recorded" }
-        } @else {
-            (frame.y_axis(y, |tick| format!("{tick:.0}")))
-            path class={ "line " (series.class) } d=(path) {}
-            @for (time, value) in &values {
-                circle class={ "point " (series.class) } cx=(px(frame.x(x.place(*time)))) cy=(px(frame.y(y.place(*value)))) r=(radius) {
-                    title { (format!("{} {value:.1} {}", series.label, series.unit)) }
-                }
+        (frame.y_axis(y, |tick| format!("{tick:.0}")))
+        path class={ "line " (series.class) } d=(path) {}
+        @for (time, value) in &values {
+            circle class={ "point " (series.class) } cx=(px(frame.x(x.place(*time)))) cy=(px(frame.y(y.place(*value)))) r=(radius) {
+                title { (format!("{} {value:.1} {}", series.label, series.unit)) }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The status mix: one bar a route.
 
-use maud::{Markup, html};
+use maud::html;
 
-use super::frame::{Frame, chart, px};
+use super::frame::{Chart, Frame, chart, px};
 use super::requests::Ending;
 use crate::verdict::Verdict;
 
@@ -13,7 +13,7 @@ const ROW: f64 = 34.0;
 const NUMBERED: f64 = 0.05;
 
 /// How the requests of each route ended; `None` without samples.
-pub(in crate::report) fn status_mix(verdict: &Verdict) -> Option<Markup> {
+pub(super) fn status_mix(verdict: &Verdict) -> Option<Chart> {
     if verdict.routes.is_empty() {
         return None;
     }
@@ -53,7 +53,7 @@ pub(in crate::report) fn status_mix(verdict: &Verdict) -> Option<Markup> {
         "How the requests of each route ended",
         &description,
         height + 4.0,
-        &plot,
+        plot,
     ))
 }
 

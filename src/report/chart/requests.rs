@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Frame, chart, elapsed, px};
+use super::frame::{Chart, Frame, chart, elapsed, px};
+use super::routes::Routes;
 use super::scale::{Scale, duration};
+use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::tables::LogTime;
 use crate::verdict::Verdict;
@@ -13,6 +15,11 @@ const MOST_DOTS: usize = 3_000;
 
 /// Dots that still carry a text of their own.
 const MOST_NAMED: usize = 400;
+
+/// Height of all routes' plots together, of the lowest one, and of the space between two.
+const ALL_PLOTS: f64 = 250.0;
+const LEAST_PLOT: f64 = 78.0;
+const BETWEEN: f64 = 22.0;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +102,7 @@ enum Source {
 }
 
 /// Requests of the load; `None` if there are none with a duration.
-pub(in crate::report) fn requests(verdict: &Verdict, bundle: &Bundle) -> Option<Markup> {
+pub(super) fn requests(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let origin = verdict.window.start;
     let (source, mut dots) = origin
         .and_then(|origin| dots(verdict, bundle, origin))
@@ -109,33 +116,61 @@ pub(in crate::report) fn requests(verdict: &Verdict, bundle: &Bundle) -> Option<
         Source::Samples | Source::Table => "seconds since the load began",
         Source::Order => "requests in the order of the files: their times were not recorded",
     };
-    let frame = Frame::new(64.0, 30.0, 286.0);
     let latest = dots.iter().map(|dot| dot.at).fold(1.0, f64::max);
     let earliest = dots.iter().map(|dot| dot.at).fold(0.0, f64::min);
-    let x = Scale::Linear(earliest, latest * 1.02);
-    let least = dots
-        .iter()
-        .map(|dot| dot.seconds)
-        .fold(f64::INFINITY, f64::min);
-    let most = dots.iter().map(|dot| dot.seconds).fold(0.0, f64::max);
+    // The first mark is wholly within the plot.
+    let x = Scale::Linear(earliest - latest * 0.015, latest * 1.02);
+    let lengths = || dots.iter().map(|dot| dot.seconds);
+    let least = lengths().fold(f64::INFINITY, f64::min);
+    let most = lengths().fold(0.0, f64::max);
     let y = Scale::powers(least.max(0.0001), most);
-    let named = dots.len() <= MOST_NAMED;
+    let routes = Routes::of(dots.iter().map(|dot| dot.route.as_str()));
+    // One route has the whole height; several share it, each in a plot of its own.
+    let height = (ALL_PLOTS / routes.names().len() as f64).max(LEAST_PLOT);
+    let plots: Vec<(usize, Frame)> = (0..routes.names().len())
+        .map(|number| {
+            let top = 46.0 + number as f64 * (height + BETWEEN);
+            (number, Frame::new(64.0, top, top + height))
+        })
+        .collect();
+    let last = plots.last()?.1;
     let plot = html! {
-        @if let Some(origin) = origin { (frame.phases(bundle, origin, x, true)) }
-        (frame.y_axis(y, duration))
-        (frame.x_axis(x, caption, |tick| match source {
+        (legend(&dots))
+        @for (number, frame) in &plots {
+            @if let Some(origin) = origin { (frame.phases(bundle, origin, x, *number == 0)) }
+            (one_route(frame, &dots, &routes, *number, x, y))
+        }
+        (last.x_axis(x, caption, |tick| match source {
             Source::Order => format!("{tick:.0}"),
             _ => elapsed(tick),
         }))
-        @for dot in &dots {
-            @let name = named.then(|| format!("{} {}, {}", dot.route, dot.ending.words(), duration(dot.seconds)));
-            (dot.ending.mark(frame.x(x.place(dot.at)), frame.y(y.place(dot.seconds)), name.as_deref()))
-        }
-        (legend(&dots))
     };
     let title = "Every request: when it began and how long it took";
     let words = description(&source, &dots, all);
-    Some(chart("requests", title, &words, 326.0, &plot))
+    Some(chart("requests", title, &words, last.bottom + 40.0, plot))
+}
+
+fn one_route(
+    frame: &Frame,
+    dots: &[Dot],
+    routes: &Routes,
+    number: usize,
+    x: Scale,
+    y: Scale,
+) -> Markup {
+    let named = dots.len() <= MOST_NAMED;
+    let name = routes.names().get(number);
+    let own = dots
+        .iter()
+        .filter(|dot| routes.number(&dot.route) == number);
+    html! {
+        text class={ "legend route-name route-" (number) } x=(px(frame.left)) y=(px(frame.top - 5.0)) { @if let Some(name) = name { (name) } }
+        (frame.y_axis(y, duration))
+        @for dot in own {
+            @let name = named.then(|| format!("{} {}, {}", dot.route, dot.ending.words(), duration(dot.seconds)));
+            (dot.ending.mark(frame.x(x.place(dot.at)), frame.y(y.place(dot.seconds)), name.as_deref()))
+        }
+    }
 }
 
 fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, Vec<Dot>)> {
@@ -151,7 +186,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
                 at: LogTime::from(sample.start?).seconds_since(origin),
                 seconds: sample.total_seconds?,
                 ending,
-                route: sample.path().to_owned(),
+                route: line(sample.path()).into_owned(),
             })
         })
         .collect();
@@ -168,7 +203,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
                 at: event.started().seconds_since(origin),
                 seconds: f64::from(event.taken_ms?) / 1000.0,
                 ending: Ending::of_status(event.status?),
-                route: event.route.to_string(),
+                route: line(&event.route).into_owned(),
             })
         })
         .collect();
@@ -188,7 +223,7 @@ fn by_order(bundle: &Bundle) -> Vec<Dot> {
                 } else {
                     Ending::of_status(sample.status.code())
                 },
-                route: sample.path().to_owned(),
+                route: line(sample.path()).into_owned(),
             })
         })
         .collect()

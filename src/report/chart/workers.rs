@@ -1,8 +1,8 @@
 //! Worker occupancy: one bar a worker, filled while it was busy, from /diag/workers.
 
-use maud::{Markup, html};
+use maud::html;
 
-use super::frame::{Frame, chart, elapsed, px};
+use super::frame::{Chart, Frame, chart, elapsed, px};
 use super::scale::Scale;
 use crate::evidence::Bundle;
 use crate::evidence::snapshot::{PoolReport, SnapshotBody};
@@ -14,7 +14,7 @@ use crate::verdict::Verdict;
 const ROW: f64 = 26.0;
 
 /// Snapshots in time; `None` unless there are at least two with a time.
-pub(in crate::report) fn workers(verdict: &Verdict, bundle: &Bundle) -> Option<Markup> {
+pub(super) fn workers(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let origin = verdict.window.start?;
     let mut pools: Vec<(f64, &PoolReport)> = bundle
         .snapshots
@@ -29,6 +29,12 @@ pub(in crate::report) fn workers(verdict: &Verdict, bundle: &Bundle) -> Option<M
     pools.sort_by(|one, other| one.0.total_cmp(&other.0));
     let (first, last) = (pools.first()?.0, pools.last()?.0);
     if last <= first {
+        return None;
+    }
+    if !pools
+        .iter()
+        .any(|(_, pool)| pool.workers.iter().any(|worker| worker.busy))
+    {
         return None;
     }
     let pids = pids(&pools);
@@ -64,7 +70,7 @@ pub(in crate::report) fn workers(verdict: &Verdict, bundle: &Bundle) -> Option<M
         "Workers: busy or idle",
         &description,
         height + 40.0,
-        &plot,
+        plot,
     ))
 }
 

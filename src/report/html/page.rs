@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::sections;
-use super::style::STYLE;
+use super::style::style;
 use crate::encoding;
 use crate::evidence::Bundle;
 use crate::redaction::redact;
@@ -43,7 +43,7 @@ pub(in crate::report) fn document(title: &str, head: &Markup, main: &Markup) -> 
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(style())) }
             }
             body {
                 (head)
@@ -90,19 +90,14 @@ fn head(verdict: &Verdict, bundle: &Bundle) -> Markup {
 }
 
 fn charts(verdict: &Verdict, bundle: &Bundle) -> Markup {
-    let charts = [
-        chart::requests(verdict, bundle),
-        chart::status_mix(verdict),
-        chart::memory(verdict, bundle),
-        chart::workers(verdict, bundle),
-    ];
-    if charts.iter().all(Option::is_none) {
+    let charts = chart::of_report(verdict, bundle);
+    if charts.is_empty() {
         return html! {};
     }
     html! {
         section {
             h2 { "What was measured" }
-            @for chart in charts.iter().flatten() { (chart) }
+            @for chart in &charts { (chart.figure()) }
         }
     }
 }

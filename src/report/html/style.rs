@@ -1,22 +1,44 @@
 //! The page's style. Colours are variables, so that dark mode and print change them in one place.
 
+use crate::report::chart::{DARK, LIGHT, RULES};
+
 /// The whole style sheet.
-pub(super) const STYLE: &str = "
+pub(super) fn style() -> String {
+    [
+        ROOT,
+        LIGHT,
+        ROOT_IN_THE_DARK,
+        DARK,
+        PAGE,
+        RULES,
+        NARROW_AND_PRINT,
+        LIGHT,
+        PRINT,
+    ]
+    .concat()
+}
+
+/// The colours of the page, to which those of the charts are added.
+const ROOT: &str = "
 :root {
   color-scheme: light dark;
   --page: #fdfcf9; --card: #ffffff; --text: #1d2126; --soft: #5b6470; --line: #d9dcdf;
   --good: #14713d; --good-soft: #e2f2e7; --bad: #b3261e; --bad-soft: #fbe7e4;
   --unsure: #8a5a00; --unsure-soft: #fbf0d9;
-  --answered: #2f6fb3; --other: #6c5fc7; --error: #b3261e; --gave-up: #c25e00; --no-answer: #6b7280;
-  --phase: #00000009; --phase-strong: #0000000f; --on-bar: #ffffff;
+";
+
+/// The same in dark mode.
+const ROOT_IN_THE_DARK: &str = "
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --card: #1c2024; --text: #e6e8ea; --soft: #a3abb5; --line: #363c43;
     --good: #74cf98; --good-soft: #17301f; --bad: #ff9b91; --bad-soft: #3a1a17;
     --unsure: #f0c36b; --unsure-soft: #33280f;
-    --answered: #78b1ee; --other: #b3a8ff; --error: #ff8d82; --gave-up: #ffa34d; --no-answer: #a3abb5;
-    --phase: #ffffff0a; --phase-strong: #ffffff14; --on-bar: #14171a;
+";
+
+/// Words, tables and the ground of the charts.
+const PAGE: &str = "
   }
 }
 * { box-sizing: border-box; }
@@ -54,31 +76,10 @@ figcaption { font-weight: 600; margin-bottom: .4rem; }
 .canvas { overflow-x: auto; }
 .canvas:focus-visible { outline: 2px solid var(--answered); }
 svg { display: block; width: 100%; min-width: 32rem; max-width: 54rem; height: auto; }
-svg text { fill: var(--text); font: 12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
-svg .tick, svg .caption, svg .phase-name { fill: var(--soft); font-size: 11px; }
-svg .on-bar { fill: var(--on-bar); font-weight: 600; }
-svg .grid { stroke: var(--line); stroke-width: 1; }
-svg .axis { stroke: var(--soft); stroke-width: 1; }
-svg .phase { fill: var(--phase); }
-svg .phase.trigger, svg .phase.mid { fill: var(--phase-strong); }
-svg .mark.answered { fill: var(--answered); fill-opacity: .7; }
-svg .mark.other { fill: var(--other); }
-svg .mark.error { fill: var(--error); }
-svg .mark.gave-up { stroke: var(--gave-up); stroke-width: 2; fill: none; }
-svg .mark.no-answer { fill: none; stroke: var(--no-answer); stroke-width: 1.6; }
-svg .bar.answered, svg .bar.busy { fill: var(--answered); }
-svg .bar.other { fill: var(--other); }
-svg .bar.error { fill: var(--error); }
-svg .bar.gave-up { fill: var(--gave-up); }
-svg .bar.no-answer { fill: var(--no-answer); }
-svg .bar { stroke: var(--card); stroke-width: 1; }
-svg .line { fill: none; stroke-width: 2; }
-svg .line.memory { stroke: var(--answered); }
-svg .line.swap { stroke: var(--other); stroke-dasharray: 7 3; }
-svg .line.pressure { stroke: var(--gave-up); stroke-dasharray: 2 3; }
-svg .point.memory { fill: var(--answered); }
-svg .point.swap { fill: var(--other); }
-svg .point.pressure { fill: var(--gave-up); }
+";
+
+/// Narrow screens, and the colours of print.
+const NARROW_AND_PRINT: &str = "
 footer { margin-top: 2.5rem; color: var(--soft); font-size: .86rem; border-top: 1px solid var(--line); padding-top: .6rem; }
 @media (max-width: 44rem) {
   body { padding: .8rem; }
@@ -87,14 +88,23 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .86rem; border-top: 
   thead { position: absolute; left: -100vw; }
   tr { border-top: 1px solid var(--line); padding: .4rem 0; }
   th, td { border: 0; padding: .2rem .7rem; }
+  figure.chart { padding: .6rem .4rem; }
+  svg { min-width: 0; }
+  svg text { font-size: 16px; }
+  svg .tick, svg .caption, svg .phase-name, svg .on-bar { font-size: 14px; }
+  .chart.starts svg, .chart.settings svg { min-width: 34rem; }
+  .chart.starts svg text, .chart.settings svg text { font-size: 12px; }
   td[data-label]::before { content: attr(data-label) ': '; color: var(--soft); font-size: .82rem; }
 }
 @media print {
   :root { --page: #fff; --card: #fff; --text: #000; --soft: #444; --line: #bbb;
     --good: #14713d; --bad: #b3261e; --unsure: #8a5a00;
     --good-soft: #fff; --bad-soft: #fff; --unsure-soft: #fff;
-    --answered: #2f6fb3; --other: #6c5fc7; --error: #b3261e; --gave-up: #c25e00; --no-answer: #6b7280;
-    --phase: #00000009; --phase-strong: #0000000f; --on-bar: #fff; }
+";
+
+/// Print.
+const PRINT: &str = "
+  }
   body { max-width: none; padding: 0; font-size: 10pt; }
   svg { min-width: 0; }
   .badge { border: 1px solid currentColor; }

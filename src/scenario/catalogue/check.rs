@@ -6,6 +6,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use crate::evidence::criteria::{Alternative, Measure};
+use crate::host::AutoHealRules;
 use crate::scenario::shape::{Change, Scenario, Step};
 
 /// What is wrong with a file, and where.
@@ -84,6 +85,7 @@ fn first_problem(scenario: &Scenario) -> Option<Problem> {
     names(scenario)
         .or_else(|| criteria(scenario))
         .or_else(|| variations(scenario))
+        .or_else(|| auto_heal(scenario))
         .or_else(|| steps(scenario))
 }
 
@@ -244,7 +246,7 @@ fn variations(scenario: &Scenario) -> Option<Problem> {
     }
     let steps: Vec<&str> = scenario.steps.iter().filter_map(Step::name).collect();
     for change in scenario.variations().flat_map(|one| &one.changes) {
-        if let Change::LeaveOutStep { name } = change
+        if let Change::LeaveOutStep { name } | Change::Load { step: name, .. } = change
             && !steps.contains(&name.as_str())
         {
             let what = format!("no step is called `{name}`");
@@ -256,6 +258,20 @@ fn variations(scenario: &Scenario) -> Option<Problem> {
         }
     }
     None
+}
+
+fn auto_heal(scenario: &Scenario) -> Option<Problem> {
+    let changes = scenario.variations().flat_map(|one| &one.changes);
+    let changed = changes.filter_map(|change| match change {
+        Change::AutoHeal { rules } => rules.as_ref(),
+        _ => None,
+    });
+    let mut all = scenario.topology.around.auto_heal.iter().chain(changed);
+    all.find_map(|rules| {
+        let error = AutoHealRules::parse(&rules.rules().to_string()).err()?;
+        let hint = "name a trigger with a count of 1 or more".to_owned();
+        Some(("auto_heal".to_owned(), error.to_string(), hint))
+    })
 }
 
 fn steps(scenario: &Scenario) -> Option<Problem> {

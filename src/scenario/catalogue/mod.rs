@@ -21,7 +21,7 @@ macro_rules! files {
 }
 
 /// The files of the program, in the order in which lists show them.
-const FILES: [(&str, &str); 17] = files![
+const FILES: [(&str, &str); 23] = files![
     "memory-pressure",
     "intermittent-5xx",
     "startup-failed",
@@ -39,6 +39,12 @@ const FILES: [(&str, &str); 17] = files![
     "warmup-race",
     "dependency-context",
     "crashed-but-healthy",
+    "keep-alive-race",
+    "front-end-limit",
+    "idle-cold-start",
+    "unresolved-reference",
+    "home-full",
+    "auto-heal-loop",
 ];
 
 /// The scenarios of the program. A test reads every file, so that none is left out here.

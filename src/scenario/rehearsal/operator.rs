@@ -94,6 +94,10 @@ impl Operator for StandIn {
                     startup_command: Some(configuration.startup_command),
                     settings: settings
                         .map(|setting| EffectiveSetting {
+                            reference: self
+                                .host
+                                .reference(&setting)
+                                .map(|status| status.as_str().to_owned()),
                             name: setting.name,
                             sticky: setting.sticky,
                         })

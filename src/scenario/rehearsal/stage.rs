@@ -64,6 +64,7 @@ impl Rehearsal {
         plan.feed
             .record(&recording(folder.path()))
             .map_err(RehearsalError::Folder)?;
+        let front_end_limit = settings.front_end_limit.as_secs_f64() * plan.pace;
         let host = Arc::new(Host::start(settings).await?);
         host.watch(&plan.feed)?;
         let order = Order {
@@ -74,6 +75,7 @@ impl Rehearsal {
             key: None,
             declared: Declared {
                 memory_box: memory_box.as_deref().map(memory_box::told),
+                front_end_limit_seconds: Some(front_end_limit),
                 ..Declared::default()
             },
             mine: false,

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
 use super::plan::RehearsalPlan;
-use crate::host::{self, HostSettings, Mode, SlotConfiguration, SlotName, SlotSettings};
+use crate::host::{
+    self, AutoHealRules, HostSettings, Mode, SlotConfiguration, SlotName, SlotSettings,
+};
 use crate::scenario::apply;
 use crate::scenario::shape::{Estimate, Setting};
 
@@ -47,6 +49,17 @@ pub(super) fn host_settings(
             failure_threshold: probes.failure_threshold,
         });
     }
+    // The catalogue was checked when it was read.
+    made.auto_heal = topology
+        .around
+        .auto_heal
+        .as_ref()
+        .and_then(|rules| AutoHealRules::parse(&rules.rules().to_string()).ok());
+    made.home_megabytes = topology.around.home_megabytes;
+    for secret in &topology.around.vault {
+        made.vault = made.vault.with(&secret.vault, &secret.name, &secret.value);
+    }
+    made.always_on = topology.around.always_on;
     made.pace = plan.pace;
     made.notify = plan.notify.clone();
     made.production = slot(SlotName::Production);

@@ -15,7 +15,8 @@ use crate::evidence::criteria::{Expected, ExpectedEnd, RoleHealth, ScenarioRules
 
 pub use step::{Action, Done, Group, Step};
 pub use topology::{
-    Around, DATABASE_SERVER, DatabaseServer, Memory, Plan, Probes, Setting, Topology, WorkerClass,
+    Around, AutoHeal, DATABASE_SERVER, DatabaseServer, HealTrigger, Memory, Plan, Probes, Secret,
+    Setting, Topology, WorkerClass,
 };
 
 /// One incident that can be played: what a file of the catalogue holds.
@@ -246,6 +247,26 @@ pub enum Change {
         path: String,
         /// The status.
         status: u16,
+    },
+    /// Other requests in the load of that name.
+    Load {
+        /// The step.
+        step: String,
+        /// Its groups.
+        groups: Vec<Group>,
+    },
+    /// The platform keeps the site loaded.
+    AlwaysOn,
+    /// Other rules by which the platform recycles the container, or none.
+    AutoHeal {
+        /// The rules.
+        #[serde(default)]
+        rules: Option<AutoHeal>,
+    },
+    /// Another size of the site's home.
+    HomeSize {
+        /// In MB.
+        megabytes: u64,
     },
     /// Other swap space; only a memory box can be given any.
     SwapSpace {

@@ -24,6 +24,13 @@ pub enum Step {
         /// Groups of requests that run at the same time.
         groups: Vec<Group>,
     },
+    /// Ask for nothing for a while: not even a snapshot is taken.
+    Wait {
+        /// The phase's name.
+        name: String,
+        /// For how long, in seconds.
+        seconds: f64,
+    },
     /// Have the platform do something, and wait until it is done.
     Act {
         /// The phase's name.
@@ -45,7 +52,9 @@ impl Step {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Capture { .. } => None,
-            Self::Load { name, .. } | Self::Act { name, .. } => Some(name),
+            Self::Load { name, .. } | Self::Wait { name, .. } | Self::Act { name, .. } => {
+                Some(name)
+            }
         }
     }
 }
@@ -69,9 +78,20 @@ pub struct Group {
     /// How long a client waits between one request and the next, in seconds.
     #[serde(default)]
     pub interval_seconds: f64,
+    /// By how much longer it waits each time, in seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub interval_grows_seconds: f64,
     /// The status that ends the group early.
     #[serde(default)]
     pub until_status: Option<u16>,
+    /// Whether its durations stay as they are at any pace: where what they meet is a setting of the
+    /// server, which follows none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub real_time: bool,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// One at a time.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The target of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +55,14 @@ fn thirty() -> u32 {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Around {
+    /// The platform keeps the site loaded (Always On).
+    pub always_on: bool,
+    /// Rules by which the platform recycles the container.
+    pub auto_heal: Option<AutoHeal>,
+    /// The size of the site's home, in MB, where that is the matter.
+    pub home_megabytes: Option<u64>,
+    /// Secrets that settings may refer to.
+    pub vault: Vec<Secret>,
     /// A service (`labrat downstream`) whose address every slot gets as `API_BASE_URL`.
     pub downstream: bool,
     /// An orchestrator that probes the container, in place of App Service's own health check.
@@ -64,6 +73,94 @@ pub struct Around {
     pub memory: Option<Memory>,
     /// A PostgreSQL that the rehearsal starts for itself.
     pub database_server: Option<DatabaseServer>,
+}
+
+/// Rules by which the platform recycles a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AutoHeal {
+    /// What makes it act, each alone.
+    pub triggers: Vec<HealTrigger>,
+    /// A container younger than so many seconds is left alone.
+    #[serde(default)]
+    pub least_age_seconds: u32,
+}
+
+/// So many requests of a kind within a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealTrigger {
+    /// How many.
+    pub count: u32,
+    /// Within so many seconds.
+    pub within_seconds: u32,
+    /// Only those with this status count.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// Only those that take so many seconds or longer count.
+    #[serde(default)]
+    pub longer_seconds: Option<u32>,
+}
+
+impl AutoHeal {
+    /// In the platform's own form.
+    #[must_use]
+    pub fn rules(&self) -> Value {
+        let mut triggers = json!({});
+        for trigger in &self.triggers {
+            let (count, within) = (trigger.count, span(trigger.within_seconds));
+            match (trigger.status, trigger.longer_seconds) {
+                (Some(status), _) => {
+                    let mut statuses = triggers["statusCodes"].take();
+                    let mut one = json!({ "status": status, "subStatus": 0, "win32Status": 0 });
+                    one["count"] = json!(count);
+                    one["timeInterval"] = json!(within);
+                    match statuses.as_array_mut() {
+                        Some(all) => all.push(one),
+                        None => statuses = json!([one]),
+                    }
+                    triggers["statusCodes"] = statuses;
+                }
+                (None, Some(longer)) => {
+                    triggers["slowRequests"] = json!({
+                        "timeTaken": span(longer), "count": count, "timeInterval": within,
+                    });
+                }
+                (None, None) => {
+                    triggers["requests"] = json!({ "count": count, "timeInterval": within });
+                }
+            }
+        }
+        json!({
+            "triggers": triggers,
+            "actions": {
+                "actionType": "Recycle",
+                "minProcessExecutionTime": span(self.least_age_seconds),
+            },
+        })
+    }
+}
+
+/// A span of time as the platform writes it.
+fn span(seconds: u32) -> String {
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// A secret of a Key Vault that the platform may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    /// The vault.
+    pub vault: String,
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// A PostgreSQL with one database, which is migrated, and with roles that have a password each.

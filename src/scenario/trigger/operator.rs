@@ -39,6 +39,9 @@ pub struct EffectiveSetting {
     pub name: String,
     /// Whether it stays with the slot in a swap.
     pub sticky: bool,
+    /// What became of it where it is a reference to a secret, in the platform's word.
+    #[serde(default)]
+    pub reference: Option<String>,
 }
 
 /// A future in which an operator looks at the platform's configuration.

@@ -157,6 +157,11 @@ impl Stage<'_> {
             match step {
                 Step::Capture { moment } => self.capture(*moment).await?,
                 Step::Load { name, kind, groups } => self.load(name, *kind, groups).await?,
+                Step::Wait { name, seconds } => {
+                    if apply::does(scenario, self.run.order.course, name) {
+                        self.wait(name, *seconds).await?;
+                    }
+                }
                 Step::Act {
                     name,
                     action,
@@ -226,6 +231,7 @@ impl Stage<'_> {
                         value: "<redacted>".to_owned(),
                         slot: Some(name.clone()),
                         sticky: Some(setting.sticky),
+                        reference: setting.reference,
                     })
                 })
                 .collect();

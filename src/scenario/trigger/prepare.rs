@@ -31,7 +31,7 @@ const OBSERVER_AGENT: &str = concat!("labrat/", env!("CARGO_PKG_VERSION"), " (ob
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What nobody can see from outside and somebody may tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Declared {
     /// The startup command before the fix.
     pub command_before: Option<String>,
@@ -41,6 +41,8 @@ pub struct Declared {
     pub sticky: Vec<(String, bool)>,
     /// The memory box that the target runs in.
     pub memory_box: Option<MemoryBox>,
+    /// After how many seconds the front end cuts a request, where that is not the platform's 240.
+    pub front_end_limit_seconds: Option<f64>,
 }
 
 /// What is to be played.
@@ -177,6 +179,7 @@ impl Run {
             value: "<redacted>".to_owned(),
             slot: order.slots.first().map(|(slot, _)| (*slot).to_owned()),
             sticky: Some(*sticky),
+            reference: None,
         });
         Topology {
             workers: self.workers,
@@ -189,6 +192,7 @@ impl Run {
             settings: settings.collect(),
             plan: order.declared.memory_box.as_ref().map(MemoryBox::words),
             memory_box: order.declared.memory_box.clone(),
+            front_end_limit_seconds: order.declared.front_end_limit_seconds,
             ..Topology::default()
         }
     }
@@ -197,9 +201,11 @@ impl Run {
     fn group(&self, path: &str) -> Option<Group> {
         let order = &self.order;
         order.scenario.steps.iter().find_map(|step| match step {
-            Step::Load { groups, .. } => apply::groups(order.scenario, order.course, groups)
-                .into_iter()
-                .find(|group| group.path == path),
+            Step::Load { name, groups, .. } => {
+                apply::groups(order.scenario, order.course, name, groups)
+                    .into_iter()
+                    .find(|group| group.path == path)
+            }
             _ => None,
         })
     }

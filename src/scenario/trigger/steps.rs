@@ -38,7 +38,7 @@ impl Stage<'_> {
         groups: &[Group],
     ) -> Result<(), TriggerError> {
         let run = self.run;
-        let groups = apply::groups(run.order.scenario, run.order.course, groups);
+        let groups = apply::groups(run.order.scenario, run.order.course, name, groups);
         let Some(target) = run.production() else {
             return Ok(());
         };
@@ -83,6 +83,18 @@ impl Stage<'_> {
         drain(&mut seen, |sighting| self.sight(sighting))?;
         let open_ended = groups.iter().any(|group| group.until_status.is_some());
         self.end(open_ended)
+    }
+
+    /// Ask for nothing.
+    pub(super) async fn wait(&mut self, name: &str, for_seconds: f64) -> Result<(), TriggerError> {
+        let phase = paced_phase(name, &[], self.run.order.pace);
+        self.begin(&phase, PhaseKind::Trigger, None)?;
+        let until = Instant::now() + seconds(for_seconds * self.run.order.pace);
+        tokio::select! {
+            () = self.stop.stopped() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+        self.end(false)
     }
 
     fn begin(
@@ -238,22 +250,28 @@ fn drain<T>(
 }
 
 fn paced_phase(name: &str, groups: &[Group], pace: f64) -> Phase {
-    let groups = groups.iter().map(|group| LoadGroup {
-        name: group.path.trim_start_matches('/').to_owned(),
-        method: Method::GET,
-        path: group.path.to_owned(),
-        count: group.count,
-        concurrency: group.concurrency,
-        limit: seconds(group.limit_seconds),
-        delay: seconds(group.delay_seconds),
-        interval: seconds(group.interval_seconds),
-        until_status: group.until_status,
+    let groups = groups.iter().map(|group| {
+        let made = LoadGroup {
+            name: group.path.trim_start_matches('/').to_owned(),
+            method: Method::GET,
+            path: group.path.to_owned(),
+            count: group.count,
+            concurrency: group.concurrency,
+            limit: seconds(group.limit_seconds),
+            delay: seconds(group.delay_seconds),
+            interval: seconds(group.interval_seconds),
+            interval_grows: seconds(group.interval_grows_seconds),
+            until_status: group.until_status,
+        };
+        match group.real_time {
+            true => made,
+            false => made.paced(pace),
+        }
     });
     Phase {
         name: name.to_owned(),
         groups: groups.collect(),
     }
-    .paced(pace)
 }
 
 /// Seconds of the catalogue, which are never negative, as a duration.

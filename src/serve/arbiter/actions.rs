@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::serve::console::LogEvent;
+use crate::serve::tally::ExitReason;
 
 /// Exit code of a worker, and then of the arbiter, whose boot failed (Gunicorn's
 /// `WORKER_BOOT_ERROR`).
@@ -56,6 +57,8 @@ pub enum Action {
     ReopenLogs,
     /// Read the pid file's name again and write it (after `HUP`).
     RewritePidfile,
+    /// Count the end of a worker.
+    CountExit(ExitReason),
     /// A worker died of signal 9 that the arbiter did not send: check the
     /// `oom_kill` counters.
     LookForOutOfMemory {

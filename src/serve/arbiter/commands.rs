@@ -135,12 +135,7 @@ impl Arbiter {
     }
 
     fn show_listeners(&self) -> Value {
-        let listeners = self
-            .listeners
-            .as_deref()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let mut queues = worker::accept_queues(listeners);
+        let mut queues = worker::accept_queues(self.open_listeners());
         if self.settings.reuse_port {
             let own = |address: &&BindAddress| self.settings.is_opened_by_workers(address);
             queues.extend(self.settings.bind.iter().filter(own).map(queue_of_port));
@@ -167,15 +162,13 @@ impl Arbiter {
 
 /// With `--reuse-port` the workers' sockets share a port, and their queues are added up.
 fn queue_of_port(address: &BindAddress) -> AcceptQueue {
+    let queue = listener::told_address(address)
+        .ok_or_else(|| "every worker has a socket of its own".to_owned())
+        .and_then(|address| accept_queue::of_address(&address).map_err(|error| error.to_string()));
     AcceptQueue {
         listener: listener::told_name(address),
-        backlog: None,
-        waiting: match address {
-            BindAddress::Tcp { port, .. } => {
-                accept_queue::of_port(*port).map_err(|error| error.to_string())
-            }
-            _ => Err("every worker has a socket of its own".to_owned()),
-        },
+        backlog: queue.as_ref().ok().map(|queue| queue.backlog),
+        waiting: queue.map(|queue| queue.waiting),
     }
 }
 

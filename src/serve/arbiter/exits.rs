@@ -2,9 +2,10 @@
 
 use nix::sys::signal::Signal;
 
-use super::actions::{Action, KillReason};
+use super::actions::{APP_LOAD_ERROR, Action, KillReason, WORKER_BOOT_ERROR};
 use crate::machine::child::Ending;
 use crate::serve::console::LogEvent;
+use crate::serve::tally::ExitReason;
 
 /// What is said of a worker that ended.
 pub(super) fn log_exit(pid: i32, ending: Ending, killed: Option<KillReason>) -> Vec<Action> {
@@ -27,6 +28,26 @@ pub(super) fn log_exit(pid: i32, ending: Ending, killed: Option<KillReason>) -> 
         Ending::Signalled(signal) => {
             vec![Action::Log(LogEvent::WorkerSignalled { pid, signal })]
         }
+    }
+}
+
+/// As what an end is counted. `None` where that is not known yet (signal 9 may be the kernel's, see
+/// [`Action::LookForOutOfMemory`]), or the pool ends with it and nobody asks any more.
+pub(super) fn exit_reason(
+    ending: Ending,
+    is_aborted: bool,
+    killed: Option<KillReason>,
+) -> Option<ExitReason> {
+    match (ending, killed) {
+        (_, Some(KillReason::GracefulTimeout)) => None,
+        (_, Some(KillReason::Timeout)) => Some(ExitReason::Timeout),
+        (Ending::Signalled(signal), None) if signal == Signal::SIGKILL => None,
+        // With an answer in its hands it leaves with 0 after SIGABRT.
+        _ if is_aborted => Some(ExitReason::Timeout),
+        (Ending::Exited(0), None) => Some(ExitReason::Finished),
+        (Ending::Exited(WORKER_BOOT_ERROR | APP_LOAD_ERROR), None) => Some(ExitReason::BootFailed),
+        (Ending::Exited(_), None) => Some(ExitReason::ExitCode),
+        (Ending::Signalled(_), None) => Some(ExitReason::Signal),
     }
 }
 
@@ -58,5 +79,33 @@ pub(super) fn short_name(signal: Signal) -> &'static str {
         Signal::SIGUSR2 => "usr2",
         Signal::SIGWINCH => "winch",
         other => other.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_counted_once_and_signal_9_by_whoever_finds_out_whose_it_was() {
+        let kill = Ending::Signalled(Signal::SIGKILL.into());
+        let crash = Ending::Signalled(Signal::SIGSEGV.into());
+        let timeout = Some(KillReason::Timeout);
+        for (ending, is_aborted, killed, reason) in [
+            (Ending::Exited(0), false, None, Some(ExitReason::Finished)),
+            (Ending::Exited(0), true, None, Some(ExitReason::Timeout)),
+            (Ending::Exited(1), true, None, Some(ExitReason::Timeout)),
+            (kill, true, timeout, Some(ExitReason::Timeout)),
+            (kill, false, None, None),
+            (kill, true, None, None),
+            (crash, false, None, Some(ExitReason::Signal)),
+            (Ending::Exited(3), false, None, Some(ExitReason::BootFailed)),
+            (Ending::Exited(4), false, None, Some(ExitReason::BootFailed)),
+            (Ending::Exited(255), false, None, Some(ExitReason::ExitCode)),
+            (kill, false, Some(KillReason::GracefulTimeout), None),
+        ] {
+            let found = exit_reason(ending, is_aborted, killed);
+            assert_eq!(found, reason, "{ending:?} {is_aborted} {killed:?}");
+        }
     }
 }

@@ -214,6 +214,14 @@ impl Arbiter {
         self.started.elapsed()
     }
 
+    /// The listeners that are open: none once the pool stops.
+    pub(super) fn open_listeners(&self) -> &[Listener] {
+        self.listeners
+            .as_deref()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
     fn open_control(&mut self) {
         let Some(path) = self.settings.control_socket.clone() else {
             return;

@@ -8,6 +8,7 @@ use super::children::{Forked, Role};
 use super::run::{Arbiter, SideServer};
 use crate::serve::console::LogEvent;
 use crate::serve::dashboard::{self, Dashboard};
+use crate::serve::listener;
 use crate::serve::probe_server::{self, ProbeServer};
 
 impl Arbiter {
@@ -28,11 +29,13 @@ impl Arbiter {
             Ok(Forked::Child(child)) => {
                 let entry = self.probe_server.take();
                 self.close_what_is_the_arbiters();
-                // Their accept queues must end with the last worker.
+                // It knows the listeners by name: their accept queues must end with the last worker.
+                let queues = listener::queues_of(self.open_listeners(), &self.settings);
                 (self.listeners, self.dashboard) = (None, None);
                 let Some(entry) = entry else { child.run(|| 0) };
                 let server = ProbeServer {
                     listener: entry.listener,
+                    queues,
                     environment: self.environment.clone(),
                     scoreboard: self.scoreboard.clone(),
                     log: self.log.clone(),

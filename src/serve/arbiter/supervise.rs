@@ -11,6 +11,7 @@ use super::run::Arbiter;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::serve::console::LogEvent;
 use crate::serve::scoreboard::SLOTS;
+use crate::serve::tally::ExitReason;
 use crate::serve::worker::{self, WorkerContext};
 
 impl Arbiter {
@@ -54,6 +55,7 @@ impl Arbiter {
                     }
                 }
                 Action::RewritePidfile => self.rewrite_pidfile(),
+                Action::CountExit(reason) => self.scoreboard.tally().count_exit(reason),
                 Action::LookForOutOfMemory { pid } => self.look_for_out_of_memory(pid),
                 Action::Leave { code } => self.leave = Some(code),
             }
@@ -72,6 +74,10 @@ impl Arbiter {
                 after: moved.after,
             });
         }
+        self.scoreboard.tally().count_exit(match moved {
+            Some(_) => ExitReason::OutOfMemory,
+            None => ExitReason::Sigkill,
+        });
         self.oom_kills.account_for(moved.as_ref(), now);
     }
 
@@ -90,6 +96,7 @@ impl Arbiter {
         match self.children.fork(Role::Worker { slot: number }) {
             Ok(Forked::Parent(pid)) => {
                 slot.occupy(u32::try_from(pid).unwrap_or(0));
+                self.scoreboard.tally().count_start();
                 self.workers.on_spawn(pid, age, number, self.now());
                 self.observer.born(pid, age);
             }

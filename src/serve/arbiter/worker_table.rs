@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::actions::{APP_LOAD_ERROR, Action, KillReason, WORKER_BOOT_ERROR};
 use super::backoff::Backoff;
-use super::exits::{exit_actions, log_exit, short_name};
+use super::exits::{exit_actions, exit_reason, log_exit, short_name};
 use crate::machine::child::Ending;
 use crate::serve::console::LogEvent;
 use crate::serve::settings::MOST_WORKERS;
@@ -341,6 +341,8 @@ impl WorkerTable {
             return Vec::new();
         }
         let mut actions = log_exit(pid, ending, entry.killed);
+        let reason = exit_reason(ending, entry.aborted.is_some(), entry.killed);
+        actions.extend(reason.map(Action::CountExit));
         let Ending::Exited(code) = ending else {
             return actions;
         };

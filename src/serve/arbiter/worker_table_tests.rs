@@ -53,7 +53,7 @@ impl World {
                 Action::CloseListeners => self.listening = false,
                 Action::Leave { code } => self.left = Some(code),
                 Action::LookForOutOfMemory { .. } => self.said.push("look for oom".into()),
-                Action::ReopenLogs | Action::RewritePidfile => {}
+                Action::CountExit(_) | Action::ReopenLogs | Action::RewritePidfile => {}
             }
         }
     }

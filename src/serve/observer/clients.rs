@@ -19,7 +19,7 @@ pub(super) struct Clients {
 pub(super) struct Client {
     /// Number of its connection.
     pub number: u64,
-    /// Seconds since 1970, first seen in the queue; `None` where a worker had it at once.
+    /// Seconds since 1970, when it asked; `None` where a worker had it at once.
     pub queued: Option<f64>,
     is_accepted: bool,
     /// A worker tells of it.
@@ -48,7 +48,9 @@ impl Clients {
                 // Accepted before anybody could see it wait: its worker tells.
                 continue;
             }
-            let client = self.client(connection.peer, Some(now));
+            // It came when its last data did, or before: nobody has answered it yet.
+            let came = now - connection.silence.as_secs_f64();
+            let client = self.client(connection.peer, Some(came));
             client.is_shown = true;
             client.has_closed = connection.has_left;
             let number = client.number;
@@ -130,6 +132,8 @@ impl Clients {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn connection(port: u16, is_accepted: bool, has_left: bool) -> Connection {
@@ -137,6 +141,7 @@ mod tests {
             peer: SocketAddr::from(([127, 0, 0, 1], port)),
             is_accepted,
             has_left,
+            silence: Duration::ZERO,
         }
     }
 

@@ -259,7 +259,7 @@ impl Observer {
         let used = clock::own_processor_time();
         let mut seen = Vec::new();
         for address in listeners.iter().filter_map(Listener::address) {
-            seen.extend(accept_queue::connections(address).unwrap_or_default());
+            seen.extend(accept_queue::connections(&address).unwrap_or_default());
         }
         let used = clock::own_processor_time().saturating_sub(used);
         let pause = match self.begun_since > MANY {

@@ -30,6 +30,7 @@ use super::exchange;
 use super::state::WorkerState;
 use super::sync::request_limit;
 use super::{WorkerContext, arbiter_is_alive};
+use crate::app::RouteLabel;
 use crate::serve::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
 use crate::serve::access_log::Entry;
 use crate::serve::clock;
@@ -245,6 +246,7 @@ impl AsyncWorker {
             self.worker.stop();
         }
         let began = Instant::now();
+        let (counted, route) = (request.method().clone(), RouteLabel::of(target));
         let head = self.context.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
@@ -254,6 +256,9 @@ impl AsyncWorker {
             http::header::SERVER,
             HeaderValue::from_static(reply::SERVER),
         );
+        let (took, status) = (began.elapsed(), response.status().as_u16());
+        let tally = self.context.scoreboard.tally();
+        tally.count_request(counted.as_str(), route, status, took);
         if let (Some(access), Some(head)) = (&self.context.access, &head) {
             let sent = response.body().size_hint().exact().unwrap_or(0);
             access.write(&Entry {
@@ -261,10 +266,10 @@ impl AsyncWorker {
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
                 script_name: "",
-                status: response.status().as_u16(),
+                status,
                 sent: usize::try_from(sent).unwrap_or(usize::MAX),
                 response: Some(response.headers()),
-                took: began.elapsed(),
+                took,
             });
         }
         Ok(response)

@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tower::Service;
 
-use crate::app::{ConsoleText, RequestBase};
+use crate::app::{ConsoleText, RequestBase, RouteLabel};
 use crate::serve::access_log::{AccessLog, Entry};
 use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
 use crate::serve::http::head::{Head, HeadParser, Progress, Refused, SCRIPT_NAME};
@@ -29,6 +29,7 @@ use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
 use crate::serve::python::latin1_bytes;
 use crate::serve::settings::HeadRules;
+use crate::serve::tally::Tally;
 
 /// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
 /// to here.
@@ -79,6 +80,7 @@ pub(super) fn read_head(
 pub(super) struct RequestLog<'a> {
     pub log: &'a ErrorLog,
     pub access: Option<&'a AccessLog>,
+    pub tally: &'a Tally,
     pub peer: Option<SocketAddr>,
 }
 
@@ -94,6 +96,7 @@ impl RequestLog<'_> {
 
     fn refuse(&self, connection: &Connection, refused: &Refused) {
         let (status, reason) = refused.rejection.status();
+        self.tally.count_invalid_request();
         self.log.log(&LogEvent::InvalidRequest {
             peer: &self
                 .peer
@@ -110,7 +113,7 @@ impl RequestLog<'_> {
                 status,
                 sent: 0,
                 response: None,
-                took: std::time::Duration::ZERO,
+                took: Duration::ZERO,
             });
         }
         let page = reply::error_page(status, reason, &refused.rejection.page_message());
@@ -136,22 +139,29 @@ impl RequestLog<'_> {
     /// meanwhile.
     pub fn record(&self, head: &Head, route: &Route<'_>, answer: &Answer, began: Instant) {
         print_of(&answer.parts.extensions);
+        let (took, status) = (began.elapsed(), answer.parts.status.as_u16());
+        self.count(head, route, status, took);
         if let Some(access) = self.access {
             access.write(&Entry {
                 peer: self.peer,
                 request: (&head.method, &head.target, head.version),
                 head: Some(head),
                 script_name: route.script_name,
-                status: answer.parts.status.as_u16(),
+                status,
                 sent: if head.method == "HEAD" {
                     0
                 } else {
                     answer.body.len()
                 },
                 response: Some(&answer.parts.headers),
-                took: began.elapsed(),
+                took,
             });
         }
+    }
+
+    fn count(&self, head: &Head, route: &Route<'_>, status: u16, took: Duration) {
+        let label = RouteLabel::of(&route.target);
+        self.tally.count_request(&head.method, label, status, took);
     }
 }
 
@@ -345,9 +355,11 @@ pub(super) fn serialise(head: &Head, answer: &Answer, keep_alive: bool, out: &mu
 pub(super) fn fail(
     request_log: &RequestLog<'_>,
     connection: &Arc<Connection>,
-    head: &Head,
+    (head, route): (&Head, &Route<'_>),
+    began: Instant,
     message: &str,
 ) {
+    request_log.count(head, route, 500, began.elapsed());
     request_log.log.log(&LogEvent::ErrorHandlingRequest {
         request: &format!("{} {}", head.method, head.target),
         traceback: &format!("Traceback (most recent call last):\nRuntimeError: {message}"),

@@ -179,12 +179,17 @@ impl Server {
         Some(head)
     }
 
-    fn exchange(&self, serving: &Serving<'_>, mut client: ClientConnection) -> Returned {
-        let request_log = RequestLog {
+    fn request_log(&self, client: &ClientConnection) -> RequestLog<'_> {
+        RequestLog {
             log: &self.context.log,
             access: self.context.access.as_deref(),
+            tally: self.context.scoreboard.tally(),
             peer: client.peer,
-        };
+        }
+    }
+
+    fn exchange(&self, serving: &Serving<'_>, mut client: ClientConnection) -> Returned {
+        let request_log = self.request_log(&client);
         let rules = &self.context.settings.head;
         let Some(head) = self.receive(serving, &mut client, &request_log) else {
             return Returned::Close;
@@ -216,7 +221,13 @@ impl Server {
             Ok(answer) => answer,
             Err(message) => {
                 serving.note_status(500);
-                exchange::fail(&request_log, &client.connection, &head, &message);
+                exchange::fail(
+                    &request_log,
+                    &client.connection,
+                    (&head, &route),
+                    began,
+                    &message,
+                );
                 return Returned::Close;
             }
         };

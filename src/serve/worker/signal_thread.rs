@@ -17,6 +17,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::state::{InFlight, WorkerState, poll_timeout, to_read};
 use super::{WorkerContext, arbiter_is_alive};
+use crate::app::RouteLabel;
 use crate::machine::sys;
 use crate::serve::access_log::Entry;
 use crate::serve::console::LogEvent;
@@ -168,6 +169,11 @@ impl SignalThread {
                 "Traceback (most recent call last):\n  File \"labrat\", in {handler}\n{exception}"
             ),
         });
+        if let Some(head) = head {
+            let (route, took) = (RouteLabel::of(&head.path()), in_flight.since.elapsed());
+            let tally = self.context.scoreboard.tally();
+            tally.count_request(&head.method, route, 500, took);
+        }
         if let (Some(access), Some(head)) = (&self.context.access, head) {
             access.write(&Entry {
                 peer: in_flight.peer,

@@ -151,6 +151,7 @@ impl SyncWorker<'_> {
         let request_log = RequestLog {
             log: &context.log,
             access: context.access.as_deref(),
+            tally: context.scoreboard.tally(),
             peer,
         };
         self.buffer.clear();
@@ -217,7 +218,7 @@ impl SyncWorker<'_> {
             }
             Err(message) => {
                 serving.note_status(500);
-                exchange::fail(request_log, connection, &head, &message);
+                exchange::fail(request_log, connection, (&head, &route), began, &message)
             }
         }
     }

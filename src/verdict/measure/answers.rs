@@ -157,11 +157,10 @@ fn answered_within(view: View<'_>, route: Option<&str>, wanted: &Requests) -> Me
 
 /// Requests of a length, answered or not.
 fn long_requests(view: View<'_>, route: Option<&str>, limit: f64, wanted: &Requests) -> Measured {
-    // The front end's own limit follows no pace.
-    let limit = if wanted.status.is_some() {
-        limit
-    } else {
-        limit * view.pace()
+    // Where a status is asked for, it is the front end's limit that was reached.
+    let limit = match wanted.status {
+        Some(_) => limit * view.front_end_pace(),
+        None => limit * view.pace(),
     };
     let least = wanted.at_least.unwrap_or(1);
     let threshold = format!("at least {least} of {} or longer", seconds(limit));

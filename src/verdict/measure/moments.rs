@@ -9,6 +9,7 @@ use crate::evidence::manifest::{EventKind, PhaseKind};
 use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
 use crate::verdict::bind::{reach, recorded_command};
+use crate::verdict::pool_size::PoolSize;
 use crate::verdict::quote::{Quote, quote_file, quote_http, quote_sample};
 use crate::verdict::text::count;
 use crate::verdict::window::fix_moment;
@@ -39,7 +40,7 @@ pub(super) fn command(view: View<'_>, wanted: &Command) -> Measured {
     };
     let quote = quote_file(file, command);
     if let Some(least) = wanted.workers_at_least {
-        let Some(workers) = workers_of(command) else {
+        let Some(workers) = PoolSize::of_command(command).workers else {
             let why = format!("`{command}` does not say how many workers");
             return Measured::nothing(why, threshold);
         };
@@ -56,24 +57,6 @@ pub(super) fn command(view: View<'_>, wanted: &Command) -> Measured {
             Measured::of(met, format!("`{command}`"), threshold).quotes([quote])
         }
     }
-}
-
-/// What follows `--workers` or `-w`.
-fn workers_of(command: &str) -> Option<u32> {
-    let mut words = command.split_whitespace();
-    while let Some(word) = words.next() {
-        if let Some(value) = word
-            .strip_prefix("--workers=")
-            .or(word.strip_prefix("-w"))
-            .filter(|value| !value.is_empty())
-        {
-            return value.parse().ok();
-        }
-        if matches!(word, "--workers" | "-w") {
-            return words.next()?.parse().ok();
-        }
-    }
-    None
 }
 
 /// One observation of a route: its status, 0 without an answer, when, and the quote.

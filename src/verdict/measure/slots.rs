@@ -39,9 +39,15 @@ fn is_hidden(value: &str) -> bool {
     matches!(value, "<redacted>" | "REDACTED" | "[REDACTED]" | "***")
 }
 
-/// A setting: sticky or not, changed or not, as expected or not.
+/// The platform's word for a reference in whose place the secret was put.
+const RESOLVED: &str = "Resolved";
+
+/// A setting: sticky or not, resolved or not, changed or not, as expected or not.
 pub(super) fn measure(bundle: &Bundle, wanted: &SettingState) -> Measured {
     let (name, slot) = (wanted.name.as_str(), wanted.slot.as_str());
+    if let Some(is_resolved) = wanted.resolved {
+        return resolved(bundle, name, slot, is_resolved);
+    }
     match (wanted.sticky, wanted.changed, wanted.matches_expected) {
         (Some(is_sticky), ..) => sticky(bundle, name, is_sticky),
         (None, Some(changed), _) => config(bundle, name, slot, changed),
@@ -119,6 +125,27 @@ fn sticky(bundle: &Bundle, key: &str, sticky: bool) -> Measured {
         "manifest.json",
         format!("{key}: sticky {first}"),
     )])
+}
+
+fn resolved(bundle: &Bundle, key: &str, slot: &str, resolved: bool) -> Measured {
+    let threshold = match resolved {
+        true => format!("the reference in {key} of {slot} was resolved"),
+        false => format!("the reference in {key} of {slot} was not resolved"),
+    };
+    let settings = bundle
+        .manifest
+        .iter()
+        .flat_map(|one| &one.topology.settings);
+    let mut said = settings
+        .filter(|setting| setting.name == key && setting.slot.as_deref() == Some(slot))
+        .filter_map(|setting| setting.reference.as_deref());
+    let Some(said) = said.next() else {
+        let why = format!("what became of a reference in {key} of {slot} is not recorded");
+        return Measured::nothing(why, threshold);
+    };
+    let text = format!("{key}: {}", cut(said));
+    Measured::of((said == RESOLVED) == resolved, text.clone(), threshold)
+        .quotes([quote_file("manifest.json", text)])
 }
 
 fn says_matches(bundle: &Bundle, slot: &str, matches: bool) -> Measured {

@@ -8,6 +8,9 @@ use crate::verdict::quote::Quote;
 /// Quotes that one measurement keeps.
 pub(super) const QUOTES: usize = 4;
 
+/// After how many seconds the platform's front end cuts a request that has no answer.
+const FRONT_END_LIMIT_SECONDS: f64 = 240.0;
+
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::verdict) struct Measured {
@@ -67,6 +70,14 @@ impl<'b> View<'b> {
     /// The route of a role; a role that no file names has no route, and so no requests.
     pub(in crate::verdict) fn route(&self, role: &str) -> &'b str {
         self.rules.roles.get(role).map_or("", String::as_str)
+    }
+
+    /// The front end's limit in this run, as a share of the platform's own: an emulator's follows
+    /// the pace, and the platform's none.
+    pub(in crate::verdict) fn front_end_pace(&self) -> f64 {
+        let manifest = self.bundle.manifest.as_ref();
+        let limit = manifest.and_then(|manifest| manifest.topology.front_end_limit_seconds);
+        limit.map_or(1.0, |limit| limit / FRONT_END_LIMIT_SECONDS)
     }
 
     pub(in crate::verdict) fn pace(&self) -> f64 {

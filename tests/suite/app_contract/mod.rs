@@ -3,6 +3,7 @@
 mod diag;
 mod faults;
 mod flask;
+mod job;
 mod outbound;
 mod secrets;
 mod serving;

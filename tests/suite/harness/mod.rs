@@ -4,6 +4,7 @@
 //! It knows nothing of labrat's insides: both servers are processes, seen through their ports,
 //! their output, their exit codes and `/proc`.
 
+mod beside;
 mod client;
 mod compare;
 mod console;
@@ -15,6 +16,7 @@ mod queue;
 mod response;
 mod server;
 
+pub use beside::with_probe_server;
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use compare::{covers, normal_head, normal_response};
 pub use console::{entries, per_process};

@@ -10,6 +10,7 @@ mod holding;
 mod kql;
 mod lifecycle;
 mod messages;
+mod options;
 mod own_site;
 mod program;
 mod real_pool;

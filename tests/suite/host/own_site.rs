@@ -57,6 +57,7 @@ impl Front {
                 port: address.port(),
                 limit,
                 limit_status: 504,
+                auto_heal: None,
             },
             Arc::clone(&journal),
             notify,

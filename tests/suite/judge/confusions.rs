@@ -245,6 +245,7 @@ fn database_moved(migrated: bool) -> Builder {
                 value: "<redacted>".to_owned(),
                 slot: Some("production".to_owned()),
                 sticky: Some(false),
+                reference: None,
             }];
             let mut after = manifest.phases[0].clone();
             after.name = "post".to_owned();

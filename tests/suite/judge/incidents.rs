@@ -464,6 +464,7 @@ fn swap(after: &str, sticky: bool) -> Builder {
                 value: "<redacted:11111111>".to_owned(),
                 slot: Some("production".to_owned()),
                 sticky: Some(sticky),
+                reference: None,
             }];
         })
 }

@@ -246,6 +246,24 @@ impl<'r> Evidence<'r> {
                     value: "<redacted>".to_owned(),
                     slot: Some("production".to_owned()),
                     sticky: Some(sticky == met),
+                    reference: None,
+                });
+        }
+        if let Some(resolved) = setting.resolved {
+            let manifest = self.bundle.manifest.as_mut().unwrap();
+            let word = match resolved == met {
+                true => "Resolved",
+                false => "SecretNotFound",
+            };
+            manifest
+                .topology
+                .settings
+                .push(labrat::evidence::manifest::Setting {
+                    name: setting.name.clone(),
+                    value: "<redacted>".to_owned(),
+                    slot: Some(setting.slot.clone()),
+                    sticky: None,
+                    reference: Some(word.to_owned()),
                 });
         }
         if let Some(changed) = setting.changed {

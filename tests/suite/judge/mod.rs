@@ -18,6 +18,7 @@ mod measured_evidence;
 mod million_rows;
 mod mutations;
 mod outcomes;
+mod pictures;
 mod published_layout;
 mod removed_files;
 mod repeated;

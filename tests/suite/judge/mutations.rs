@@ -147,6 +147,7 @@ fn run_without(run: &Bundle, measure: &Measure) -> Bundle {
     let changed = without.manifest.as_mut().unwrap();
     changed.pace = 1.0;
     changed.topology.memory_box = None;
+    changed.topology.front_end_limit_seconds = None;
     forget(&mut without, measure);
     without
 }

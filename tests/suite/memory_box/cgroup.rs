@@ -13,7 +13,7 @@ use crate::harness::{Kind, Launch, PATIENCE, Server, get_many, poll};
 const MEGABYTE: u64 = 1 << 20;
 
 /// What starts a program in the box: all words of the command before the program's own.
-fn words(memory_box: &CgroupBox) -> Vec<OsString> {
+pub(crate) fn words(memory_box: &CgroupBox) -> Vec<OsString> {
     let command = memory_box.enter_command(&Command::new("the program"));
     let mut words = vec![command.get_program().to_owned()];
     words.extend(command.get_args().map(OsString::from));

@@ -4,18 +4,20 @@ mod cgroup;
 mod leftovers;
 mod vm;
 
+pub(crate) use cgroup::words;
+
 use labrat::machine::Unavailable;
 use tempfile::TempDir;
 
 use crate::harness::skip_unless;
 
 /// A folder for boxes, where a swap file can be: `/tmp` may be memory itself.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// The box, or nothing where this machine has none to give.
-fn or_skip<T>(prepared: Result<T, Unavailable>) -> Option<T> {
+pub(crate) fn or_skip<T>(prepared: Result<T, Unavailable>) -> Option<T> {
     let lacking = |error: &Unavailable| {
         let hint = error.hint().unwrap_or("nothing can be done");
         format!("{} (hint: {hint})", error.reason())

@@ -18,7 +18,7 @@ fn paths(scenario: &Scenario) -> BTreeSet<&str> {
             Step::Act { meanwhile, .. } => {
                 paths.extend(meanwhile.iter().map(|group| group.path.as_str()))
             }
-            Step::Capture { .. } => {}
+            Step::Capture { .. } | Step::Wait { .. } => {}
         }
     }
     paths

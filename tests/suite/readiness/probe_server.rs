@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{
     Address, Ending, Exchange, Kind, Launch, PATIENCE, Server, children, exchange, exists, get,
-    poll, request, root,
+    poll, request, root, with_probe_server,
 };
 
 const PAGE: &str = "docs/probes.md";
@@ -18,20 +18,6 @@ const THRESHOLD: usize = 3;
 /// Pause between two probes here; a platform's is longer, and so is its saturation.
 const PERIOD: Duration = Duration::from_millis(250);
 const SLOW_REQUESTS: usize = 12;
-
-/// A pool with a probe server, and the probe server's address.
-fn with_probe_server(launch: Launch) -> (Server, Address) {
-    let server = launch
-        .argument("--probe-bind")
-        .argument("127.0.0.1:0")
-        .start()
-        .ready();
-    let line = server.wait_for("Probes answered beside the pool at: ");
-    let address = line.text.rsplit("http://").next().unwrap_or_default();
-    let address = Address::Tcp(address.parse().expect("an address"));
-    assert_eq!(get(&address, "/health").status(), Some(200));
-    (server, address)
-}
 
 /// The process that is no worker.
 fn pid_of_probe_server(server: &Server) -> u32 {

@@ -80,6 +80,64 @@ fn a_container_whose_readiness_fails_answers_its_liveness_path_and_nothing_else(
 }
 
 #[test]
+fn a_request_on_a_connection_that_is_being_closed_is_lost_until_connections_are_kept_longer() {
+    every_course("keep-alive-race");
+}
+
+#[test]
+fn a_request_that_outlives_the_front_end_is_cut_and_worked_on_until_it_is_short_or_asked_about() {
+    every_course("front-end-limit");
+}
+
+#[test]
+fn a_site_that_nobody_asks_for_is_unloaded_and_its_next_visitor_waits_unless_it_is_always_on() {
+    every_course("idle-cold-start");
+}
+
+#[test]
+fn a_reference_that_is_not_resolved_is_the_value_that_the_application_gets_until_it_names_a_secret()
+{
+    every_course("unresolved-reference");
+}
+
+#[test]
+fn a_full_home_fails_every_write_through_a_restart_until_files_go_or_there_is_more_room() {
+    every_course("home-full");
+}
+
+#[test]
+fn without_a_home_of_its_own_size_nothing_is_played_and_nothing_is_claimed() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let out = nowhere.path().join("run");
+    // In a user namespace of its own that may make no mount namespace.
+    let script = "echo 0 > /proc/sys/user/max_mnt_namespaces && exec \"$0\" \"$@\"";
+    let within = |command: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "sh", "-c", script, command]);
+        unshare
+    };
+    let may = within("true").output().map_err(|error| error.to_string());
+    let lacking = "this needs a user namespace (unshare)".to_owned();
+    if skip_unless(may.and_then(|may| may.status.success().then_some(()).ok_or(lacking))) {
+        return;
+    }
+    let output = within(env!("CARGO_BIN_EXE_labrat"))
+        .args(["rehearse", "home-full", "--pace", "0.05", "--json", "--out"])
+        .arg(&out)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), INCONCLUSIVE, "{said}");
+    assert!(said.contains("no home of a size of its own"), "{said}");
+    assert!(!out.join("trigger").exists(), "no request was sent");
+}
+
+#[test]
+fn a_rule_that_recycles_a_cold_container_never_lets_it_get_warm_until_it_leaves_it_its_time() {
+    every_course("auto-heal-loop");
+}
+
+#[test]
 fn a_setting_put_back_after_a_swap_restarts_production() {
     every_course("swap-restart");
 }

@@ -174,6 +174,41 @@ fn calls_of_a_slow_service_and_calls_without_a_port_are_one_incident_each() {
 }
 
 #[test]
+fn a_gunicorn_whose_keep_alive_is_short_loses_requests_as_labrat_does_and_keeps_them_alike() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    agree("keep-alive-race", REPRODUCED);
+    agree("keep-alive-race --fix keep-alive", HEALTHY);
+}
+
+#[test]
+fn a_request_that_outlives_the_front_end_is_cut_and_worked_on_by_both() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    agree_at("0.05", "front-end-limit", REPRODUCED);
+    agree_at("0.05", "front-end-limit --fix shorter", HEALTHY);
+}
+
+#[test]
+fn a_full_home_fails_the_writes_of_both_and_outlives_a_restart() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    agree_at("0.05", "home-full", REPRODUCED);
+    agree_at("0.05", "home-full --fix rotate", HEALTHY);
+}
+
+#[test]
+fn a_gunicorn_that_was_unloaded_is_started_by_its_next_visitor_as_labrat_is() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    agree_at("0.02", "idle-cold-start", REPRODUCED);
+}
+
+#[test]
 fn a_probe_behind_the_work_has_gunicorn_restarted_as_it_has_labrat() {
     if skip_unless(oracle()) {
         return;

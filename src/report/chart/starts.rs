@@ -1,0 +1,251 @@
+//! Starts: what the platform said, what the container printed and how requests ended, on one axis, with
+//! the lines that tell the story.
+
+use maud::{Markup, html};
+
+use super::frame::{Chart, Frame, WIDTH, chart, elapsed, px};
+use super::requests::Ending;
+use super::scale::Scale;
+use crate::encoding::line;
+use crate::evidence::Bundle;
+use crate::evidence::bundle::{Table, TextEvent};
+use crate::redaction::redact;
+use crate::tables::LogTime;
+use crate::verdict::Verdict;
+
+const LEFT: f64 = 64.0;
+const LANE: f64 = 24.0;
+/// Room above the lanes for the names of the phases.
+const NAMES: f64 = 28.0;
+const LINE: f64 = 17.0;
+/// Lines that are told in words.
+const MOST_LINES: usize = 14;
+/// Signs of a line that fit into the width.
+const SIGNS: usize = 76;
+/// How long before the load a start may be that still belongs to it, in seconds.
+const BEFORE: f64 = 600.0;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+struct Happening {
+    at: f64,
+    lane: usize,
+    text: String,
+    /// A criterion or another explanation quotes it.
+    decided: bool,
+}
+
+const LANES: [&str; 3] = ["platform", "console", "operator"];
+
+/// The lanes and their lines; `None` where neither table says anything.
+pub(super) fn starts(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
+    let origin = verdict.window.start?;
+    let happenings = happenings(verdict, bundle, origin);
+    if !happenings.iter().any(|happening| happening.lane < 2) {
+        return None;
+    }
+    let answers = answers(bundle, origin);
+    let times = || {
+        let happened = happenings.iter().map(|happening| happening.at);
+        happened.chain(answers.iter().map(|(at, _)| *at))
+    };
+    let (first, last) = (times().fold(0.0, f64::min), times().fold(1.0, f64::max));
+    let x = Scale::Linear(first, last + (last - first) * 0.02);
+    let lanes = LANES.len() + usize::from(!answers.is_empty());
+    let frame = Frame::new(LEFT, 4.0, 4.0 + NAMES + LANE * lanes as f64);
+    let lines = chosen(&happenings);
+    let words_top = frame.bottom + 60.0;
+    let height = words_top + LINE * lines.len() as f64;
+    let plot = html! {
+        (frame.phases(bundle, origin, x, true))
+        @for (lane, name) in LANES.iter().chain(&["requests"]).take(lanes).enumerate() {
+            @let y = lane_y(&frame, lane);
+            text class="tick" x=(px(frame.left - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (name) }
+            line class="grid" x1=(px(frame.left)) x2=(px(frame.right)) y1=(px(y)) y2=(px(y)) {}
+        }
+        @for happening in &happenings {
+            (mark(happening.lane, frame.x(x.place(happening.at)), lane_y(&frame, happening.lane), &happening.text))
+        }
+        @for (at, ending) in &answers {
+            (ending.mark(frame.x(x.place(*at)), lane_y(&frame, LANES.len()), None))
+        }
+        (frame.x_axis(x, "seconds since the load began", elapsed))
+        @for (number, happening) in lines.iter().enumerate() {
+            @let y = words_top + number as f64 * LINE;
+            text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
+            (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
+            text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y)) { (cut(&happening.text)) }
+        }
+    };
+    let words = words(&happenings, &lines, &answers);
+    let title = "Platform, console and requests";
+    Some(chart("starts", title, &words, height, plot))
+}
+
+fn lane_y(frame: &Frame, lane: usize) -> f64 {
+    frame.top + NAMES + (lane as f64 + 0.5) * LANE
+}
+
+/// A square for the platform, a bar for the console, a flag for who did something.
+fn mark(lane: usize, x: f64, y: f64, text: &str) -> Markup {
+    let path = match lane {
+        0 => format!("M{} {}h7v7h-7z", px(x - 3.5), px(y - 3.5)),
+        1 => format!("M{} {}h3v12h-3z", px(x - 1.5), px(y - 6.0)),
+        _ => format!("M{} {}v-10l8 3l-8 3", px(x), px(y + 5.0)),
+    };
+    let class = format!("happened lane-{lane}");
+    html! { path class=(class) d=(path) { title { (text) } } }
+}
+
+fn happenings(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Vec<Happening> {
+    let criteria = verdict.criteria.iter().flat_map(|result| &result.quotes);
+    let rivals = verdict.rivals.iter().flat_map(|rival| &rival.quotes);
+    let quoted: Vec<(&str, u32)> = criteria
+        .chain(rivals)
+        .filter_map(|quote| Some((quote.file.as_str(), quote.row?)))
+        .collect();
+    let mut found = Vec::new();
+    let tables: [&Table<TextEvent>; 2] = [&bundle.platform, &bundle.console];
+    for (lane, table) in tables.into_iter().enumerate() {
+        for row in &table.rows {
+            let at = row.time.seconds_since(origin);
+            let file = table.file(row.file).unwrap_or_default();
+            if at < -BEFORE || row.text.trim().is_empty() {
+                continue;
+            }
+            found.push(Happening {
+                at,
+                lane,
+                text: line(&redact(row.text.trim())).into_owned(),
+                decided: quoted.contains(&(file, row.row)),
+            });
+        }
+    }
+    let events = bundle.manifest.iter().flat_map(|manifest| &manifest.events);
+    found.extend(events.map(|event| Happening {
+        at: LogTime::from(event.at).seconds_since(origin),
+        lane: 2,
+        text: line(&redact(&event.detail)).into_owned(),
+        decided: true,
+    }));
+    found.sort_by(|one, other| one.at.total_cmp(&other.at));
+    found
+}
+
+/// When each request began, and how it ended.
+fn answers(bundle: &Bundle, origin: LogTime) -> Vec<(f64, Ending)> {
+    bundle
+        .samples_where(|_| true)
+        .filter_map(|(_, sample)| {
+            let at = LogTime::from(sample.start?).seconds_since(origin);
+            let ending = match sample.gave_up() {
+                true => Ending::GaveUp,
+                false => Ending::of_status(sample.status.code()),
+            };
+            Some((at, ending))
+        })
+        .collect()
+}
+
+/// The lines that are told: what decided, then what the platform said, each text once.
+fn chosen(happenings: &[Happening]) -> Vec<&Happening> {
+    let mut chosen: Vec<&Happening> = Vec::new();
+    let by_weight = [
+        happenings
+            .iter()
+            .filter(|happening| happening.decided)
+            .collect::<Vec<_>>(),
+        happenings
+            .iter()
+            .filter(|happening| happening.lane == 0)
+            .collect(),
+        happenings
+            .iter()
+            .filter(|happening| happening.lane == 1)
+            .collect(),
+    ];
+    for happening in by_weight.into_iter().flatten() {
+        let is_told = chosen.iter().any(|told| told.text == happening.text);
+        if chosen.len() < MOST_LINES && !is_told {
+            chosen.push(happening);
+        }
+    }
+    chosen.sort_by(|one, other| one.at.total_cmp(&other.at));
+    chosen
+}
+
+fn cut(text: &str) -> String {
+    // A line of Gunicorn begins with its time, which stands beside it.
+    let text = match text.split_once("] ") {
+        Some((stamp, rest)) if stamp.starts_with("[20") => rest,
+        _ => text,
+    };
+    match text.char_indices().nth(SIGNS) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+fn words(happenings: &[Happening], lines: &[&Happening], answers: &[(f64, Ending)]) -> String {
+    let count = |lane| {
+        let of_lane = happenings.iter().filter(|happening| happening.lane == lane);
+        of_lane.count()
+    };
+    let good = answers
+        .iter()
+        .filter(|(_, ending)| *ending == Ending::Answered);
+    format!(
+        "{} messages of the platform (squares), {} lines of the console (bars), {} actions \
+         (flags); {} of {} requests were answered 2xx. {} lines are told; those that decided a \
+         criterion are bold.",
+        count(0),
+        count(1),
+        count(2),
+        good.count(),
+        answers.len(),
+        lines.len()
+    )
+}
+
+/// A line of the list is as wide as the chart.
+const _: () = assert!(SIGNS as f64 * 7.2 + LEFT + 16.0 < WIDTH);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn happening(at: f64, lane: usize, text: &str, decided: bool) -> Happening {
+        Happening {
+            at,
+            lane,
+            text: text.to_owned(),
+            decided,
+        }
+    }
+
+    #[test]
+    fn what_decided_is_told_before_all_else_and_each_text_once() {
+        let mut all: Vec<Happening> = (0..40)
+            .map(|number| happening(f64::from(number), 1, "Booting", false))
+            .collect();
+        for number in 0..MOST_LINES {
+            let text = format!("message {number}");
+            all.push(happening(50.0 + number as f64, 0, &text, false));
+        }
+        all.push(happening(99.0, 1, "ModuleNotFoundError", true));
+        let told = chosen(&all);
+        assert_eq!(told.len(), MOST_LINES);
+        assert_eq!(
+            told.last().map(|line| &*line.text),
+            Some("ModuleNotFoundError")
+        );
+        assert!(!told.iter().any(|line| line.text == "Booting"));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_where_a_sign_ends() {
+        let cut = cut(&"ü".repeat(200));
+        assert_eq!(cut.chars().count(), SIGNS + 1);
+        assert!(cut.ends_with('…'));
+    }
+}
