@@ -30,8 +30,8 @@ pub(super) struct PoolWatch {
 
 impl PoolWatch {
     /// Follow the pools whose containers have their folders here.
-    pub fn start(home: &Path, slots: Vec<SlotName>, feed: Arc<Feed>) -> io::Result<Self> {
-        let home = home.to_owned();
+    pub fn start(run: &Path, slots: Vec<SlotName>, feed: Arc<Feed>) -> io::Result<Self> {
+        let run = run.to_owned();
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("pools".to_owned())
@@ -41,7 +41,7 @@ impl PoolWatch {
                 loop {
                     followed.retain(|socket, _| socket.exists());
                     for slot in &slots {
-                        for socket in sockets(&home, *slot) {
+                        for socket in sockets(&run, *slot) {
                             followed.entry(socket.clone()).or_insert_with(|| {
                                 pools += 1;
                                 let origin = Origin {
@@ -81,8 +81,8 @@ fn follow(socket: &Path, origin: Origin, feed: Arc<Feed>) -> Option<Follower> {
 }
 
 /// The control sockets of a slot's containers, that of the youngest last.
-pub(super) fn sockets(home: &Path, slot: SlotName) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(home.join(slot.as_str()).join("run"));
+pub(super) fn sockets(run: &Path, slot: SlotName) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(run.join(slot.as_str()));
     let mut found: Vec<_> = entries
         .into_iter()
         .flatten()
@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn a_containers_socket_is_found_in_its_folder_and_nothing_else_is_one() {
-        let home = tempfile::tempdir().unwrap();
-        let run = home.path().join("production/run");
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("production");
         std::fs::create_dir_all(run.join("abc")).unwrap();
         std::fs::create_dir_all(run.join("def")).unwrap();
         std::fs::write(run.join("abc").join(SOCKET), "").unwrap();
-        let found = sockets(home.path(), SlotName::Production);
+        let found = sockets(folder.path(), SlotName::Production);
         assert_eq!(found, [run.join("abc").join(SOCKET)]);
-        assert!(sockets(home.path(), SlotName::Staging).is_empty());
+        assert!(sockets(folder.path(), SlotName::Staging).is_empty());
     }
 }

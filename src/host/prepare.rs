@@ -41,8 +41,9 @@ pub(super) struct Prepared {
     /// What this run's targets key their digests of credentials with.
     run_key: String,
     lanes: Arc<Lanes>,
-    pub(super) home: PathBuf,
-    runtime: PathBuf,
+    home: PathBuf,
+    /// Where the containers have their folders.
+    pub(super) runtime: PathBuf,
     network: Network,
     path: String,
     computer: String,

@@ -32,8 +32,8 @@ pub struct Host {
     auto_swap: Option<AutoSwap>,
     /// The folder of the run.
     folder: PathBuf,
-    /// Where the slots have their homes.
-    home: PathBuf,
+    /// Where the containers of each slot have their folders.
+    containers: PathBuf,
     /// Follows the pools, where somebody wants to see them.
     pool_watch: Mutex<Option<PoolWatch>>,
     vault: Vault,
@@ -71,7 +71,7 @@ impl Host {
             journal: prepared.journal,
             auto_swap,
             folder: settings.folder,
-            home: prepared.home,
+            containers: prepared.runtime,
             pool_watch: Mutex::new(None),
             vault: settings.vault,
             _lock: prepared.lock,
@@ -281,14 +281,14 @@ impl Host {
     /// When no thread can be started.
     pub fn watch(&self, feed: &Arc<Feed>) -> Result<(), HostError> {
         self.journal.show_platform_in(Arc::clone(feed));
-        let watch = PoolWatch::start(&self.home, self.slots(), Arc::clone(feed));
+        let watch = PoolWatch::start(&self.containers, self.slots(), Arc::clone(feed));
         *self.pool_watch.lock() = Some(watch.map_err(HostError::Threads)?);
         Ok(())
     }
 
     /// The control socket of the pool in a slot's youngest container, where it has one.
     pub fn control_socket(&self, slot: SlotName) -> Option<PathBuf> {
-        pools::sockets(&self.home, slot).pop()
+        pools::sockets(&self.containers, slot).pop()
     }
 
     /// The folder of the run.
