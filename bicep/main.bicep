@@ -137,8 +137,8 @@ module site 'modules/site.bicep' = {
     settings: union(appSettings.production, commonSettings)
     stickySettings: stickySettings
     healthCheckPath: healthCheckPath
-    alwaysOn: alwaysOn
     autoHealRules: autoHealRules
+    alwaysOn: alwaysOn
     deployerAddress: deployerAddress
     identityId: createRegistry ? registry!.outputs.identityId : ''
     identityClientId: createRegistry ? registry!.outputs.identityClientId : ''
@@ -166,6 +166,7 @@ module slots 'modules/slot.bicep' = [for slotName in slotNames: {
     startupCommand: startupCommand
     settings: union(appSettings[slotName], commonSettings)
     healthCheckPath: healthCheckPath
+    autoHealRules: autoHealRules
     alwaysOn: alwaysOn
     deployerAddress: deployerAddress
     identityId: createRegistry ? registry!.outputs.identityId : ''

@@ -33,6 +33,9 @@ param healthCheckPath string
 @description('Whether the platform keeps the slot loaded.')
 param alwaysOn bool
 
+@description('Rules by which the platform recycles the container; empty for none.')
+param autoHealRules object
+
 @description('The range of addresses that may reach the slot.')
 param deployerAddress string
 
@@ -73,6 +76,8 @@ resource slot 'Microsoft.Web/sites/slots@2024-11-01' = {
       linuxFxVersion: runtime
       appCommandLine: startupCommand
       alwaysOn: alwaysOn
+      autoHealEnabled: !empty(autoHealRules)
+      autoHealRules: empty(autoHealRules) ? null : autoHealRules
       healthCheckPath: empty(healthCheckPath) ? null : healthCheckPath
       ftpsState: 'Disabled'
       minTlsVersion: '1.2'

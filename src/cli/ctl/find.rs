@@ -47,8 +47,8 @@ fn inside(run: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    let slots = children(run.join("home")).into_iter();
-    let containers = slots.flat_map(|slot| children(slot.join("run")));
+    let slots = children(run.join("run")).into_iter();
+    let containers = slots.flat_map(children);
     let sockets = containers.flat_map(|container| SOCKETS.map(|name| container.join(name)));
     let mut found: Vec<PathBuf> = sockets.filter(|socket| socket.exists()).collect();
     found.sort();

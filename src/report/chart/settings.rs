@@ -211,8 +211,8 @@ mod tests {
             "Server=tcp:sql-prod.example.net;Database=ordres",
         );
         let same = common_start(one, other);
-        assert_eq!(from_the_difference(one, same), "…tabase=orders");
-        assert_eq!(from_the_difference(other, same), "…tabase=ordres");
+        assert_eq!(from_the_difference(one, same), "…base=orders");
+        assert_eq!(from_the_difference(other, same), "…base=ordres");
         assert_eq!(from_the_difference("off", 1), "off");
     }
 }
