@@ -19,6 +19,7 @@ command -v curl >/dev/null || die "curl is missing: apt-get install curl"
 labrat=$(find_labrat)
 folder=$(mktemp -d)
 server=
+watcher=
 : >"$folder/console"
 clients=()
 
@@ -26,7 +27,7 @@ cleanup() {
     trap - EXIT
     trap '' INT TERM
     local pid
-    for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${clients[@]}" $watcher; do kill "$pid" 2>/dev/null || true; done
     if [[ -n $server ]]; then
         kill -TERM "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
@@ -99,7 +100,7 @@ picture() {
 
 LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=3 \
     "$labrat" serve --bind=127.0.0.1:0 --workers=2 --timeout=120 --graceful-timeout=2 --control-socket="$folder/ctl" \
-    "$@" app:app 2>"$folder/console" &
+    --dashboard=127.0.0.1:0 "$@" app:app 2>"$folder/console" &
 server=$!
 url=
 for _ in {1..100}; do
@@ -117,10 +118,13 @@ done
 
 echo "\$ labrat serve --workers=2 ${*:+$* }app:app     at $url, /slow takes 1 to 3 seconds"
 grep -E 'Listening at|Using worker|Booting' "$folder/console" | sed 's/^/    /'
+sed -n 's/.*Dashboard at: /    the same on a page: /p' "$folder/console"
 echo
 echo "$slow_clients clients ask for /slow (and give up after $slow_limit s), at once $fast_clients ask for /fast (give up after $fast_limit s)."
 echo
-printf '%5s  %-7s  %-30s  %-44s  %8s %7s\n' time waiting 'accept queue' 'workers' answered 'gave up'
+# Through cat, so that it prints a line a second on a terminal, too.
+"$labrat" watch --socket "$folder/ctl" --limit "$fast_limit" > >(cat) &
+watcher=$!
 
 total=$((slow_clients + fast_clients))
 for ((i = 1; i <= total; i++)); do
@@ -136,21 +140,18 @@ idle=0
 begun=$(date +%s%N)
 while ((idle < 2)); do
     waiting=$(ctl listeners | awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "WAITING") at = i } NR == 2 { print $at }')
-    workers=$(ctl workers | awk '
-        NR > 1 && $3 == "busy" && $10 > 1 { shown = shown sprintf("%s %d in flight for %.1f s  ", $1, $10, $6); next }
-        NR > 1 && $3 == "busy" { shown = shown sprintf("%s %s for %.1f s  ", $1, $5, $6); next }
-        NR > 1 { shown = shown sprintf("%s %s  ", $1, $3) }
-        END { print shown }')
+    busy=$(ctl workers | awk 'NR > 1 && $3 == "busy" { busy++ } END { print busy + 0 }')
     answered=$(count answered)
     gave_up=$(count gave-up)
-    printf '%3d s  %7s  %-30s  %-44s  %8s %7s\n' $((($(date +%s%N) - begun) / 1000000000)) "${waiting:-?}" \
-        "$(bar "${waiting//[!0-9]/}")" "$workers" "$answered" "$gave_up"
     echo "$((($(date +%s%N) - begun) / 1000000000)) ${waiting:-0} $answered $gave_up" >>"$folder/seconds"
-    if ((answered + gave_up == total)) && [[ ${waiting:-0} == 0 && $workers != *' s  '* ]]; then
+    if ((answered + gave_up == total)) && [[ ${waiting:-0} == 0 && $busy == 0 ]]; then
         idle=$((idle + 1))
     fi
     sleep 1
 done
+kill "$watcher" 2>/dev/null || true
+wait "$watcher" 2>/dev/null || true
+watcher=
 [[ -z ${QUEUE_SVG:-} ]] || picture <"$folder/seconds" >"$QUEUE_SVG"
 drained=$((($(date +%s%N) - begun) / 1000000000 - 2))
 

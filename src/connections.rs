@@ -2,14 +2,18 @@
 //!
 //! A leaf: every room may use it, it uses none.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use subtle::ConstantTimeEq as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 use tower::ServiceExt as _;
@@ -110,4 +114,36 @@ impl Connections {
             tokio::time::sleep(PAUSE / 10).await;
         }
     }
+}
+
+/// Whether the host is named by address or as `localhost`: whatever else is named may be anybody's,
+/// and point here.
+#[must_use]
+pub fn is_for_an_address(headers: &HeaderMap) -> bool {
+    let Some(Ok(host)) = headers.get(HOST).map(HeaderValue::to_str) else {
+        return false;
+    };
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
+/// Whether a request brings the token, in a time that does not tell how much of it is right.
+#[must_use]
+pub fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let given = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| bearer(value.as_bytes()))
+        .unwrap_or_default();
+    bool::from(given.ct_eq(token.as_bytes()))
+}
+
+/// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }

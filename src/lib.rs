@@ -10,15 +10,16 @@
 //! |---|---|---|
 //! | [`cli`] | one file per command; the only room that reads arguments, prints and picks exit codes | all |
 //! | [`app`] | the lab application: routes, faults, counters; it knows nothing of processes or platforms | machine, readiness |
-//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, metrics, readiness |
+//! | [`serve`] | the pre-fork server: settings, arbiter, workers, console lines, control socket | app, machine, metrics, readiness, timeline |
 //! | [`readiness`] | latches, checks, warm-up and their routes, for any axum program | - |
 //! | [`metrics`] | every metric as a declaration, and a scrape in the text formats of Prometheus | - |
 //! | [`machine`] | typed facts about this machine, and the few system calls that need `unsafe` | - |
-//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, metrics |
+//! | [`timeline`] | what a pool and its queue go through, as one stream of events, and the page that shows it | machine |
+//! | [`host`] | the App Service emulator: front end, probes, slots, platform log | tables, machine, metrics, timeline |
 //! | [`downstream`] | a service that the lab application calls, which slows and fails on request | - |
 //! | [`tables`] | the log tables of the platform: rows, files, queries | - |
 //! | [`load`] | the trigger engine: exact counts, client time limits, raw samples | - |
-//! | [`scenario`] | the catalogue as data, and the runner that plays it | host, load, evidence, machine, tables |
+//! | [`scenario`] | the catalogue as data, and the runner that plays it | host, load, evidence, machine, tables, timeline |
 //! | [`evidence`] | the bundle on disk: capture, digests, redaction, reading back | tables, machine, load |
 //! | [`verdict`] | pure rules from evidence to an outcome | evidence, tables |
 //! | [`diagnosis`] | every known cause at once, weighed by a stranger's export | verdict, evidence, tables |
@@ -67,4 +68,5 @@ pub mod report;
 pub mod scenario;
 pub mod serve;
 pub mod tables;
+pub mod timeline;
 pub mod verdict;

@@ -14,6 +14,7 @@ mod exit;
 mod host;
 mod http;
 mod init;
+mod live_page;
 mod man;
 mod memory_box;
 mod migrate;
@@ -21,6 +22,7 @@ mod options;
 mod output;
 mod probe;
 mod rehearse;
+mod replay;
 mod report;
 mod scenarios;
 mod serve;
@@ -28,6 +30,7 @@ mod settings;
 mod trigger;
 mod values;
 mod verdict;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,6 +90,8 @@ fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
         Command::Host(options) => host::run(&options)?,
         Command::Settings(options) => settings::run(&options)?,
         Command::Downstream(options) => downstream::run(&options)?,
+        Command::Watch(options) => watch::run(&options)?,
+        Command::Replay(options) => replay::run(&options)?,
         Command::Verdict(options) => verdict::run(&options)?,
         Command::Report(options) => report::run(&options)?,
         Command::Diagnose(options) => diagnose::run(&options)?,

@@ -12,11 +12,13 @@ use super::man::ManOptions;
 use super::migrate::MigrateOptions;
 use super::probe::ProbeOptions;
 use super::rehearse::RehearseOptions;
+use super::replay::ReplayOptions;
 use super::report::ReportOptions;
 use super::scenarios::ScenariosOptions;
 use super::settings::SettingsOptions;
 use super::trigger::TriggerOptions;
 use super::verdict::VerdictOptions;
+use super::watch::WatchOptions;
 use crate::serve::settings::flags;
 
 /// The lab rat of incident response: a web application that fails on purpose, in the same way and
@@ -55,6 +57,12 @@ pub(super) enum Command {
     /// Compare the settings of two slots before a swap
     #[command(after_help = "Example: labrat settings diff staging.json production.json")]
     Settings(SettingsOptions),
+    /// Show a pool, its queue and its requests as they are, in the terminal
+    #[command(after_help = "Example: labrat watch --limit 3")]
+    Watch(WatchOptions),
+    /// Show a recorded run again, on the page that showed it live
+    #[command(after_help = "Example: labrat replay runs/intermittent-5xx-reproduction")]
+    Replay(ReplayOptions),
     /// Judge the evidence of a run, local or exported from Azure
     #[command(after_help = "Example: labrat verdict runs/memory-pressure --report report")]
     Verdict(VerdictOptions),

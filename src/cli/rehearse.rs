@@ -1,12 +1,15 @@
 //! `labrat rehearse`: a whole incident on this machine, from the emulator to the verdict.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::Exit;
+use super::live_page::{LivePage, Shown};
 use super::memory_box::{BoxOptions, scratch};
 use super::scenarios::{CatalogueOptions, find};
 use super::trigger::{self, Display};
@@ -19,6 +22,8 @@ use crate::scenario::apply::Course;
 use crate::scenario::rehearsal::{Rehearsal, RehearsalError, RehearsalPlan, record_unplayed};
 use crate::scenario::shape::Scenario;
 use crate::scenario::trigger::{Played, prepare};
+use crate::timeline::Feed;
+use crate::timeline::server::NoLevers;
 
 /// The incident of a bare `labrat rehearse`.
 const FIRST_SCENARIO: &str = "intermittent-5xx";
@@ -56,6 +61,9 @@ pub(super) struct RehearseOptions {
     /// Where evidence and report go: a new or an empty folder [default: runs/SCENARIO-TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Show the pools, their queue and their requests on a page while it plays
+    #[arg(long)]
+    watch: bool,
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
@@ -146,6 +154,10 @@ async fn rehearse(
         options.pace()
     ));
     let executable = std::env::current_exe().context("finding the program itself")?;
+    let (feed, _shown) = match options.watch {
+        true => show(scenario, options.pace()).await?,
+        false => (Arc::default(), None),
+    };
     let plan = RehearsalPlan {
         scenario,
         course,
@@ -157,6 +169,7 @@ async fn rehearse(
         postgres: options.postgres.clone(),
         command_line: command_line(options, scenario),
         notify: Notify::new(|message| output::message(&format!("emulator: {message}\n"))),
+        feed,
     };
     let rehearsal = match Rehearsal::open(&plan, stop.clone()).await {
         Ok(rehearsal) => rehearsal,
@@ -182,6 +195,17 @@ async fn rehearse(
         output::message(&trigger::counts(&played));
     }
     Ok(!played.cut_short)
+}
+
+/// Serve the page, and say where. Its levers are the scenario's own steps.
+async fn show(scenario: &Scenario, pace: f64) -> anyhow::Result<(Arc<Feed>, Option<Shown>)> {
+    let page = LivePage::open(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let feed = Arc::clone(&page.feed);
+    let shown = page.serve(Arc::new(NoLevers))?;
+    let limit = scenario.shortest_limit();
+    let limit = limit.map_or(String::new(), |limit| format!("&limit={}", limit * pace));
+    output::message(&format!("watch: {}{limit}\n", shown.url));
+    Ok((feed, Some(shown)))
 }
 
 async fn play(rehearsal: &Rehearsal, bundle: &Path, stop: &StopSignal) -> anyhow::Result<Played> {

@@ -22,6 +22,9 @@
 //!                                          holds the probes after the fix
 //! tables/
 //!     http.jsonl  console.jsonl  platform.jsonl   rows of the room `tables`, one object per line
+//! timeline/
+//!     timeline.jsonl                       events of the room `timeline`, for `labrat replay`; no judge
+//!                                          reads them
 //! ```
 //!
 //! A snapshot that failed is left out and noted in the manifest's sampler notes. Values that look
@@ -40,4 +43,8 @@ pub mod sample;
 pub mod snapshot;
 
 pub use bundle::Bundle;
+
+/// Where a bundle has the recorded events of its pools.
+pub const TIMELINE: &str = "timeline/timeline.jsonl";
+
 pub use reading::{ReadError, ResponsesError, read, read_all, read_whatever, split_responses};

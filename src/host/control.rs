@@ -19,7 +19,7 @@
 //! name that somebody has pointed here.
 
 use std::io::{self, BufWriter};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -36,12 +36,11 @@ use axum::{Json, Router};
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
-use crate::connections::{Bounds, Connections};
+use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
 use crate::redaction::redact;
 
 /// The header that says where to read on.
@@ -164,7 +163,7 @@ impl ControlApi {
 const FETCH_SITE: &str = "sec-fetch-site";
 
 fn refusal(headers: &HeaderMap, token: &str) -> Option<Response> {
-    if !headers.get(HOST).is_some_and(is_an_address) {
+    if !is_for_an_address(headers) {
         return Some(refused(
             StatusCode::MISDIRECTED_REQUEST,
             "the stand-in is asked by its address, or as localhost",
@@ -176,38 +175,13 @@ fn refusal(headers: &HeaderMap, token: &str) -> Option<Response> {
             "pages in a browser may not talk to the stand-in",
         ));
     }
-    let given = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| bearer(value.as_bytes()))
-        .unwrap_or_default();
-    match bool::from(given.ct_eq(token.as_bytes())) {
+    match has_token(headers, token) {
         true => None,
         false => Some(refused(
             StatusCode::UNAUTHORIZED,
             "the token is missing or wrong",
         )),
     }
-}
-
-/// Whether a host is named by address or as `localhost`: whatever else is named may be anybody's, and
-/// point here.
-fn is_an_address(host: &HeaderValue) -> bool {
-    let Ok(host) = host.to_str() else {
-        return false;
-    };
-    let is_port = |text: &str| text.parse::<u16>().is_ok();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if is_port(port) => name,
-        _ => host,
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-}
-
-/// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
 fn refused(status: StatusCode, reason: &str) -> Response {
@@ -448,6 +422,8 @@ impl HttpBody for ChunkedList {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

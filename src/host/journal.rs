@@ -8,14 +8,17 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
 use super::{HostError, Notify};
 use crate::machine::own_files;
+use crate::redaction::redact;
 use crate::tables::{
     ConsoleRow, HttpRow, PlatformRow, TableRow, ends_within_a_line, write_json_line,
 };
+use crate::timeline::{Event, Feed, What};
 
 /// What a run may take of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ pub struct Journal {
     http: TableFile,
     console: TableFile,
     platform: TableFile,
+    /// Who wants to see the platform's words as they come.
+    shown_in: OnceLock<Arc<Feed>>,
 }
 
 impl Journal {
@@ -68,6 +73,7 @@ impl Journal {
             console: file("console.jsonl", bounds.console)?,
             platform: file("platform.jsonl", bounds.others)?,
             folder: folder.to_owned(),
+            shown_in: OnceLock::new(),
         })
     }
 
@@ -95,6 +101,15 @@ impl Journal {
     /// Append a message of the platform.
     pub fn platform(&self, row: &PlatformRow) {
         self.platform.append(row);
+        if let (Some(feed), Some(message)) = (self.shown_in.get(), &row.message) {
+            let text = redact(message).into_owned();
+            feed.push(&Event::now(What::Platform { text }));
+        }
+    }
+
+    /// Put what the platform says into this feed, too. There is one for a run.
+    pub fn show_platform_in(&self, feed: Arc<Feed>) {
+        let _ = self.shown_in.set(feed);
     }
 
     /// Try once more to write what could not be written, and count the rows that are lost.

@@ -42,7 +42,8 @@ pub(super) struct Prepared {
     run_key: String,
     lanes: Arc<Lanes>,
     home: PathBuf,
-    runtime: PathBuf,
+    /// Where the containers have their folders.
+    pub(super) runtime: PathBuf,
     network: Network,
     path: String,
     computer: String,

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::Flock;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::journal::Journal;
+use super::pools::{self, PoolWatch};
 use super::prepare::{Prepared, Slot};
 use super::site::{Phase, SiteStatus};
 use super::slots::{AutoSwap, SlotsAtWork};
@@ -20,6 +22,7 @@ use super::{
 };
 use crate::metrics::{Scrape, declared};
 use crate::redaction::redact_setting;
+use crate::timeline::Feed;
 
 /// A running stand-in.
 #[derive(Debug)]
@@ -27,6 +30,12 @@ pub struct Host {
     slots: Arc<SlotsAtWork>,
     journal: Arc<Journal>,
     auto_swap: Option<AutoSwap>,
+    /// The folder of the run.
+    folder: PathBuf,
+    /// Where the containers of each slot have their folders.
+    containers: PathBuf,
+    /// Follows the pools, where somebody wants to see them.
+    pool_watch: Mutex<Option<PoolWatch>>,
     vault: Vault,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
@@ -61,6 +70,9 @@ impl Host {
             slots,
             journal: prepared.journal,
             auto_swap,
+            folder: settings.folder,
+            containers: prepared.runtime,
+            pool_watch: Mutex::new(None),
             vault: settings.vault,
             _lock: prepared.lock,
         })
@@ -263,6 +275,27 @@ impl Host {
         self.slots.end_preview(complete).await
     }
 
+    /// Put what happens in the containers and what the platform says into this feed, from now on.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn watch(&self, feed: &Arc<Feed>) -> Result<(), HostError> {
+        self.journal.show_platform_in(Arc::clone(feed));
+        let watch = PoolWatch::start(&self.containers, self.slots(), Arc::clone(feed));
+        *self.pool_watch.lock() = Some(watch.map_err(HostError::Threads)?);
+        Ok(())
+    }
+
+    /// The control socket of the pool in a slot's youngest container, where it has one.
+    pub fn control_socket(&self, slot: SlotName) -> Option<PathBuf> {
+        pools::sockets(&self.containers, slot).pop()
+    }
+
+    /// The folder of the run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder of the three tables.
     pub fn tables_folder(&self) -> &Path {
         self.journal.folder()
@@ -284,6 +317,9 @@ impl Host {
         for slot in self.slots.all() {
             slot.site.end().await;
         }
+        let watch = self.pool_watch.lock().take();
+        // It waits for its threads, which a runtime must not.
+        let _ = tokio::task::spawn_blocking(move || drop(watch)).await;
         self.journal.close();
     }
 }

@@ -52,6 +52,47 @@ pub struct AddressQueue {
     pub oldest: Duration,
 }
 
+/// A connection to a listening socket, as the kernel holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// The client; an address of IPv4 is one also where the socket is of IPv6.
+    pub peer: SocketAddr,
+    /// A process has it. Until then it waits in the accept queue.
+    pub is_accepted: bool,
+    /// The client has closed it.
+    pub has_left: bool,
+    /// Since its last data came, or it began.
+    pub silence: Duration,
+}
+
+/// Every connection to the sockets that listen at `address` that waits or is served. One that its
+/// client has reset is not among them, though it keeps its place in the queue. The kernel walks its
+/// table of all connections for this.
+///
+/// # Errors
+/// When the kernel cannot be asked for its sockets.
+pub fn connections(address: &SocketAddr) -> Result<Vec<Connection>, Unavailable> {
+    let sockets = socket_diag::sockets_at(address)
+        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let connections = sockets
+        .iter()
+        .filter(|socket| socket.is_connected_to(address));
+    Ok(connections
+        .map(|socket| Connection {
+            peer: canonical(socket.peer()),
+            is_accepted: socket.is_accepted(),
+            has_left: socket.has_left(),
+            silence: socket.silence().unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// The same client as an address of IPv4 where it is one.
+#[must_use]
+pub fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
 /// The queue of every socket that listens at `address` in this network namespace. Nothing joins
 /// the queue for it.
 ///
@@ -130,6 +171,38 @@ mod tests {
             let _accepted = listener.accept().unwrap();
             assert_eq!(waiting(), Ok(4));
             assert_eq!(of_address(&local).unwrap().waiting, 4);
+        }
+    }
+
+    #[test]
+    fn who_waits_who_is_served_and_who_has_left_are_told_apart() {
+        for address in ["127.0.0.1:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(address) else {
+                continue;
+            };
+            let listening = listener.local_addr().unwrap();
+            let port = listening.port();
+            let served = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let leaving = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let (_accepted, peer) = listener.accept().unwrap();
+            let (served, left) = (served.local_addr().unwrap(), leaving.local_addr().unwrap());
+            assert_eq!(canonical(peer), served);
+            drop(leaving);
+            let expected = [(served, true, false), (left, false, true)];
+            let deadline = Instant::now() + Duration::from_secs(5);
+            loop {
+                let mut seen: Vec<_> = connections(&listening)
+                    .unwrap()
+                    .iter()
+                    .map(|held| (held.peer, held.is_accepted, held.has_left))
+                    .collect();
+                seen.sort_by_key(|(_, is_accepted, _)| !is_accepted);
+                if seen == expected {
+                    break;
+                }
+                assert!(Instant::now() < deadline, "{seen:?}");
+                std::thread::yield_now();
+            }
         }
     }
 

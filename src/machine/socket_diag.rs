@@ -38,6 +38,8 @@ pub(super) struct Socket {
     state: u8,
     /// This end's address.
     local: IpAddr,
+    /// The other end.
+    peer: SocketAddr,
     has_inode: bool,
     /// For a listening socket: connections that wait, and how many may.
     queue: (u32, u32),
@@ -53,9 +55,28 @@ impl Socket {
 
     /// Whether it is a connection to `address` that nobody has accepted; its client may have left.
     pub(super) fn waits_at(&self, address: &SocketAddr) -> bool {
+        self.is_connected_to(address) && !self.has_inode
+    }
+
+    /// Whether it is a connection to `address`, which a process may have accepted.
+    pub(super) fn is_connected_to(&self, address: &SocketAddr) -> bool {
         matches!(self.state, ESTABLISHED | CLOSE_WAIT)
-            && !self.has_inode
             && (address.ip().is_unspecified() || self.local == address.ip())
+    }
+
+    /// The other end.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether a process has it.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.has_inode
+    }
+
+    /// Whether the other end has closed it.
+    pub(super) fn has_left(&self) -> bool {
+        self.state == CLOSE_WAIT
     }
 
     /// Connections that wait, and how many may.
@@ -148,15 +169,19 @@ fn take_messages(mut bytes: &[u8], found: &mut Vec<Socket>) -> io::Result<Rest> 
 }
 
 fn socket_of(body: &[u8]) -> Option<Socket> {
-    let source: [u8; 16] = body.get(8..24)?.try_into().ok()?;
-    let local = match i32::from(*body.first()?) {
-        libc::AF_INET => IpAddr::from([source[0], source[1], source[2], source[3]]),
-        _ => IpAddr::from(Ipv6Addr::from(source)),
+    let address = |at: usize| {
+        let bytes: [u8; 16] = body.get(at..at + 16)?.try_into().ok()?;
+        Some(match i32::from(*body.first()?) {
+            libc::AF_INET => IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]]),
+            _ => IpAddr::from(Ipv6Addr::from(bytes)),
+        })
     };
+    let port = u16::from_be_bytes(body.get(6..8)?.try_into().ok()?);
     let silence = info(body.get(MESSAGE..)?).and_then(|info| word(info, LAST_DATA_RECEIVED));
     Some(Socket {
         state: *body.get(1)?,
-        local,
+        local: address(8)?,
+        peer: SocketAddr::new(address(24)?, port),
         has_inode: word(body, 68)? != 0,
         queue: (word(body, 56)?, word(body, 60)?),
         silence: silence.map(|milliseconds| Duration::from_millis(milliseconds.into())),

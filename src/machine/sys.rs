@@ -275,13 +275,13 @@ unsafe impl<T: ZeroInit, const COUNT: usize> ZeroInit for [T; COUNT] {}
 /// the processor's cache and fills its last one: two processes that write each its own struct do
 /// not wait for each other.
 macro_rules! shared_structs {
-    ($($(#[$about:meta])* struct $name:ident {
+    ($($(#[$about:meta])* $vis:vis struct $name:ident {
         $($(#[$about_field:meta])* $field:ident: $type:ty,)*
     })*) => {$(
         $(#[$about])*
         #[derive(Debug)]
         #[repr(C, align(64))]
-        struct $name {
+        $vis struct $name {
             $($(#[$about_field])* $field: $type,)*
         }
 

@@ -14,3 +14,8 @@ pub fn now_nanoseconds() -> u64 {
 pub fn since(then: u64) -> Duration {
     Duration::from_nanos(now_nanoseconds().saturating_sub(then))
 }
+
+/// Time that this thread has occupied a processor.
+pub fn own_processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}

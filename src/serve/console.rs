@@ -68,6 +68,10 @@ events! {
     ProbesAt { listener: &'a str } Info "Probes answered beside the pool at: {listener}";
     /// The process that answers them ended, and is replaced.
     ProbeServerEnded { pid: i32 } Error "The probe server (pid:{pid}) ended: starting another";
+    /// A page that shows the pool is served beside it.
+    DashboardAt { url: &'a str } Info "Dashboard at: {url}";
+    /// The process that serves it ended, and is replaced.
+    DashboardEnded { pid: i32 } Error "The dashboard (pid:{pid}) ended: starting another";
     /// `TERM`, with a pause before the listeners close.
     Draining { seconds: u64 } Info "Not ready any more: closing the listeners in {seconds} s";
     /// First line of a worker.

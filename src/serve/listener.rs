@@ -96,6 +96,14 @@ impl Listener {
         matches!(self, Self::Unix(_))
     }
 
+    /// Its address, where it has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
     /// The listener as Gunicorn names it: `http://127.0.0.1:8000` or `unix:/path`.
     pub fn name(&self) -> String {
         match self {

@@ -5,7 +5,8 @@
 //! forks; a [`worker`] boots the application and serves connections; [`http`] speaks HTTP as
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
 //! processes of the pool see of each other; the [`probe_server`] answers probes beside the
-//! workers and shows metrics; the [`tally`] counts for them; [`control`] is the socket for whoever stands beside.
+//! workers and shows metrics, and [`dashboard`] shows the pool by what the [`observer`] sees; the [`tally`]
+//! counts for both; [`control`] is the socket for whoever stands beside.
 //!
 //! This room uses `app`, `machine` and `metrics`. It must not know of scenarios, evidence or platforms.
 
@@ -15,12 +16,15 @@ pub mod arbiter;
 pub mod clock;
 pub mod console;
 pub mod control;
+mod dashboard;
 pub mod http;
 pub mod listener;
 mod log_file;
+mod observer;
 mod pool_metrics;
 pub mod probe_server;
 mod python;
+mod request_ring;
 pub mod scoreboard;
 pub mod settings;
 mod start;

@@ -5,7 +5,7 @@
 //! slot when it has reaped the worker. Nothing in the table is trusted to be consistent across
 //! two fields: it is for looking, and the heartbeat alone decides.
 
-use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::clock;
+use super::request_ring::{Entry, RingCells};
 use super::settings::MOST_WORKERS;
 use super::tally::Tally;
 use crate::app::pool::{Activity, WorkerSnapshot};
@@ -20,10 +21,6 @@ use crate::machine::sys::{SharedMemory, shared_structs};
 
 /// Workers that one pool can hold at the same time: during a reload the old ones and the new ones.
 pub const SLOTS: usize = 2 * MOST_WORKERS;
-
-/// Words of text that a slot keeps of the current request.
-const TEXT_WORDS: usize = 8;
-const TEXT_BYTES: usize = TEXT_WORDS * 8;
 
 shared_structs! {
     /// The table, as it lies in the shared memory.
@@ -51,14 +48,12 @@ shared_structs! {
         age: AtomicU64,
         /// Monotonic nanoseconds of the last heartbeat, 0 before the first.
         heartbeat: AtomicU64,
-        /// Monotonic nanoseconds at which the current request began.
-        since: AtomicU64,
         requests: AtomicU64,
         leak_blocks: AtomicU64,
         /// The worker has done its warm-up.
         is_warm: AtomicBool,
-        /// The current request, ended by a zero byte.
-        text: [AtomicU64; TEXT_WORDS],
+        /// The last requests.
+        ring: RingCells,
     }
 }
 
@@ -246,21 +241,18 @@ impl Slot {
             in_flight,
             age,
             heartbeat,
-            since,
             requests,
             leak_blocks,
             is_warm,
-            text,
+            ring,
         } = self.cells();
         pid.store(0, Ordering::Relaxed);
         in_flight.store(0, Ordering::Relaxed);
         is_warm.store(false, Ordering::Relaxed);
-        for word in [age, heartbeat, since, requests, leak_blocks] {
+        for word in [age, heartbeat, requests, leak_blocks] {
             word.store(0, Ordering::Relaxed);
         }
-        for word in text {
-            word.store(0, Ordering::Relaxed);
-        }
+        ring.clear();
     }
 
     fn is_taken(&self) -> bool {
@@ -299,15 +291,27 @@ impl Slot {
         }
     }
 
-    /// A connection was accepted: the worker is busy for as long as the guard lives.
-    pub fn serve(&self) -> Serving<'_> {
+    /// A connection of this client was accepted: the worker is busy for as long as the guard lives.
+    pub fn serve(&self, peer: Option<SocketAddr>) -> Serving<'_> {
         let cells = self.cells();
-        cells
-            .since
-            .store(clock::now_nanoseconds(), Ordering::Relaxed);
-        cells.text[0].store(0, Ordering::Relaxed);
+        let ticket = cells.ring.begin(peer);
         cells.in_flight.fetch_add(1, Ordering::Release);
-        Serving { cells }
+        Serving { cells, ticket }
+    }
+
+    /// Requests that the worker has begun, those without a head as well.
+    pub(super) fn begun(&self) -> u64 {
+        self.cells().ring.begun()
+    }
+
+    /// The requests after this ticket.
+    pub(super) fn requests_since(&self, ticket: u64) -> Vec<Entry> {
+        self.cells().ring.since(ticket)
+    }
+
+    /// The request with this ticket, while it is remembered.
+    pub(super) fn request(&self, ticket: u64) -> Option<Entry> {
+        self.cells().ring.read(ticket)
     }
 
     /// Connections that the worker is serving.
@@ -331,11 +335,15 @@ impl Slot {
         let activity = match (self.in_flight(), last_heartbeat) {
             (0, None) => Activity::Booting,
             (0, Some(_)) => Activity::Idle,
-            (in_flight, _) => Activity::Busy {
-                request: cells.request_text(),
-                since: clock::since(cells.since.load(Ordering::Acquire)),
-                in_flight,
-            },
+            (in_flight, _) => {
+                let youngest = cells.ring.youngest();
+                let since = youngest.as_ref().map(|entry| clock::since(entry.began));
+                Activity::Busy {
+                    request: youngest.map(|entry| entry.text).unwrap_or_default(),
+                    since: since.unwrap_or_default(),
+                    in_flight,
+                }
+            }
         };
         Some(WorkerSnapshot {
             pid,
@@ -348,46 +356,30 @@ impl Slot {
     }
 }
 
-impl SlotCells {
-    fn request_text(&self) -> String {
-        let bytes: Vec<u8> = self
-            .text
-            .iter()
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .take_while(|&byte| byte != 0)
-            .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
 /// A connection that a worker is serving: until this is dropped, also by a panic.
 #[derive(Debug)]
 pub struct Serving<'a> {
     cells: &'a SlotCells,
+    ticket: u64,
 }
 
 impl Serving<'_> {
     /// The head of the request is read: say what it is.
     pub fn describe(&self, method: &str, target: &str) {
-        let mut text = [0u8; TEXT_BYTES];
-        // The last byte stays 0, so that the text has an end.
-        let mut rest = &mut text[..TEXT_BYTES - 1];
-        for part in [method, " ", target] {
-            // What does not fit is left out, which is no error of a slice.
-            let _ = rest.write(part.as_bytes());
-        }
-        for (word, chunk) in self.cells.text.iter().zip(text.chunks_exact(8)) {
-            let mut bytes = [0u8; 8];
-            bytes.copy_from_slice(chunk);
-            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-        }
+        self.cells.ring.describe(self.ticket, method, target);
         self.cells.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The application has answered with this status.
+    pub fn note_status(&self, status: u16) {
+        self.cells.ring.note_status(self.ticket, status);
     }
 }
 
 impl Drop for Serving<'_> {
     /// The connection is done with, answered or not.
     fn drop(&mut self) {
+        self.cells.ring.end(self.ticket);
         // Never below zero: a slot may have been cleared under a worker that is on its way out.
         let _ = self
             .cells
@@ -401,6 +393,7 @@ impl Drop for Serving<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::request_ring::TEXT_BYTES;
 
     #[test]
     fn a_seat_shows_what_its_worker_does() {
@@ -412,7 +405,7 @@ mod tests {
         assert_eq!(slot.snapshot().unwrap().activity, Activity::Booting);
         slot.beat();
         assert_eq!(slot.snapshot().unwrap().activity, Activity::Idle);
-        let serving = slot.serve();
+        let serving = slot.serve(None);
         serving.describe("GET", "/slow?seconds=3");
         let snapshot = scoreboard.workers().remove(0);
         assert_eq!(
@@ -442,7 +435,7 @@ mod tests {
             scoreboard.slot(number).beat();
         }
         let slot = scoreboard.slot(0);
-        let serving = slot.serve();
+        let serving = slot.serve(None);
         serving.describe("GET", &"x".repeat(500));
         match scoreboard.slot(0).snapshot().unwrap().activity {
             Activity::Busy { request, .. } => assert_eq!(request.len(), TEXT_BYTES - 1),

@@ -19,7 +19,12 @@ use super::settings::{BindAddress, LogTarget, Settings, WorkerClass};
 use super::statsd::Statsd;
 use super::worker::{BootFailure, Environment, check_application};
 use crate::app::{choose_digest_key, knobs};
+use crate::identifiers;
 use crate::machine::sys;
+use crate::timeline::server;
+
+/// What opens the dashboard, where it is not left to chance.
+const DASHBOARD_TOKEN: &str = "LABRAT_DASHBOARD_TOKEN";
 
 /// Why the pool did not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,15 @@ pub enum StartError {
     /// What a service manager says of the sockets that it hands over is no number.
     #[error("invalid literal for int() with base 10: '{0}'")]
     Inherited(String),
+    /// The dashboard asks over the control socket.
+    #[error("--dashboard needs the control socket")]
+    DashboardWithoutControl,
+    /// The dashboard is a page.
+    #[error("--dashboard takes HOST:PORT")]
+    DashboardAddress,
+    /// The system gives no random numbers.
+    #[error("no token for the dashboard: {0}")]
+    Token(io::Error),
     /// A system call that does not fail.
     #[error("{call}: {errno}")]
     System {
@@ -122,22 +136,14 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
     let is_activated = !inherited.is_empty();
     let listeners =
         listener::open_shared(&settings, inherited, &log).inspect_err(|_| remove_pidfile())?;
-    let probes = settings.probe_bind.as_ref();
-    let probes = probes
-        .map(|address| listener::open_with_retries(address, &settings, &log))
-        .transpose()
-        .inspect_err(|_| {
-            remove_pidfile();
-            listeners.iter().for_each(Listener::unlink);
-        })?;
+    let beside = Beside::open(&settings, &log).inspect_err(|_| {
+        remove_pidfile();
+        listeners.iter().for_each(Listener::unlink);
+    })?;
     announce(&settings, &environment, &listeners, &log);
     // Who starts services by `Type=notify` waits for this.
     notify_service_manager("READY=1\nSTATUS=labrat arbiter booted");
-    if let Some(probes) = &probes {
-        log.log(&LogEvent::ProbesAt {
-            listener: &probes.name(),
-        });
-    }
+    beside.announce(&log);
     Arbiter::new(ArbiterConfig {
         settings: Arc::new(settings),
         environment,
@@ -146,7 +152,9 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         listeners,
         statsd,
         is_activated,
-        probes,
+        probes: beside.probes,
+        dashboard: beside.dashboard,
+        dashboard_token: beside.dashboard_token,
         signals,
         pidfile,
     })
@@ -154,6 +162,54 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         call: "mmap",
         errno,
     })
+}
+
+/// The listeners of what is served beside the workers.
+struct Beside {
+    probes: Option<Listener>,
+    dashboard: Option<Listener>,
+    /// What opens the dashboard.
+    dashboard_token: String,
+}
+
+impl Beside {
+    fn open(settings: &Settings, log: &ErrorLog) -> Result<Self, StartError> {
+        let open = |address| listener::open_with_retries(address, settings, log);
+        let mut beside = Self {
+            probes: settings.probe_bind.as_ref().map(open).transpose()?,
+            dashboard: None,
+            dashboard_token: String::new(),
+        };
+        let Some(address) = &settings.dashboard else {
+            return Ok(beside);
+        };
+        if settings.control_socket.is_none() {
+            return Err(StartError::DashboardWithoutControl);
+        }
+        if !matches!(address, BindAddress::Tcp { .. }) {
+            return Err(StartError::DashboardAddress);
+        }
+        let set = std::env::var(DASHBOARD_TOKEN).ok();
+        beside.dashboard_token = match set.filter(|token| !token.is_empty()) {
+            Some(token) => token,
+            None => identifiers::token::<16>().map_err(StartError::Token)?,
+        };
+        beside.dashboard = Some(open(address)?);
+        Ok(beside)
+    }
+
+    fn announce(&self, log: &ErrorLog) {
+        if let Some(probes) = &self.probes {
+            log.log(&LogEvent::ProbesAt {
+                listener: &probes.name(),
+            });
+        }
+        if let Some(address) = self.dashboard.as_ref().and_then(Listener::address) {
+            log.log(&LogEvent::DashboardAt {
+                url: &server::url(address, &self.dashboard_token),
+            });
+        }
+    }
 }
 
 fn change_directory(settings: &Settings) -> Result<(), StartError> {

@@ -28,3 +28,4 @@ mod safety;
 mod scripts;
 mod settings;
 mod tidy;
+mod timeline;

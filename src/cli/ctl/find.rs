@@ -14,7 +14,7 @@ const SOCKETS: [&str; 2] = ["labrat.ctl", "gunicorn.ctl"];
 ///
 /// # Errors
 /// When there is none, or there are several and somebody has to choose.
-pub(super) fn the_only_pool() -> anyhow::Result<PathBuf> {
+pub(in crate::cli) fn the_only_pool() -> anyhow::Result<PathBuf> {
     let default = default_control_socket(&ProcessEnvironment);
     if let Some(socket) = default.as_ref().filter(|socket| socket.exists()) {
         return Ok(socket.clone());

@@ -1,7 +1,6 @@
 //! `labrat ctl`: talk to a running pool over its control socket.
 
-mod client;
-mod find;
+pub(super) mod find;
 mod table;
 
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Exit;
 use super::output;
+use crate::timeline::control_client;
 
 /// Words of `labrat ctl`.
 #[derive(Debug, Args)]
@@ -130,7 +130,7 @@ pub(super) fn run(options: &CtlOptions) -> anyhow::Result<Exit> {
         Some(socket) => socket.clone(),
         None => find::the_only_pool()?,
     };
-    let data = client::request(&socket, &options.request.line())?;
+    let data = control_client::request(&socket, &options.request.line())?;
     if data.get("success") == Some(&serde_json::Value::Bool(false)) {
         let reason = data.get("error").and_then(serde_json::Value::as_str);
         bail!("{}", reason.unwrap_or("the pool did not do it"));

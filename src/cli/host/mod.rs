@@ -64,6 +64,9 @@ struct StartOptions {
     /// Token that the control API asks for [default: a new one, which this user's commands find]
     #[arg(long, env = "LABRAT_HOST_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Address of the page that shows the pools live, port 0 for any
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    dashboard: SocketAddr,
     /// Startup command of both slots; a file of the site may be named, and nothing lets the
     /// platform look for an application
     #[arg(

@@ -11,12 +11,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ImageWord, ModeWord, NetworkWord, StartOptions};
 use crate::cli::exit::Exit;
+use crate::cli::live_page::LivePage;
 use crate::cli::output;
 use crate::host::control::ControlApi;
 use crate::host::presence;
 use crate::host::{
-    Host, HostSettings, Image, Mode, Network, Notify, Probes, Setting, SlotConfiguration,
-    SlotSettings,
+    Host, HostLevers, HostSettings, Image, Mode, Network, Notify, Probes, Setting,
+    SlotConfiguration, SlotSettings,
 };
 use crate::machine::memory_box::sweep;
 use crate::machine::own_files;
@@ -140,6 +141,10 @@ async fn stand(options: &StartOptions, settings: HostSettings) -> anyhow::Result
             ));
         })
         .ok();
+    let page = LivePage::open(options.dashboard).await?;
+    host.watch(&page.feed)?;
+    let shown = page.serve(Arc::new(HostLevers::of(Arc::clone(&host))))?;
+    output::message(&format!("labrat: dashboard at {}\n", shown.url));
     announce(&host, &folder, control_address, pace)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let api = tokio::spawn(control.serve(Arc::clone(&host), async {

@@ -206,7 +206,7 @@ impl<'r> Reader<'r> {
                     }
                     continue;
                 }
-                Content::Report => Ok(FileState::NotUsed),
+                Content::Report | Content::Timeline => Ok(FileState::NotUsed),
                 Content::Snapshot(kind, at, slot) => self.read_snapshot(item, kind, at, slot),
                 Content::Samples(phase) => self.read_samples(item, &phase),
                 Content::Responses(route) => self.read_responses(item, &route),

@@ -1,5 +1,6 @@
 //! What a file holds, by its name alone.
 
+use crate::evidence::TIMELINE;
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
 use crate::tables::LogTable;
@@ -28,6 +29,8 @@ pub(super) enum Content {
     Settings(Moment, Option<String>),
     /// What this program wrote about the evidence.
     Report,
+    /// The recorded events of the pools, which are for showing.
+    Timeline,
     /// Whatever is in it; an export of this table, if its content does not say otherwise.
     Unnamed(Option<LogTable>),
 }
@@ -48,6 +51,7 @@ impl Content {
             Self::SiteConfig(_) => "the site's configuration".to_owned(),
             Self::Settings(..) => "application settings".to_owned(),
             Self::Report => "a report of this program".to_owned(),
+            Self::Timeline => "events of the pools, for labrat replay".to_owned(),
             Self::Unnamed(_) => "unknown".to_owned(),
         }
     }
@@ -57,6 +61,9 @@ impl Content {
 pub(super) fn classify(path: &str) -> Content {
     if path == "manifest.json" {
         return Content::Manifest;
+    }
+    if path == TIMELINE {
+        return Content::Timeline;
     }
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let folder = folder.split('/').next().unwrap_or(folder);

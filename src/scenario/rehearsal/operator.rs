@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::downstream::Downstream;
-use super::plan::RehearsalPlan;
+use super::plan::{RehearsalPlan, recording};
 use super::topology::{made, slot_named, slot_of};
+use crate::evidence::TIMELINE;
 use crate::host::{Host, SlotName, SwapOptions};
 use crate::scenario::shape::Action;
 use crate::scenario::trigger::{
@@ -119,6 +120,10 @@ impl Operator for StandIn {
                     Ok(text) => files.push((format!("tables/{table}"), text)),
                     Err(error) => return Err(format!("{}: {error}", path.display())),
                 }
+            }
+            // A recording that is not there is no evidence that is missing: nothing is judged by it.
+            if let Ok(text) = std::fs::read_to_string(recording(self.host.folder())) {
+                files.push((TIMELINE.to_owned(), text));
             }
             Ok(files)
         })

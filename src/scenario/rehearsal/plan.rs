@@ -1,12 +1,14 @@
 //! What is to be rehearsed, and what cannot be on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::RehearsalError;
 use crate::host::Notify;
 use crate::machine::memory_box::{BoxKind, BoxSize, BoxSpec};
 use crate::scenario::apply::Course;
 use crate::scenario::shape::{Change, Scenario};
+use crate::timeline::Feed;
 
 /// What is to be rehearsed.
 #[derive(Debug, Clone)]
@@ -33,6 +35,13 @@ pub struct RehearsalPlan {
     pub postgres: Option<PathBuf>,
     /// Takes messages of the emulator.
     pub notify: Notify,
+    /// Takes what happens in the pools.
+    pub feed: Arc<Feed>,
+}
+
+/// Where the events of the pools are recorded, in the emulator's folder.
+pub(super) fn recording(folder: &Path) -> PathBuf {
+    folder.join("timeline.jsonl")
 }
 
 /// How every startup command of the catalogue begins.

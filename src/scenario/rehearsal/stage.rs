@@ -8,7 +8,7 @@ use super::downstream::Downstream;
 use super::error::RehearsalError;
 use super::memory_box;
 use super::operator::StandIn;
-use super::plan::{RehearsalPlan, refuse_what_is_not_here};
+use super::plan::{RehearsalPlan, recording, refuse_what_is_not_here};
 use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
@@ -61,8 +61,12 @@ impl Rehearsal {
             database_server.as_ref(),
         );
         settings.memory_box.clone_from(&memory_box);
+        plan.feed
+            .record(&recording(folder.path()))
+            .map_err(RehearsalError::Folder)?;
         let front_end_limit = settings.front_end_limit.as_secs_f64() * plan.pace;
         let host = Arc::new(Host::start(settings).await?);
+        host.watch(&plan.feed)?;
         let order = Order {
             scenario: plan.scenario,
             course: plan.course,

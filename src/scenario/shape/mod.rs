@@ -85,6 +85,18 @@ impl Scenario {
         &self.name
     }
 
+    /// The shortest time after which a client of the load gives up, in seconds.
+    #[must_use]
+    pub fn shortest_limit(&self) -> Option<f64> {
+        let groups = self.steps.iter().flat_map(|step| match step {
+            Step::Load { groups, .. } => groups.as_slice(),
+            _ => &[],
+        });
+        groups
+            .map(|group| group.limit_seconds)
+            .min_by(f64::total_cmp)
+    }
+
     /// The variant or fix of that name.
     #[must_use]
     pub fn variation(&self, name: &str) -> Option<&Variation> {

@@ -26,6 +26,8 @@ pub(super) enum Role {
     Worker { slot: usize },
     /// Answers probes beside the workers.
     ProbeServer,
+    /// Shows the pool beside the workers.
+    Dashboard,
 }
 
 /// A child that has been reaped.

@@ -27,6 +27,7 @@ impl Arbiter {
             "show stats" => Ok(self.show_stats()),
             "show config" => Ok(self.show_config()),
             "show listeners" => Ok(self.show_listeners()),
+            "show timeline" => self.show_timeline(argument),
             "worker add" => self.change_workers(count(argument)?, true),
             "worker remove" => self.change_workers(count(argument)?, false),
             "worker kill" => self.kill_worker(argument),
@@ -117,6 +118,20 @@ impl Arbiter {
             .map(|(name, value)| (name.trim().to_owned(), Value::from(redact(value))))
             .collect::<serde_json::Map<_, _>>()
             .into()
+    }
+
+    /// The events since that number, after a look.
+    fn show_timeline(&mut self, from: Option<&str>) -> Result<Value, String> {
+        let from = from.unwrap_or("0");
+        let from = from
+            .parse()
+            .map_err(|_| format!("{from:?} is no number of an event"))?;
+        let listeners = self.listeners.clone();
+        let listeners = listeners.as_deref().map(Vec::as_slice).unwrap_or_default();
+        let (events, next) = self
+            .observer
+            .since(from, &self.scoreboard, listeners, &self.settings);
+        Ok(json!({ "events": events, "next": next }))
     }
 
     fn show_listeners(&self) -> Value {

@@ -12,5 +12,6 @@ mod commands;
 mod exits;
 pub mod pidfile;
 pub mod run;
+mod side_servers;
 mod supervise;
 pub mod worker_table;

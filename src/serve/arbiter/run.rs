@@ -22,6 +22,7 @@ use crate::serve::access_log::AccessLog;
 use crate::serve::console::{ErrorLog, LogEvent};
 use crate::serve::control::ControlServer;
 use crate::serve::listener::Listener;
+use crate::serve::observer::Observer;
 use crate::serve::scoreboard::Scoreboard;
 use crate::serve::settings::Settings;
 use crate::serve::statsd::Statsd;
@@ -48,22 +49,41 @@ pub struct Arbiter {
     pub(super) workers: WorkerTable,
     pub(super) children: Children,
     /// The process that answers probes beside the pool, where it is wanted.
-    pub(super) probe_server: Option<ProbeServerEntry>,
+    pub(super) probe_server: Option<SideServer>,
+    /// The process that shows the pool, where it is wanted, and what opens it.
+    pub(super) dashboard: Option<SideServer>,
+    pub(super) dashboard_token: String,
     /// Gone in a forked worker.
     pub(super) signals: Option<SignalFd>,
     pub(super) control: Option<ControlServer>,
     pidfile: Option<Pidfile>,
     pub(super) oom_kills: OutOfMemoryKills,
+    pub(super) observer: Observer,
     started: Instant,
     pub(super) leave: Option<u8>,
 }
 
-/// The probe server's listener, and its process while there is one.
+/// The listener of a server beside the workers, and its process while there is one.
 #[derive(Debug)]
-pub(super) struct ProbeServerEntry {
+pub(super) struct SideServer {
     pub listener: Listener,
     pub pid: Option<i32>,
     pub backoff: Backoff,
+}
+
+impl SideServer {
+    fn new(listener: Listener) -> Self {
+        Self {
+            listener,
+            pid: None,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Whether its process is to be forked now.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.pid.is_none() && self.backoff.wait(now).is_zero()
+    }
 }
 
 /// What an arbiter begins with.
@@ -85,6 +105,10 @@ pub struct ArbiterConfig {
     pub statsd: Option<Arc<Statsd>>,
     /// The listener of the probe server, when there is one.
     pub probes: Option<Listener>,
+    /// The listener of the dashboard, when there is one.
+    pub dashboard: Option<Listener>,
+    /// What opens the dashboard.
+    pub dashboard_token: String,
     /// The signals' descriptor, see [`block_signals`].
     pub signals: SignalFd,
     /// The written pid file.
@@ -144,15 +168,14 @@ impl Arbiter {
             statsd: config.statsd,
             told_workers: None,
             children: Children::default(),
-            probe_server: config.probes.map(|listener| ProbeServerEntry {
-                listener,
-                pid: None,
-                backoff: Backoff::default(),
-            }),
+            probe_server: config.probes.map(SideServer::new),
+            dashboard: config.dashboard.map(SideServer::new),
+            dashboard_token: config.dashboard_token,
             signals: Some(config.signals),
             control: None,
             pidfile: config.pidfile,
             oom_kills: OutOfMemoryKills::now(),
+            observer: Observer::default(),
             started: Instant::now(),
             leave: None,
         })
@@ -163,6 +186,7 @@ impl Arbiter {
         self.pass();
         self.keep_probe_server();
         self.open_control();
+        self.keep_dashboard();
         sys::forget_start_up_code();
         while self.leave.is_none() {
             if let Err(error) = self.wait() {
@@ -176,8 +200,9 @@ impl Arbiter {
             self.answer_control();
             self.pass();
             self.keep_probe_server();
+            self.keep_dashboard();
         }
-        self.end_probe_server();
+        self.end_side_servers();
         if let Some(pidfile) = &self.pidfile {
             pidfile.remove();
         }

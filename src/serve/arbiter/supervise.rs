@@ -3,7 +3,6 @@
 //!
 //! What to do is decided in [`super::worker_table`], which does nothing itself.
 
-use nix::sys::signal::Signal;
 use nix::unistd::getpid;
 
 use super::actions::Action;
@@ -11,8 +10,6 @@ use super::children::{Forked, Reaped, Role};
 use super::run::Arbiter;
 use crate::machine::out_of_memory::OutOfMemoryKills;
 use crate::serve::console::LogEvent;
-use crate::serve::listener;
-use crate::serve::probe_server::{self, ProbeServer};
 use crate::serve::scoreboard::SLOTS;
 use crate::serve::tally::ExitReason;
 use crate::serve::worker::{self, WorkerContext};
@@ -29,8 +26,10 @@ impl Arbiter {
                     slot.clear();
                     let actions = self.workers.on_exit(pid, ending, has_served, self.now());
                     self.apply(actions);
+                    self.observer.died(pid, ending);
                 }
                 Some(Role::ProbeServer) => self.on_probe_server_exit(pid),
+                Some(Role::Dashboard) => self.on_dashboard_exit(pid),
                 None => {}
             }
         }
@@ -43,6 +42,7 @@ impl Arbiter {
                 Action::Log(event) => self.log.log(&event),
                 Action::Spawn { age } => self.spawn_worker(age),
                 Action::Signal { pid, signal } => {
+                    self.observer.signalled(pid, signal);
                     // ESRCH: it has just ended, and its burial follows.
                     let _ = self.children.signal(pid, signal);
                 }
@@ -66,6 +66,7 @@ impl Arbiter {
         let now = OutOfMemoryKills::now();
         let moved = self.oom_kills.moved_to(&now);
         if let Some(moved) = &moved {
+            self.observer.ran_out_of_memory(pid);
             self.log.log(&LogEvent::KilledOutOfMemory {
                 pid,
                 counter: &moved.counter,
@@ -97,10 +98,11 @@ impl Arbiter {
                 slot.occupy(u32::try_from(pid).unwrap_or(0));
                 self.scoreboard.tally().count_start();
                 self.workers.on_spawn(pid, age, number, self.now());
+                self.observer.born(pid, age);
             }
             Ok(Forked::Child(child)) => {
                 self.close_what_is_the_arbiters();
-                self.probe_server = None;
+                (self.probe_server, self.dashboard) = (None, None);
                 let context = WorkerContext {
                     settings: self.settings.clone(),
                     environment: self.environment.clone(),
@@ -123,74 +125,5 @@ impl Arbiter {
     fn fork_failed(&mut self, error: &str) {
         self.workers.on_failed_spawn(self.now());
         self.log.log(&LogEvent::ForkFailed { error });
-    }
-
-    /// Fork the probe server where it is wanted and not there. In the child this never returns.
-    pub(super) fn keep_probe_server(&mut self) {
-        let now = self.now();
-        let Some(entry) = &mut self.probe_server else {
-            return;
-        };
-        if entry.pid.is_some() || !entry.backoff.wait(now).is_zero() || self.leave.is_some() {
-            return;
-        }
-        let arbiter = getpid();
-        match self.children.fork(Role::ProbeServer) {
-            Ok(Forked::Parent(pid)) => entry.pid = Some(pid),
-            Ok(Forked::Child(child)) => {
-                self.close_what_is_the_arbiters();
-                // It knows the listeners by name: their accept queues must end with the last worker.
-                let queues = listener::queues_of(self.open_listeners(), &self.settings);
-                self.listeners = None;
-                let Some(entry) = self.probe_server.take() else {
-                    child.run(|| 0)
-                };
-                let server = ProbeServer {
-                    listener: entry.listener,
-                    queues,
-                    environment: self.environment.clone(),
-                    scoreboard: self.scoreboard.clone(),
-                    log: self.log.clone(),
-                    timeout: self.settings.timeout,
-                    arbiter,
-                };
-                child.run(|| probe_server::live(server))
-            }
-            Err(error) => {
-                entry.backoff.fail(now);
-                self.log.log(&LogEvent::ForkFailed {
-                    error: &error.to_string(),
-                });
-            }
-        }
-    }
-
-    /// The probe server has ended; another is due after a pause.
-    pub(super) fn on_probe_server_exit(&mut self, pid: i32) {
-        let now = self.now();
-        if let Some(entry) = &mut self.probe_server {
-            entry.pid = None;
-            entry.backoff.fail(now);
-            self.log.log(&LogEvent::ProbeServerEnded { pid });
-        }
-    }
-
-    /// The pool is over, and with it the probe server, which has nothing to finish.
-    pub(super) fn end_probe_server(&mut self) {
-        let Some(entry) = self.probe_server.take() else {
-            return;
-        };
-        if let Some(pid) = entry.pid
-            && self.children.signal(pid, Signal::SIGKILL).is_ok()
-        {
-            self.children.reap_until(pid);
-        }
-        entry.listener.unlink();
-    }
-
-    /// In a child: close the descriptors that only the arbiter uses.
-    fn close_what_is_the_arbiters(&mut self) {
-        self.signals = None;
-        self.control = None;
     }
 }

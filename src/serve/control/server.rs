@@ -106,6 +106,16 @@ impl ControlServer {
         })
     }
 
+    /// The other end of a connection that needs no path: for a child of this process.
+    ///
+    /// # Errors
+    /// Those of socketpair(2).
+    pub fn connect(&mut self) -> io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        self.admit(ours, &mut Vec::new());
+        Ok(theirs)
+    }
+
     /// Remove the socket file.
     pub fn remove(self) {
         // Gone already is as good as removed.

@@ -243,5 +243,6 @@ pub const FLAGS: &[Flag] = flags! {
     "control_socket_mode" ["--control-socket-mode"] AutomaticInteger "INT" "0600" Acts "Permission bits of the control socket";
     "control_socket_disable" ["--no-control-socket"] Switch "" "" Acts "Make no control socket";
     "probe_bind" ["--probe-bind"] Text "ADDRESS" "" Acts "Answer the probes (/health, /ready, /startup, /warmup) and /metrics at this address, beside the pool; not in Gunicorn";
+    "dashboard" ["--dashboard"] Text "ADDRESS" "" Acts "Show the pool, its queue and its requests on a page at this address, beside the pool; the log has its URL with the token ($LABRAT_DASHBOARD_TOKEN, or a new one); not in Gunicorn";
     "drain_pause" ["--drain-pause"] Integer "INT" "0" Acts "Seconds between TERM, at which /ready says no, and the closing of the listeners; not in Gunicorn";
 };

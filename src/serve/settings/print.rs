@@ -30,6 +30,9 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
     if let Some(probes) = &settings.probe_bind {
         entries.push(("probe_bind", address(probes)));
     }
+    if let Some(dashboard) = &settings.dashboard {
+        entries.push(("dashboard", address(dashboard)));
+    }
     if !settings.drain_pause.is_zero() {
         entries.push(("drain_pause", settings.drain_pause.as_secs().to_string()));
     }

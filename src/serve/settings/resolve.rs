@@ -56,12 +56,9 @@ pub fn resolve(
     // Gunicorn reads WEB_CONCURRENCY while it is loaded, so a bad one fails before everything
     // else, even when --workers is given.
     let concurrency = concurrency(environment)?;
-    let line = arguments::read(arguments)?;
-    let variable = given_by_variable(environment)?;
-    let layers = Layers {
-        line: &line,
-        variable: &variable,
-    };
+    let line = &arguments::read(arguments)?;
+    let variable = &given_by_variable(environment)?;
+    let layers = Layers { line, variable };
     // From here on the order is Gunicorn's: where two things are wrong, the same one is reported.
     let mut warnings = layers.warnings()?;
     layers.refuse_negative_numbers()?;
@@ -106,6 +103,7 @@ pub fn resolve(
         dogstatsd_tags: layers.text("dogstatsd_tags").unwrap_or_default().to_owned(),
         enable_backlog_metric: layers.has("enable_backlog_metric"),
         probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
+        dashboard: layers.text("dashboard").map(bind_address).transpose()?,
         drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
             .positionals

@@ -186,6 +186,8 @@ pub struct Settings {
     pub enable_backlog_metric: bool,
     /// Where probes are answered beside the pool; nowhere by default.
     pub probe_bind: Option<BindAddress>,
+    /// Where a page shows the pool; nowhere by default.
+    pub dashboard: Option<BindAddress>,
     /// Time between `TERM`, at which readiness goes, and the closing of the listeners. Default 0.
     pub drain_pause: Duration,
     /// The application.

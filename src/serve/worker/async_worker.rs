@@ -239,7 +239,7 @@ impl AsyncWorker {
             .path_and_query()
             .map_or("/", |both| both.as_str());
         let method = request.method().as_str();
-        let _busy = Busy::begin(&self.context.slot, &use_of, method, target);
+        let busy = Busy::begin(&self.context.slot, peer, &use_of, method, target);
         let served = self.served.fetch_add(1, Ordering::Relaxed) + 1;
         if served >= self.limit && self.worker.is_alive() {
             self.context.log.log(&LogEvent::Autorestarting {});
@@ -250,6 +250,7 @@ impl AsyncWorker {
         let head = self.context.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
+        busy.serving.note_status(response.status().as_u16());
         exchange::print_of(response.extensions());
         response.headers_mut().insert(
             http::header::SERVER,
@@ -367,18 +368,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 /// middle.
 struct Busy<'a> {
     use_of: &'a Use,
-    _serving: Serving<'a>,
+    serving: Serving<'a>,
 }
 
 impl<'a> Busy<'a> {
-    fn begin(slot: &'a Slot, use_of: &'a Use, method: &str, target: &str) -> Self {
+    fn begin(
+        slot: &'a Slot,
+        peer: Option<SocketAddr>,
+        use_of: &'a Use,
+        method: &str,
+        target: &str,
+    ) -> Self {
         use_of.in_flight.fetch_add(1, Ordering::AcqRel);
-        let serving = slot.serve();
+        let serving = slot.serve(peer);
         serving.describe(method, target);
-        Self {
-            use_of,
-            _serving: serving,
-        }
+        Self { use_of, serving }
     }
 }
 

@@ -145,7 +145,7 @@ impl Server {
             return Returned::Close;
         }
         let slot = &self.context.slot;
-        let serving = slot.serve();
+        let serving = slot.serve(client.peer);
         let returned = self.exchange(&serving, client);
         slot.note_leak_blocks(self.application.state.leak_blocks());
         returned
@@ -220,6 +220,7 @@ impl Server {
         let answer = match answer {
             Ok(answer) => answer,
             Err(message) => {
+                serving.note_status(500);
                 exchange::fail(
                     &request_log,
                     &client.connection,
@@ -230,6 +231,7 @@ impl Server {
                 return Returned::Close;
             }
         };
+        serving.note_status(answer.parts.status.as_u16());
         let mut out = Vec::with_capacity(1024);
         exchange::serialise(&head, &answer, keep_alive, &mut out);
         let sent = client.connection.send(&out);

@@ -141,7 +141,7 @@ impl SyncWorker<'_> {
 
     fn handle(&mut self, connection: Arc<Connection>, peer: Option<SocketAddr>) {
         let context = self.context;
-        let serving = context.slot.serve();
+        let serving = context.slot.serve(peer);
         self.worker.set_in_flight(InFlight {
             connection: Arc::clone(&connection),
             peer,
@@ -208,6 +208,7 @@ impl SyncWorker<'_> {
         self.take_connection();
         match answer {
             Ok(answer) => {
+                serving.note_status(answer.parts.status.as_u16());
                 exchange::serialise(&head, &answer, false, &mut self.answer);
                 let sent = connection.send(&self.answer);
                 request_log.record(&head, &route, &answer, began);
@@ -216,6 +217,7 @@ impl SyncWorker<'_> {
                 }
             }
             Err(message) => {
+                serving.note_status(500);
                 exchange::fail(request_log, connection, (&head, &route), began, &message)
             }
         }

@@ -157,6 +157,23 @@ const RUNS: &[Run] = &[
         server.wait_for_end();
         server.lines()
     },
+    // A dashboard that is killed.
+    || {
+        let server = Launch::new(Kind::Labrat, "--workers 1 --dashboard 127.0.0.1:0")
+            .with_control_socket()
+            .start()
+            .ready();
+        server.wait_for("Dashboard at");
+        let beside = poll(PATIENCE, || {
+            let workers = server.booted();
+            let mut beside = children(server.arbiter());
+            beside.retain(|pid| !workers.contains(pid));
+            beside.first().copied()
+        });
+        server.signal_to(beside.expect("a dashboard"), Signal::SIGKILL);
+        server.wait_for("The dashboard (pid:");
+        server.lines()
+    },
     // A public address, another one than told, and a control socket.
     || {
         let server = Launch::new(Kind::Labrat, "--bind 0.0.0.0:0")

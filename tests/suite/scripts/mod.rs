@@ -151,7 +151,7 @@ fn the_first_look_shows_the_queue_and_leaves_nothing_behind() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(
-        text.contains("Using worker: sync") && text.contains("accept queue"),
+        text.contains("Using worker: sync") && text.contains("2 of 2 workers busy, "),
         "{text}"
     );
     assert!(text.contains("4 of 4 /slow and "), "{text}");

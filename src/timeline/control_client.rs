@@ -1,12 +1,11 @@
 //! One question and one answer in Gunicorn's control protocol: a length of four bytes, most
 //! significant first, then JSON.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,6 +15,59 @@ const MAX_MESSAGE: u32 = 16 * 1024 * 1024;
 /// The arbiter looks at its control socket between its own tasks, at least once a second; a
 /// reload can keep it from doing so for as long as workers may take to finish.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// Why a pool did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody is there, or nobody who lets us in.
+    #[error("control socket {}: {source}\n\nhint: {hint}", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// What may be the reason.
+        hint: &'static str,
+    },
+    /// The question went wrong.
+    #[error("asking {} to {command}: {source}", path.display())]
+    Asking {
+        /// The socket.
+        path: PathBuf,
+        /// The question.
+        command: String,
+        /// How.
+        source: ExchangeError,
+    },
+}
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The connection ended.
+    #[error("the pool closed the connection without an answer")]
+    NoAnswer(#[source] io::Error),
+    /// The connection failed.
+    #[error("{0}")]
+    System(#[from] io::Error),
+    /// An answer longer than any.
+    #[error("an answer of {0} bytes is no answer of a pool")]
+    TooLong(u32),
+    /// An answer that ends early.
+    #[error("the answer ends after {read} of {length} bytes")]
+    Cut {
+        /// Bytes that came.
+        read: usize,
+        /// Bytes that were announced.
+        length: u32,
+    },
+    /// No answer of this protocol.
+    #[error("the answer is not what a pool answers: {0}")]
+    NoProtocol(#[from] serde_json::Error),
+    /// The pool's own words.
+    #[error("{0}")]
+    Refused(String),
+}
 
 #[derive(Debug, Serialize)]
 struct Question<'a> {
@@ -35,68 +87,69 @@ enum Answer {
 ///
 /// # Errors
 /// When the socket cannot be reached, the answer is no answer, or the pool reports an error.
-pub(super) fn request(socket: &Path, command: &str) -> anyhow::Result<Value> {
+pub fn request(socket: &Path, command: &str) -> Result<Value, AskError> {
     let mut stream = connect(socket)?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    exchange(&mut stream, command)
-        .with_context(|| format!("asking {} to {command}", socket.display()))
+    exchange(&mut stream, command).map_err(|source| AskError::Asking {
+        path: socket.to_owned(),
+        command: command.to_owned(),
+        source,
+    })
 }
 
-fn connect(socket: &Path) -> anyhow::Result<UnixStream> {
-    let hint = match UnixStream::connect(socket) {
-        Ok(stream) => return Ok(stream),
-        Err(error) => match error.kind() {
-            std::io::ErrorKind::NotFound => (
-                error,
-                "is labrat serve running? --socket names the socket it was given",
-            ),
-            std::io::ErrorKind::ConnectionRefused => (
-                error,
-                "the pool that made this socket is gone; start labrat serve again",
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                (error, "only the user who runs labrat serve may talk to it")
+/// Reach the pool behind `socket`.
+///
+/// # Errors
+/// When nobody answers there; the hint says what may be the reason.
+pub fn connect(socket: &Path) -> Result<UnixStream, AskError> {
+    let reached = UnixStream::connect(socket).and_then(|stream| {
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        Ok(stream)
+    });
+    reached.map_err(|source| AskError::Connect {
+        path: socket.to_owned(),
+        hint: match source.kind() {
+            io::ErrorKind::NotFound => {
+                "is labrat serve running? --socket names the socket it was given"
             }
-            _ => (
-                error,
-                "--socket names the socket that labrat serve was given",
-            ),
+            io::ErrorKind::ConnectionRefused => {
+                "the pool that made this socket is gone; start labrat serve again"
+            }
+            io::ErrorKind::PermissionDenied => "only the user who runs labrat serve may talk to it",
+            _ => "--socket names the socket that labrat serve was given",
         },
-    };
-    let (error, hint) = hint;
-    bail!(
-        "control socket {}: {error}\n\nhint: {hint}",
-        socket.display()
-    )
+        source,
+    })
 }
 
-fn exchange(stream: &mut (impl Read + Write), command: &str) -> anyhow::Result<Value> {
+/// Ask one question on an open connection.
+///
+/// # Errors
+/// When the answer is no answer, or the pool reports an error.
+pub fn exchange(stream: &mut (impl Read + Write), command: &str) -> Result<Value, ExchangeError> {
     let question = serde_json::to_vec(&Question {
         id: 1,
         command,
         args: [],
     })?;
-    let length = u32::try_from(question.len())?;
+    let length = u32::try_from(question.len()).unwrap_or(u32::MAX);
     stream.write_all(&length.to_be_bytes())?;
     stream.write_all(&question)?;
     let mut length = [0; 4];
     stream
         .read_exact(&mut length)
-        .context("the pool closed the connection without an answer")?;
+        .map_err(ExchangeError::NoAnswer)?;
     let length = u32::from_be_bytes(length);
-    ensure!(
-        length <= MAX_MESSAGE,
-        "an answer of {length} bytes is no answer of a pool"
-    );
+    if length > MAX_MESSAGE {
+        return Err(ExchangeError::TooLong(length));
+    }
     let mut answer = Vec::new();
     let read = stream.take(u64::from(length)).read_to_end(&mut answer)?;
-    ensure!(
-        read == length as usize,
-        "the answer ends after {read} of {length} bytes"
-    );
-    match serde_json::from_slice(&answer).context("the answer is not what a pool answers")? {
+    if read != length as usize {
+        return Err(ExchangeError::Cut { read, length });
+    }
+    match serde_json::from_slice(&answer)? {
         Answer::Ok { data } => Ok(data),
-        Answer::Error { error } => bail!("{error}"),
+        Answer::Error { error } => Err(ExchangeError::Refused(error)),
     }
 }
 
@@ -128,7 +181,7 @@ mod tests {
         }
     }
 
-    fn ask(answer: Vec<u8>) -> (anyhow::Result<Value>, Vec<u8>) {
+    fn ask(answer: Vec<u8>) -> (Result<Value, ExchangeError>, Vec<u8>) {
         let mut stream = Prepared {
             answer: std::io::Cursor::new(answer),
             sent: Vec::new(),
@@ -168,8 +221,8 @@ mod tests {
             (cut, "the answer ends after 24 of 25 bytes"),
             (framed("[]"), "not what a pool answers"),
         ] {
-            let error = ask(answer).0.unwrap_err();
-            assert!(format!("{error:#}").contains(expected), "{error:#}");
+            let error = ask(answer).0.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 

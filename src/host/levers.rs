@@ -1,0 +1,163 @@
+//! What a responder can do to the site in production, by the page that shows it.
+
+use std::sync::Arc;
+
+use super::{Host, SlotName, SwapOptions};
+use crate::timeline::control_client;
+use crate::timeline::forecast::THREADS;
+use crate::timeline::server::{Lever, Levers};
+
+/// The levers of a running emulator.
+#[derive(Debug)]
+pub struct HostLevers {
+    host: Arc<Host>,
+}
+
+const ADD: Lever = lever(
+    "worker-add",
+    "One worker more (TTIN)",
+    Some("wait_with_one_more"),
+);
+const GTHREAD: Lever = lever(
+    "gthread",
+    "Four threads in each worker (gthread)",
+    Some("wait_with_threads"),
+);
+const ASYNC: Lever = lever("async", "Workers that do not block (async)", None);
+const SYNC: Lever = lever("sync", "Back to sync workers", None);
+const RESTART: Lever = lever("restart", "Restart the site", None);
+const SWAP: Lever = lever("swap", "Swap with staging", None);
+
+const fn lever(name: &'static str, label: &'static str, forecast: Option<&'static str>) -> Lever {
+    Lever {
+        name,
+        label,
+        forecast,
+    }
+}
+
+impl HostLevers {
+    /// Of this emulator.
+    #[must_use]
+    pub fn of(host: Arc<Host>) -> Self {
+        Self { host }
+    }
+
+    fn change_class(&self, words: &str) -> Result<String, String> {
+        let production = SlotName::Production;
+        let configuration = self.host.configuration(production);
+        let before = configuration
+            .map_err(|error| error.to_string())?
+            .startup_command;
+        let command = with_class(&before, words)?;
+        self.host
+            .set_startup_command(production, &command)
+            .map_err(|error| error.to_string())?;
+        Ok(format!(
+            "deployed with {words}; the old container serves until the new one is warm"
+        ))
+    }
+}
+
+impl Levers for HostLevers {
+    fn all(&self) -> Vec<Lever> {
+        let mut all = vec![ADD, GTHREAD, ASYNC, SYNC, RESTART];
+        if self.host.slots().len() > 1 {
+            all.push(SWAP);
+        }
+        all
+    }
+
+    fn pull(&self, name: &str) -> Result<String, String> {
+        let production = SlotName::Production;
+        match name {
+            "worker-add" => {
+                let socket = self.host.control_socket(production);
+                let socket = socket.ok_or("production has no pool with a control socket")?;
+                let answer = control_client::request(&socket, "worker add")
+                    .map_err(|error| error.to_string())?;
+                let wanted = answer["total"].as_u64().unwrap_or_default();
+                Ok(format!("{wanted} workers wanted now"))
+            }
+            "gthread" => self.change_class(&format!("--worker-class=gthread --threads={THREADS}")),
+            "async" => self.change_class("--worker-class=async"),
+            "sync" => self.change_class("--worker-class=sync"),
+            "restart" => {
+                let restarted = self.host.restart(production);
+                restarted.map_err(|error| error.to_string())?;
+                Ok("the old container serves until the new one is warm".to_owned())
+            }
+            "swap" => {
+                let options = SwapOptions {
+                    source: SlotName::Staging,
+                    preview: false,
+                };
+                let swap = self.host.swap(options);
+                tokio::runtime::Handle::current()
+                    .block_on(swap)
+                    .map_err(|error| error.to_string())?;
+                Ok("swapped".to_owned())
+            }
+            other => Err(format!("there is no {other}")),
+        }
+    }
+}
+
+/// The same command with other words for the class of the workers.
+fn with_class(command: &str, class: &str) -> Result<String, String> {
+    if command.contains(['\'', '"', '\\', ';', '|', '&']) {
+        return Err(
+            "the startup command is more than words; change it with labrat host deploy".into(),
+        );
+    }
+    let mut words = command.split_whitespace();
+    let mut kept = Vec::new();
+    let mut is_server = false;
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, _)) => (flag, None),
+            None => (word, Some(())),
+        };
+        match flag {
+            "--worker-class" | "--threads" | "-k" => {
+                if value.is_some() {
+                    words.next();
+                }
+            }
+            "serve" | "gunicorn" => {
+                kept.push(word);
+                kept.push(class);
+                is_server = true;
+            }
+            _ => kept.push(word),
+        }
+    }
+    match is_server {
+        true => Ok(kept.join(" ")),
+        false => Err("the startup command starts neither labrat serve nor gunicorn".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_of_a_command_is_replaced_and_the_rest_stays() {
+        let class = "--worker-class=gthread --threads=4";
+        for (before, after) in [
+            (
+                "labrat serve --workers=2 app:app",
+                "labrat serve --worker-class=gthread --threads=4 --workers=2 app:app",
+            ),
+            (
+                "gunicorn -k sync --threads 2 --workers 2 app:app",
+                "gunicorn --worker-class=gthread --threads=4 --workers 2 app:app",
+            ),
+        ] {
+            assert_eq!(with_class(before, class).as_deref(), Ok(after));
+        }
+        assert!(with_class("sh -c 'labrat serve'", class).is_err());
+        assert!(with_class("startup.sh", class).is_err());
+    }
+}

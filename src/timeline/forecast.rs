@@ -1,0 +1,163 @@
+//! What a queue means for a client that comes now, by the work that lies before it.
+//!
+//! The work is what the requests in the workers' hands still need and what everybody in the queue
+//! will need, at the average of the last requests. Those whose clients have left count: a worker
+//! cannot know. All places together do it.
+
+use super::Load;
+
+/// Threads of the worker that the page offers instead of sync.
+pub const THREADS: usize = 4;
+
+/// Fill in what follows from the figures: the waits and the sentence. `ages` are the seconds that
+/// the requests in the workers' hands have taken so far.
+pub fn complete(load: &mut Load, ages: &[f64]) {
+    let places = load.alive * load.at_once;
+    load.wait = wait(load, ages, places);
+    load.wait_with_one_more = wait(load, ages, places + load.at_once);
+    load.wait_with_threads = wait(load, ages, load.alive * THREADS.max(load.at_once));
+    let (_, is_least) = service(load, ages);
+    load.sentence = sentence(load, is_least);
+}
+
+fn wait(load: &Load, ages: &[f64], places: usize) -> Option<f64> {
+    let waiting = load.waiting.unwrap_or(0) as usize;
+    if places == 0 {
+        return None;
+    }
+    if waiting + load.in_flight < places {
+        return Some(0.0);
+    }
+    let (service, _) = service(load, ages);
+    let rest: f64 = ages.iter().map(|age| (service - age).max(0.0)).sum();
+    let seconds = (rest + service * waiting as f64) / places as f64;
+    Some((seconds * 100.0).round() / 100.0)
+}
+
+/// Seconds that a request takes, and whether it may be more: those that run may take longer than
+/// those that have ended, and then they take at least as long as they have so far.
+fn service(load: &Load, ages: &[f64]) -> (f64, bool) {
+    let running = ages.iter().sum::<f64>() / ages.len().max(1) as f64;
+    match load.service {
+        Some(ended) if ended >= running => (ended, false),
+        _ => (running, true),
+    }
+}
+
+fn sentence(load: &Load, is_least: bool) -> String {
+    let Load {
+        alive,
+        busy,
+        in_flight,
+        at_once,
+        ..
+    } = load;
+    let workers = match at_once {
+        1 => format!("{busy} of {alive} workers busy"),
+        _ => format!(
+            "{in_flight} requests in {alive} {}",
+            plural(*alive, "worker")
+        ),
+    };
+    let waiting = match load.waiting {
+        None => return format!("{workers}; the kernel does not count who waits here"),
+        Some(0) => "nobody waiting".to_owned(),
+        Some(waiting) => match load.left {
+            0 => format!("{waiting} waiting"),
+            left => format!("{waiting} waiting ({left} of them gone)"),
+        },
+    };
+    let client = match load.wait {
+        None => "a new client waits for a worker to be there".to_owned(),
+        Some(seconds) if seconds < 0.05 => "a new client is served at once".to_owned(),
+        Some(seconds) if is_least => {
+            format!("a new client waits {} or longer", about(seconds))
+        }
+        Some(seconds) => format!("a new client waits about {}", about(seconds)),
+    };
+    format!("{workers}, {waiting}: {client}")
+}
+
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => word.to_owned(),
+        _ => format!("{word}s"),
+    }
+}
+
+fn about(seconds: f64) -> String {
+    match seconds < 9.95 {
+        true => format!("{seconds:.1} s"),
+        false => format!("{seconds:.0} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(alive: usize, in_flight: usize, waiting: u32, service: f64) -> Load {
+        Load {
+            alive,
+            busy: in_flight.min(alive),
+            in_flight,
+            at_once: 1,
+            waiting: Some(waiting),
+            service: Some(service),
+            ..Load::default()
+        }
+    }
+
+    fn completed(mut load: Load, ages: &[f64]) -> Load {
+        complete(&mut load, ages);
+        load
+    }
+
+    #[test]
+    fn a_client_waits_for_the_work_before_it_shared_by_all_workers() {
+        let load = completed(pool(2, 2, 23, 1.7), &[0.5, 1.0]);
+        assert_eq!(load.wait, Some(20.5));
+        assert_eq!(load.wait_with_one_more, Some(13.67));
+        assert_eq!(load.wait_with_threads, Some(5.13));
+        assert_eq!(
+            load.sentence,
+            "2 of 2 workers busy, 23 waiting: a new client waits about 20 s"
+        );
+    }
+
+    #[test]
+    fn where_a_worker_is_free_nobody_waits() {
+        let load = completed(pool(2, 1, 0, 2.0), &[0.1]);
+        assert_eq!(load.wait, Some(0.0));
+        assert_eq!(
+            load.sentence,
+            "1 of 2 workers busy, nobody waiting: a new client is served at once"
+        );
+    }
+
+    #[test]
+    fn who_has_left_is_named_and_counts_as_work() {
+        let load = Load {
+            left: 3,
+            ..pool(1, 1, 4, 2.0)
+        };
+        let load = completed(load, &[2.0]);
+        assert_eq!(load.wait, Some(8.0));
+        assert!(load.sentence.contains("4 waiting (3 of them gone)"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_claimed() {
+        let mut load = pool(1, 1, 1, 0.0);
+        load.service = None;
+        let load = completed(load, &[3.0]);
+        assert!(load.sentence.ends_with("waits 3.0 s or longer"));
+        let quick_before = completed(pool(2, 2, 28, 0.005), &[0.9, 0.7]);
+        assert!(quick_before.sentence.ends_with("waits 11 s or longer"));
+        let nobody = completed(pool(0, 0, 5, 1.0), &[]);
+        assert_eq!(nobody.wait, None);
+        let mut local = pool(1, 1, 0, 1.0);
+        local.waiting = None;
+        assert!(completed(local, &[]).sentence.contains("does not count"));
+    }
+}

@@ -1,0 +1,264 @@
+// The page: follows the stream, keeps the time, and answers mouse and keys.
+
+import { LanesPicture, QueuePicture, seconds } from "./draw.js";
+import { Run } from "./model.js";
+
+const DRAW_PERIOD = 200;
+const element = (id) => document.getElementById(id);
+
+const [token, ...options] = location.hash.slice(1).split("&");
+const wanted = new URLSearchParams(options.join("&"));
+const run = new Run();
+const queue = new QueuePicture(element("queue"));
+const lanes = new LanesPicture(element("lanes"));
+const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, limitIsSet: wanted.has("limit") };
+/** When the last event came, by this browser's clock, and what time it was then. */
+const clock = { heard: performance.now(), at: 0 };
+
+element("limit").value = wanted.get("limit") ?? "10";
+
+function ask(path, init = {}) {
+  return fetch(path, { ...init, headers: { authorization: `Bearer ${token}` }, cache: "no-store" });
+}
+
+function say(text) {
+  if (element("state").textContent !== text) element("state").textContent = text;
+}
+
+function take(text) {
+  const event = JSON.parse(text);
+  run.apply(event);
+  if (run.last > clock.at) Object.assign(clock, { at: run.last, heard: performance.now() });
+  if (event.kind === "lever") notePulled(event);
+}
+
+/** Read server-sent events; the browser's own reader sends no token. */
+async function follow() {
+  let from = 0;
+  for (;;) {
+    try {
+      const answer = await ask(`events?from=${from}`);
+      if (answer.status === 401) return say("This page needs the token behind the # of its address.");
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      from = await readEvents(answer.body.getReader(), from);
+      if (view.ended) return beginReplay();
+    } catch {
+      say("The pool cannot be reached; trying again.");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+async function readEvents(reader, from) {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return from;
+    if (view.live) say("live");
+    const messages = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+    rest = messages.pop();
+    for (const message of messages) {
+      const field = (name) => message.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      if (field("event") === "end") view.ended = true;
+      else if (field("data")) {
+        take(field("data"));
+        from = Number(field("id")) || from;
+      }
+    }
+  }
+}
+
+function beginReplay() {
+  if (run.first === null) return say("The recording is empty.");
+  Object.assign(view, { live: false, at: Number(wanted.get("at") ?? 0) + run.first, playing: !wanted.has("at") });
+  say("a recorded run");
+  element("replay").hidden = false;
+  element("seek").max = String(run.last - run.first);
+}
+
+let lastTick = performance.now();
+
+/** The moment that is shown. */
+function moment(tick) {
+  if (view.live) {
+    // Without news for long the picture stands still, and says so.
+    const silent = (tick - clock.heard) / 1000;
+    if (silent > 3 && clock.at) say("no news from the pool");
+    return clock.at + Math.min(silent, 3);
+  }
+  if (view.playing) view.at = Math.min(run.last, view.at + ((tick - lastTick) / 1000) * view.speed);
+  if (view.at >= run.last) view.playing = false;
+  element("play").textContent = view.playing ? "Pause" : "Play";
+  element("seek").value = String(view.at - run.first);
+  return view.at;
+}
+
+function draw() {
+  const tick = performance.now();
+  const at = moment(tick);
+  lastTick = tick;
+  if (!at) return;
+  if (view.live) run.prune(at);
+  const slot = chooseSlot();
+  if (!view.limitIsSet) learnLimit();
+  const limit = Number(element("limit").value) || 10;
+  const waiting = queue.draw(run, at, limit, slot);
+  lanes.draw(run, at, slot, view.chosen);
+  const look = run.look(at, slot);
+  element("sentence").textContent = look?.sentence ?? "Nobody has looked at the pool yet.";
+  element("queue").dataset.kernel = String(look?.waiting ?? "");
+  element("queue-words").textContent = words(waiting, look, at);
+  for (const span of document.querySelectorAll("#levers [data-forecast]"))
+    span.textContent = look ? `predicted: a new client waits ${seconds(look[span.dataset.forecast])}` : "";
+  listTold(at, slot);
+  measurePulled();
+}
+
+function words(waiting, look, at) {
+  const gone = waiting.filter((one) => (one.left ?? Infinity) <= at).length;
+  const oldest = waiting[0] ? `, the first for ${seconds(at - waiting[0].queued)}` : "";
+  const kernel = look?.waiting === null || look?.waiting === undefined ? "the kernel does not count them here" : `the kernel counts ${look.waiting} of at most ${look.backlog}`;
+  return `${waiting.length} clients wait${oldest}; ${gone} of them have gone. As of the last look, ${kernel}.`;
+}
+
+function chooseSlot() {
+  const choice = element("slot");
+  if (run.slots.size > choice.options.length) {
+    const chosen = choice.value;
+    choice.replaceChildren(...[...run.slots].sort().map((slot) => new Option(slot, slot)));
+    choice.value = chosen || [...run.slots].sort()[0];
+    element("slot-choice").hidden = run.slots.size < 2;
+  }
+  return choice.value || null;
+}
+
+/** Clients that leave tell how long they wait. */
+function learnLimit() {
+  const limit = run.limit();
+  if (limit && document.activeElement !== element("limit")) element("limit").value = limit.toFixed(1);
+}
+
+function listTold(at, slot) {
+  const told = run.told.filter((one) => one.at <= at && (!slot || !one.slot || one.slot === slot));
+  const sign = `${told.length} ${told.at(-1)?.at}`;
+  if (sign === view.told) return;
+  view.told = sign;
+  const items = told.slice(-60).reverse().map((one) => {
+    const item = document.createElement("li");
+    const time = document.createElement("time");
+    time.textContent = new Date(one.at * 1000).toLocaleTimeString();
+    item.append(time, one.text);
+    return item;
+  });
+  element("events").replaceChildren(...items);
+}
+
+function tellRequest(request) {
+  view.chosen = request.key;
+  const { text, pid, began, ended, status, waited } = request;
+  const at = view.live ? clock.at : view.at;
+  const took = seconds((ended ?? at) - began);
+  const result = ended === undefined ? `is running for ${took}` : `took ${took}, ${status ? `answered ${status}` : "not answered"}`;
+  const behind = run.behind(request).slice(0, 3).map(([what, count]) => `${count} × ${what || "?"}`);
+  const wait = waited > 0.05 ? `waited ${seconds(waited)}${behind.length ? ` behind ${behind.join(", ")}` : ""}` : "did not wait";
+  const gone = run.connections.get(request.connection)?.left;
+  const client = gone === undefined ? "" : ` Its client had gone ${gone < began ? "before it began" : "before it ended"}: nobody got the answer.`;
+  element("detail").textContent = `${text || "A request"} in worker ${pid} ${wait}; it ${result}.${client}`;
+}
+
+element("lanes").addEventListener("pointermove", (event) => {
+  const key = event.target.dataset?.key;
+  const request = key && run.requests.get(key);
+  if (request && key !== view.chosen) tellRequest(request);
+});
+
+element("lanes").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (!step || lanes.drawn.length === 0) return;
+  event.preventDefault();
+  const isAcross = event.key === "ArrowUp" || event.key === "ArrowDown";
+  const now = lanes.drawn.findIndex((request) => request.key === view.chosen);
+  const current = lanes.drawn[now];
+  let next = lanes.drawn.at(now < 0 ? -1 : Math.max(0, Math.min(lanes.drawn.length - 1, now + step)));
+  if (isAcross && current) {
+    const pids = [...new Set(lanes.drawn.map((request) => request.worker))];
+    const lane = pids[pids.indexOf(current.worker) + step];
+    const others = lanes.drawn.filter((request) => request.worker === lane);
+    next = others.sort((a, b) => Math.abs(a.began - current.began) - Math.abs(b.began - current.began))[0] ?? current;
+  }
+  tellRequest(next);
+});
+
+async function offerLevers() {
+  const answer = await ask("levers");
+  if (!answer.ok) return;
+  const { levers } = await answer.json();
+  element("levers-section").hidden = levers.length === 0;
+  const items = levers.map((lever) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = lever.label;
+    button.dataset.lever = lever.name;
+    button.addEventListener("click", () => pull(lever, button));
+    const span = document.createElement("span");
+    if (lever.forecast) span.dataset.forecast = lever.forecast;
+    item.append(button, span);
+    return item;
+  });
+  element("levers").replaceChildren(...items);
+}
+
+async function pull(lever, button) {
+  button.disabled = true;
+  const forecast = lever.forecast ? run.look(clock.at, chooseSlot())?.[lever.forecast] : undefined;
+  view.forecast = { name: lever.name, wait: forecast };
+  try {
+    const answer = await ask(`levers/${lever.name}`, { method: "POST" });
+    const { said, error } = await answer.json();
+    element("lever-said").textContent = answer.ok ? `${lever.label}: ${said}.` : `${lever.label} did not work: ${error}`;
+  } catch {
+    element("lever-said").textContent = "The pool cannot be reached.";
+  }
+  button.disabled = false;
+}
+
+function notePulled(event) {
+  const row = document.createElement("tr");
+  const own = view.forecast?.name === event.name ? view.forecast.wait : run.look(event.at, event.slot)?.wait;
+  for (const text of [new Date(event.at * 1000).toLocaleTimeString(), event.said, own === undefined ? "none" : seconds(own), "nobody yet"]) {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    row.append(cell);
+  }
+  row.dataset.at = String(event.at);
+  element("pulled").hidden = false;
+  element("pulled").tBodies[0].prepend(row);
+}
+
+/** Beside what was predicted, how long those waited that came since, until the next was done. */
+function measurePulled() {
+  let until = Infinity;
+  for (const row of element("pulled").tBodies[0].rows) {
+    const since = Number(row.dataset.at);
+    const measured = run.measured(since, until);
+    if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} clients)`;
+    until = since;
+  }
+}
+
+element("limit").addEventListener("input", () => (view.limitIsSet = true));
+element("play").addEventListener("click", () => {
+  if (view.at >= run.last) view.at = run.first;
+  view.playing = !view.playing;
+});
+element("seek").addEventListener("input", (event) => {
+  Object.assign(view, { at: run.first + Number(event.target.value), playing: false });
+});
+element("speed").addEventListener("change", (event) => (view.speed = Number(event.target.value)));
+
+follow();
+offerLevers().catch(() => {});
+addEventListener("resize", draw);
+setInterval(draw, DRAW_PERIOD);

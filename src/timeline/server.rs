@@ -1,0 +1,324 @@
+//! The page that shows a stream, and the few requests it makes.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /`, `/page.css`, `/page.js`, ... | the page; nothing in it is secret |
+//! | `GET /events?from=N` | the events from number N on, as server-sent events, for as long as the client stays |
+//! | `GET /levers` | what can be done, and whether the stream is live |
+//! | `POST /levers/NAME` | do it |
+//!
+//! All but the page needs the token, in a header that no page of another site can send; a request
+//! for a host that is not this address is refused: a name that somebody has pointed here.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use hyper::body::Frame;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::{Event, Feed, What};
+use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
+
+/// A stream lasts as long as somebody looks; the head of a request does not.
+const BOUNDS: Bounds = Bounds {
+    most: 64,
+    head: Duration::from_secs(5),
+    whole: None,
+};
+/// How long to wait where no connection can be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// After so long without an event a comment shows who has gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Everything comes from here; nothing is inline, and nobody frames it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const FILES: [(&str, &str, &str); 5] = [
+    (
+        "/",
+        "text/html; charset=utf-8",
+        include_str!("page/index.html"),
+    ),
+    (
+        "/page.css",
+        "text/css; charset=utf-8",
+        include_str!("page/page.css"),
+    ),
+    ("/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/model.js", SCRIPT, include_str!("page/model.js")),
+    ("/draw.js", SCRIPT, include_str!("page/draw.js")),
+];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Something that a responder can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lever {
+    /// Its name in a request.
+    pub name: &'static str,
+    /// What its button says.
+    pub label: &'static str,
+    /// Which forecast of a look says what it would do: `wait_with_one_more`.
+    pub forecast: Option<&'static str>,
+}
+
+/// Who does what the page asks for.
+pub trait Levers: Send + Sync {
+    /// What can be done.
+    fn all(&self) -> Vec<Lever>;
+
+    /// Do it, and say in a few words what was done.
+    ///
+    /// # Errors
+    /// When it cannot be done; why.
+    fn pull(&self, name: &str) -> Result<String, String>;
+}
+
+/// Nothing can be done: the run is over, or plays by its own script.
+#[derive(Debug)]
+pub struct NoLevers;
+
+impl Levers for NoLevers {
+    fn all(&self) -> Vec<Lever> {
+        Vec::new()
+    }
+
+    fn pull(&self, _: &str) -> Result<String, String> {
+        Err("this run is only shown".to_owned())
+    }
+}
+
+/// What the page is served from.
+#[derive(Clone)]
+pub struct Page {
+    /// The events.
+    pub feed: Arc<Feed>,
+    /// What can be done.
+    pub levers: Arc<dyn Levers>,
+    /// What opens it.
+    pub token: Arc<str>,
+    /// Whether more is to come; else the page plays what there is.
+    pub is_live: bool,
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Page");
+        shown
+            .field("is_live", &self.is_live)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URL that opens the page: the token is behind the `#`, which a browser sends to nobody.
+#[must_use]
+pub fn url(address: SocketAddr, token: &str) -> String {
+    format!("http://{address}/#{token}")
+}
+
+/// Serve the page for ever.
+pub async fn serve(listener: TcpListener, page: Page) {
+    let mut connections = Connections::new(router(page), BOUNDS);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => connections.admit(stream).await,
+            // No descriptor is free: those of clients that left are in a moment.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// The page's routes.
+pub fn router(page: Page) -> Router {
+    let token = Arc::clone(&page.token);
+    let closed = Router::new()
+        .route("/events", get(events))
+        .route("/levers", get(levers))
+        .route("/levers/{name}", post(pull))
+        .with_state(page)
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let token = Arc::clone(&token);
+            async move {
+                match has_token(request.headers(), &token) {
+                    true => next.run(request).await,
+                    false => refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong"),
+                }
+            }
+        }));
+    let open = FILES.iter().fold(Router::new(), |router, file| {
+        router.route(
+            file.0,
+            get(move || async move { ([(CONTENT_TYPE, file.1)], file.2) }),
+        )
+    });
+    open.merge(closed)
+        .layer(middleware::from_fn(|request: Request, next: Next| async {
+            match is_for_this_address(request.headers()) {
+                true => next.run(request).await,
+                false => refused(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    "the page is asked by its address, or as localhost",
+                ),
+            }
+        }))
+        .layer(middleware::from_fn(|request: Request, next: Next| async {
+            let mut response = next.run(request).await;
+            let headers = response.headers_mut();
+            for (name, value) in [
+                (CONTENT_SECURITY_POLICY, POLICY),
+                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                (REFERRER_POLICY, "no-referrer"),
+                (CACHE_CONTROL, "no-store"),
+            ] {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            response
+        }))
+}
+
+fn refused(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({ "error": reason }))).into_response()
+}
+
+/// Whether the request is for an address, and the asking page, if one asks, is this one.
+fn is_for_this_address(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    let own = [b"http://", host.unwrap_or_default()].concat();
+    let is_own = |origin: &HeaderValue| origin.as_bytes() == own;
+    is_for_an_address(headers) && headers.get(ORIGIN).is_none_or(is_own)
+}
+
+#[derive(Debug, Deserialize)]
+struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+async fn events(State(page): State<Page>, Query(from): Query<From>) -> Response {
+    let (send, receive) = mpsc::channel(16);
+    tokio::spawn(async move {
+        // It ends when the client has gone.
+        let _ = send_events(&page, from.from, &send).await;
+    });
+    (
+        [(CONTENT_TYPE, "text/event-stream")],
+        Body::new(EventBody(receive)),
+    )
+        .into_response()
+}
+
+/// Send what there is and what comes, each event with the number behind it as its id.
+async fn send_events(
+    page: &Page,
+    mut from: u64,
+    send: &mpsc::Sender<Bytes>,
+) -> Result<(), mpsc::error::SendError<Bytes>> {
+    let mut news = page.feed.news();
+    loop {
+        news.borrow_and_update();
+        let (lines, next) = page.feed.since(from);
+        let first = next - lines.len() as u64;
+        let mut text = String::new();
+        for (number, line) in (first + 1..).zip(&lines) {
+            text.push_str(&format!("id: {number}\ndata: {line}\n\n"));
+        }
+        from = next;
+        if !lines.is_empty() {
+            send.send(text.into()).await?;
+        }
+        if !page.is_live {
+            return send.send("event: end\ndata: {}\n\n".into()).await;
+        }
+        match tokio::time::timeout(KEEP_ALIVE, news.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(()),
+            Err(_) => send.send(":\n\n".into()).await?,
+        }
+    }
+}
+
+async fn levers(State(page): State<Page>) -> Response {
+    Json(json!({ "live": page.is_live, "levers": page.levers.all() })).into_response()
+}
+
+async fn pull(State(page): State<Page>, Path(name): Path<String>) -> Response {
+    let levers = Arc::clone(&page.levers);
+    let asked = name.clone();
+    let pulled = tokio::task::spawn_blocking(move || levers.pull(&asked)).await;
+    match pulled.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(said) => {
+            page.feed.push(&Event::now(What::Lever {
+                name,
+                said: said.clone(),
+            }));
+            Json(json!({ "said": said })).into_response()
+        }
+        Err(error) => refused(StatusCode::CONFLICT, &error),
+    }
+}
+
+/// A body that is sent as it comes.
+struct EventBody(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(context)
+            .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            let name = axum::http::HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn only_the_pages_own_address_and_its_own_page_are_answered() {
+        for (headers, expected) in [
+            (&[("host", "127.0.0.1:90")][..], true),
+            (&[("host", "localhost:90")], true),
+            (&[("host", "evil.example:90")], false),
+            (&[], false),
+            (&[("host", "[::1]:90"), ("origin", "http://[::1]:90")], true),
+            (
+                &[("host", "127.0.0.1:90"), ("origin", "http://evil.example")],
+                false,
+            ),
+        ] {
+            assert_eq!(is_for_this_address(&with(headers)), expected, "{headers:?}");
+        }
+    }
+}
