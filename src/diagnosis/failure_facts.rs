@@ -184,23 +184,33 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
     Seen::of(met).with(quoted(evidence, longest))
 }
 
-/// Answers of 502 that came at once, on routes that are answered otherwise, and two in a row nowhere: what
-/// is away for a moment refuses more than one.
+/// Answers of 502 that came at once, on routes that are hardly ever refused, while others that came within
+/// the same second were answered: a site that is away answers nobody.
 fn lost(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let requests = &evidence.view.requests;
-    let inside: Vec<usize> = evidence.inside().collect();
-    let is_lost = |at: usize| requests[at].status == 502 && requests[at].taken() < AT_ONCE;
-    let rare = |at: usize| {
+    let is_rare = |at: usize| {
         let route = &here[requests[at].route as usize];
         route.errors.len() * 10 <= route.count && route.answered >= FAILS
     };
-    let lost: Vec<usize> = inside.iter().copied().filter(|at| is_lost(*at)).collect();
-    let all_rare = lost.iter().all(|at| rare(*at));
-    let in_a_row = inside
-        .windows(2)
-        .filter(|pair| is_lost(pair[0]) && is_lost(pair[1]))
-        .count();
-    let met = lost.len() >= 2 && all_rare && in_a_row * 4 <= lost.len();
+    let inside = evidence.inside();
+    let lost: Vec<usize> = inside
+        .clone()
+        .filter(|at| requests[*at].status == 502 && requests[*at].taken() < AT_ONCE)
+        .collect();
+    // In the order in which they came.
+    let answered: Vec<f64> = inside
+        .filter(|at| (200..400).contains(&requests[*at].status))
+        .map(|at| requests[at].start)
+        .collect();
+    let among = |at: &&usize| {
+        let came = requests[**at].start;
+        let before = answered.partition_point(|start| *start < came - 1.0);
+        let after = answered.partition_point(|start| *start <= came + 1.0);
+        after > before
+    };
+    let among_answers = lost.iter().filter(among).count();
+    let all_rare = lost.iter().all(|at| is_rare(*at));
+    let met = lost.len() >= 2 && all_rare && among_answers * 4 >= lost.len() * 3;
     Seen::of(met).with(quoted(evidence, &lost))
 }
 

@@ -171,7 +171,9 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
     };
     let first = requests.windows(2).position(|pair| {
         let quiet = pair[1].start - pair[0].end;
-        quiet >= QUIET && quiet >= 10.0 * usual && pair[1].taken() >= 1.0 && !pair[1].is_failure()
+        let own = evidence.traffic.routes[pair[1].route as usize].own;
+        let has_waited = pair[1].taken() >= (5.0 * own).max(0.03);
+        quiet >= QUIET && quiet >= 10.0 * usual && has_waited && !pair[1].is_failure()
     });
     let met = first.and_then(|at| {
         let request = &requests[at + 1];
