@@ -13,14 +13,19 @@ use crate::harness::{Kind, both, oracle, root, skip_unless};
 /// Every `/slow` lasts as long as every other, so that both servers have the same work.
 const SAME_WORK: &str = "LAB_SLOW_MIN_SECONDS=1 LAB_SLOW_MAX_SECONDS=1";
 
-/// What is started in place of `labrat serve`.
-fn server(kind: Kind) -> String {
+/// What is started in place of `labrat serve`. Where the length of `/slow` is the matter, the scenario
+/// has one length for all.
+fn server(kind: Kind, scenario: &str) -> String {
+    let same_work = match scenario {
+        "front-end-limit" => "",
+        _ => SAME_WORK,
+    };
     match kind {
-        Kind::Labrat => format!("env {SAME_WORK} labrat serve"),
+        Kind::Labrat => format!("env {same_work} labrat serve"),
         Kind::Gunicorn => {
             let root = root().display();
             format!(
-                "env {SAME_WORK} PYTHONPYCACHEPREFIX={root}/target/oracle/bytecode \
+                "env {same_work} PYTHONPYCACHEPREFIX={root}/target/oracle/bytecode \
                  {root}/target/oracle/bin/gunicorn --chdir {root}/tests/oracle"
             )
         }
@@ -36,10 +41,11 @@ struct Rehearsed {
 
 fn rehearsed(pace: &str, words: &str, kind: Kind) -> Rehearsed {
     let folder = tempfile::tempdir().unwrap();
+    let server = server(kind, words.split(' ').next().unwrap_or_default());
     let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
         .arg("rehearse")
         .args(words.split(' '))
-        .args(["--pace", pace, "--json", "--server", &server(kind), "--out"])
+        .args(["--pace", pace, "--json", "--server", &server, "--out"])
         .arg(folder.path())
         .stdin(Stdio::null())
         .output()
