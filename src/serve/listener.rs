@@ -83,12 +83,8 @@ impl Listener {
 
     /// Whether the listener can be reached from other machines.
     pub fn is_public(&self) -> bool {
-        match self {
-            Self::Tcp(listener) => listener
-                .local_addr()
-                .is_ok_and(|address| !address.ip().is_loopback()),
-            Self::Unix(_) => false,
-        }
+        let is_public = |address: SocketAddr| !address.ip().is_loopback();
+        self.address().is_some_and(is_public)
     }
 
     /// Whether it is a local socket, whose accept queue the kernel does not report.
