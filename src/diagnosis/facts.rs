@@ -88,6 +88,10 @@ pub enum Fact {
     FailWith503,
     /// On the routes that fail, other requests succeed within the same time.
     FailInPart,
+    /// Now and then a request is answered 502 at once, between answers of the same routes.
+    LostConnections,
+    /// A start began with the first request after a long quiet, and that request waited for it.
+    StartedAfterQuiet,
     /// Nearly every request fails.
     NearlyAllFail,
     /// One cheap route is answered 200 throughout, and nearly all others are 503.
@@ -162,12 +166,13 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FailWith503,
         FailingWereWell, FewRoutesFail, FrontEndLimit, GaveUpAtALimit, GrowsSlower,
         HealthPathFails, KilledWithoutTimeout, LastStartFailed, ListensInReach, ListensOutOfReach,
-        ManyWorkers, MigratesLater, MissingModuleIsImported, MissingModuleIsTheTarget,
-        NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues, OnlyGoodStarts, OnlyLivenessAnswers,
-        OutageBand, QuickPassed, QuickWaited, RestartInTrouble, RestartedAfterSwap, RestartsRepeat,
-        ServerErrors, SettingDrifted, SettingsOpenAfterSwap, SlowAfterStart, SlowAlone,
-        StartExited, StartFailed, StartLate, StartLateButGood, StartUnanswered, StartWaitedInVain,
-        StartsRepeat, Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
+        LostConnections, ManyWorkers, MigratesLater, MissingModuleIsImported,
+        MissingModuleIsTheTarget, NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues,
+        OnlyGoodStarts, OnlyLivenessAnswers, OutageBand, QuickPassed, QuickWaited,
+        RestartInTrouble, RestartedAfterSwap, RestartsRepeat, ServerErrors, SettingDrifted,
+        SettingsOpenAfterSwap, SlowAfterStart, SlowAlone, StartExited, StartFailed, StartLate,
+        StartLateButGood, StartUnanswered, StartWaitedInVain, StartedAfterQuiet, StartsRepeat,
+        Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
     };
     match fact {
         StartFailed
@@ -194,14 +199,13 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | TroubleAfterSwap
         | SettingDrifted => super::swap_facts::look(fact, evidence),
         RestartInTrouble | RestartsRepeat | TroubleBeforeRestart | SlowAfterStart
-        | StartUnanswered => super::restart_facts::look(fact, evidence),
+        | StartUnanswered | StartedAfterQuiet => super::restart_facts::look(fact, evidence),
         TrafficHealthy | ServerErrors | ClientsGaveUp | GaveUpAtALimit | QuickWaited
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),
         FewRoutesFail | FailSlowly | FailAtOnce | FailInPart | NearlyAllFail
-        | OnlyLivenessAnswers | FailWith503 | FailingWereWell | FailAtOneDuration | OutageBand => {
-            super::failure_facts::look(fact, evidence)
-        }
+        | OnlyLivenessAnswers | FailWith503 | FailingWereWell | FailAtOneDuration | OutageBand
+        | LostConnections => super::failure_facts::look(fact, evidence),
         AnyRows => Seen::of(!evidence.view.lines.is_empty() || evidence.traffic.total() > 0),
         AnyRequests => Seen::of(evidence.traffic.total() > 0),
         AnyTrouble => Seen::of(evidence.any_trouble()),

@@ -10,6 +10,9 @@ use super::traffic::quantile;
 /// Failures of a route from which it counts as failing.
 const FAILS: usize = 3;
 
+/// Seconds within which an answer came at once.
+const AT_ONCE: f64 = 1.0;
+
 /// Requests that are quoted.
 const QUOTED: usize = 3;
 
@@ -35,6 +38,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::OnlyLivenessAnswers => only_liveness(evidence, &here),
         Fact::FailWith503 => with_503(evidence, &here),
         Fact::OutageBand => outage(evidence),
+        Fact::LostConnections => lost(evidence, &here),
         Fact::FailingWereWell => were_well(evidence, &here),
         Fact::FailAtOneDuration => one_duration(evidence, &here),
         _ => Seen::unknown(),
@@ -178,6 +182,26 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
     let met =
         longest.len() >= FAILS && well_before && (routes.len() >= 2 || well_after && is_alone);
     Seen::of(met).with(quoted(evidence, longest))
+}
+
+/// Answers of 502 that came at once, on routes that are answered otherwise, and two in a row nowhere: what
+/// is away for a moment refuses more than one.
+fn lost(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
+    let requests = &evidence.view.requests;
+    let inside: Vec<usize> = evidence.inside().collect();
+    let is_lost = |at: usize| requests[at].status == 502 && requests[at].taken() < AT_ONCE;
+    let rare = |at: usize| {
+        let route = &here[requests[at].route as usize];
+        route.errors.len() * 10 <= route.count && route.answered >= FAILS
+    };
+    let lost: Vec<usize> = inside.iter().copied().filter(|at| is_lost(*at)).collect();
+    let all_rare = lost.iter().all(|at| rare(*at));
+    let in_a_row = inside
+        .windows(2)
+        .filter(|pair| is_lost(pair[0]) && is_lost(pair[1]))
+        .count();
+    let met = lost.len() >= 2 && all_rare && in_a_row * 4 <= lost.len();
+    Seen::of(met).with(quoted(evidence, &lost))
 }
 
 /// One route is answered throughout, and the others, two or more requests of each, are 503 at once.

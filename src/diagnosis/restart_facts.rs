@@ -4,6 +4,7 @@ use super::evidence::Evidence;
 use super::facts::{Fact, Seen};
 use super::quote::Cited;
 use super::scan::Landmark;
+use super::traffic::quantile;
 use super::view::Source;
 
 /// Seconds around a stop in which failures belong to it.
@@ -11,6 +12,9 @@ const AROUND: f64 = 30.0;
 
 /// Seconds that a start is waited for at least.
 const LEAST_START: f64 = 2.0;
+
+/// Seconds without a request after which a site may have been unloaded, at a quick pace too.
+const QUIET: f64 = 10.0;
 
 /// Stops within so many seconds are one.
 const ONE_STOP: f64 = 1.0;
@@ -35,6 +39,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::TroubleBeforeRestart => before_restart(evidence, &stops),
         Fact::SlowAfterStart => slow_after_start(evidence),
         Fact::StartUnanswered => unanswered(evidence),
+        Fact::StartedAfterQuiet => after_quiet(evidence),
         _ => Seen::unknown(),
     }
 }
@@ -151,6 +156,38 @@ fn unanswered(evidence: &Evidence<'_>) -> Seen {
         ]
     });
     Seen::of(given_up.is_some()).with(quotes.flatten())
+}
+
+/// A request after a quiet of ten seconds or more, which is ten times the usual one, and a start that began
+/// while it waited. It is answered, for nothing is wrong but the wait.
+fn after_quiet(evidence: &Evidence<'_>) -> Seen {
+    let requests = &evidence.view.requests;
+    let gaps = requests
+        .windows(2)
+        .map(|pair| pair[1].start - pair[0].start);
+    let mut gaps: Vec<f64> = gaps.collect();
+    let Some(usual) = quantile(&mut gaps, 0.5) else {
+        return Seen::of(false);
+    };
+    let first = requests.windows(2).position(|pair| {
+        let quiet = pair[1].start - pair[0].end;
+        quiet >= QUIET && quiet >= 10.0 * usual && pair[1].taken() >= 1.0 && !pair[1].is_failure()
+    });
+    let met = first.and_then(|at| {
+        let request = &requests[at + 1];
+        let began = evidence.starts.iter().find(|start| {
+            let began = start.began.map(|began| evidence.view.second(began));
+            began.is_some_and(|began| (request.start - 1.0..request.end).contains(&began))
+        })?;
+        Some((at + 1, began.lines.0))
+    });
+    let quotes = met.into_iter().flat_map(|(at, line)| {
+        [
+            Cited::request(&evidence.view, at),
+            Cited::numbered(&evidence.view, line),
+        ]
+    });
+    Seen::of(met.is_some()).with(quotes.flatten())
 }
 
 /// Requests waited or failed for a while before anything was stopped.
