@@ -41,7 +41,7 @@ async fn a_stop_leaves_no_process() {
     let _kept = stand.stop().await;
     assert_eq!(processes_of(&folder), [0_i32; 0]);
     assert_eq!(
-        std::fs::read_dir(folder.join("home/production/run"))
+        std::fs::read_dir(folder.join("run/production"))
             .unwrap()
             .count(),
         0
@@ -145,11 +145,11 @@ fn stand_in(folder: &Path) -> tokio::process::Child {
 #[tokio::test]
 async fn a_stand_in_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
     let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().join("home");
+    let run = folder.path().join("run");
     for _ in 0..3 {
         let mut program = stand_in(folder.path());
         until("both slots have a pool", || {
-            (processes_of(&home).len() >= 6).then_some(())
+            (processes_of(&run).len() >= 6).then_some(())
         })
         .await;
         let second = stand_in(folder.path()).wait_with_output().await.unwrap();
@@ -160,7 +160,7 @@ async fn a_stand_in_that_is_killed_leaves_nothing_that_the_next_one_stumbles_ove
         kill(pid, Signal::SIGKILL).unwrap();
         program.wait().await.unwrap();
         until("no process is left", || {
-            processes_of(&home).is_empty().then_some(())
+            processes_of(&run).is_empty().then_some(())
         })
         .await;
     }

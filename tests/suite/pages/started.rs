@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::harness::root;
 
 /// Programs that are not this project's and that a page may start.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 17] = [
     "apt-get",
     "az",
     "base64",
@@ -16,6 +16,7 @@ const OTHERS: [&str; 16] = [
     "cp",
     "curl",
     "docker",
+    "grep",
     "kind",
     "kubectl",
     "labrat",
