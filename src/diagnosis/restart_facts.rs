@@ -13,6 +13,9 @@ const AROUND: f64 = 30.0;
 /// Seconds that a start is waited for at least.
 const LEAST_START: f64 = 2.0;
 
+/// Seconds by which the times of a request and of a line differ: a row has its milliseconds rounded.
+const CLOCK: f64 = 0.05;
+
 /// Seconds without a request after which a site may have been unloaded, at a quick pace too.
 const QUIET: f64 = 10.0;
 
@@ -179,7 +182,7 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
         let request = &requests[at + 1];
         let began = evidence.starts.iter().find(|start| {
             let began = start.began.map(|began| evidence.view.second(began));
-            began.is_some_and(|began| (request.start - 1.0..request.end).contains(&began))
+            began.is_some_and(|began| (request.start - CLOCK..request.end).contains(&began))
         })?;
         Some((at + 1, began.lines.0))
     });
