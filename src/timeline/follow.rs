@@ -67,7 +67,8 @@ impl Follower {
                     from = next;
                     match stopped.recv_timeout(PERIOD) {
                         Err(RecvTimeoutError::Timeout) => {}
-                        Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                        // Nobody asks any more: its slot has another pool, or none.
+                        Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
                     }
                 }
                 feed.push(&origin.mark(Event::now(What::Over {})));
