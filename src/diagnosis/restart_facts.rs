@@ -180,7 +180,8 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
     });
     let met = first.and_then(|at| {
         let request = &requests[at + 1];
-        let began = evidence.starts.iter().find(|start| {
+        // The first start that is known is no second one of a site that had been up.
+        let began = evidence.starts.iter().skip(1).find(|start| {
             let began = start.began.map(|began| evidence.view.second(began));
             began.is_some_and(|began| (request.start - CLOCK..request.end).contains(&began))
         })?;
