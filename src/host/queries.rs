@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::HostError;
 use crate::tables::{
-    ConsoleRow, HttpRow, LogTable, PlatformRow, ReadOptions, RowSink, TableError, TableRow,
-    queries, read_rows, to_flat_object,
+    ConsoleRow, HttpRow, PlatformRow, TableError, TableRow, queries, read_each, to_flat_object,
 };
 
 /// One of the three tables.
@@ -57,34 +56,6 @@ impl std::str::FromStr for Table {
 /// The names of the queries.
 pub fn query_names() -> Vec<&'static str> {
     queries::Query::ALL.iter().map(|query| query.name).collect()
-}
-
-/// Takes the rows of one type, until it takes no more.
-struct Rows<'a, R> {
-    take: &'a mut dyn FnMut(R) -> io::Result<()>,
-    ended: io::Result<()>,
-}
-
-impl<R: TableRow> Rows<'_, R> {
-    fn give(&mut self, row: Option<R>) {
-        if let (Some(row), Ok(())) = (row, &self.ended) {
-            self.ended = (self.take)(row);
-        }
-    }
-}
-
-impl<R: TableRow> RowSink for Rows<'_, R> {
-    fn http(&mut self, row: HttpRow, _: u32) {
-        self.give(R::of_http(row));
-    }
-
-    fn console(&mut self, row: ConsoleRow, _: u32) {
-        self.give(R::of_console(row));
-    }
-
-    fn platform(&mut self, row: PlatformRow, _: u32) {
-        self.give(R::of_platform(row));
-    }
 }
 
 /// Takes an object of the answer.
@@ -166,16 +137,13 @@ impl TableQuery {
             source,
         };
         let file = File::open(&path).map_err(failed)?;
-        let options = ReadOptions {
-            hint: LogTable::named(R::TABLE),
-            ..ReadOptions::default()
-        };
-        let mut rows = Rows {
-            take,
-            ended: Ok(()),
-        };
-        let read = read_rows(file, options, &mut rows);
-        rows.ended.map_err(failed)?;
+        let mut ended = Ok(());
+        let read = read_each(file, &mut |row| {
+            if ended.is_ok() {
+                ended = take(row);
+            }
+        });
+        ended.map_err(failed)?;
         match read {
             // Nothing has happened yet.
             Ok(_) | Err(TableError::Empty) => Ok(()),

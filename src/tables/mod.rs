@@ -26,7 +26,7 @@ pub use columns::LogTable;
 pub use error::{TableError, TableErrorKind};
 pub use intake::{ReadOptions, Reading, RowSink};
 use read::quote;
-pub use read::{TableRead, read, read_rows};
+pub use read::{TableRead, read, read_each, read_rows};
 pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TableRow};
 pub use shape::Shape;
 pub use time::{LogTime, LogTimeError};

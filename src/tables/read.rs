@@ -94,21 +94,36 @@ pub struct TableRead<R> {
     pub fault_count: usize,
 }
 
-/// Rows of one type, kept.
-struct Kept<R>(Vec<R>);
+/// Takes the rows of one type.
+struct Each<'t, R>(&'t mut dyn FnMut(R));
 
-impl<R: TableRow> RowSink for Kept<R> {
+impl<R: TableRow> RowSink for Each<'_, R> {
     fn http(&mut self, row: HttpRow, _: u32) {
-        self.0.extend(R::of_http(row));
+        R::of_http(row).into_iter().for_each(&mut *self.0);
     }
 
     fn console(&mut self, row: ConsoleRow, _: u32) {
-        self.0.extend(R::of_console(row));
+        R::of_console(row).into_iter().for_each(&mut *self.0);
     }
 
     fn platform(&mut self, row: PlatformRow, _: u32) {
-        self.0.extend(R::of_platform(row));
+        R::of_platform(row).into_iter().for_each(&mut *self.0);
     }
+}
+
+/// Read the rows of one table from an export of any shape, one after another.
+///
+/// # Errors
+/// As [`read_rows`].
+pub fn read_each<R: TableRow>(
+    export: impl Read,
+    take: &mut dyn FnMut(R),
+) -> Result<Reading, TableError> {
+    let options = ReadOptions {
+        hint: LogTable::named(R::TABLE),
+        ..ReadOptions::default()
+    };
+    read_rows(export, options, &mut Each(take))
 }
 
 /// Read the rows of one table from an export of any shape, with all their columns.
@@ -116,14 +131,10 @@ impl<R: TableRow> RowSink for Kept<R> {
 /// # Errors
 /// As [`read_rows`].
 pub fn read<R: TableRow>(export: &[u8]) -> Result<TableRead<R>, TableError> {
-    let mut kept = Kept(Vec::new());
-    let options = ReadOptions {
-        hint: LogTable::named(R::TABLE),
-        ..ReadOptions::default()
-    };
-    let reading = read_rows(export, options, &mut kept)?;
+    let mut rows = Vec::new();
+    let reading = read_each(export, &mut |row| rows.push(row))?;
     Ok(TableRead {
-        rows: kept.0,
+        rows,
         faults: reading.faults,
         fault_count: reading.fault_count,
     })
