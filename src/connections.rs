@@ -3,18 +3,24 @@
 //! A leaf: every room may use it, it uses none.
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue};
+use hyper::body::{Body, Frame};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use subtle::ConstantTimeEq as _;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tower::ServiceExt as _;
 
@@ -116,6 +122,59 @@ impl Connections {
     }
 }
 
+/// How long to wait where no connection can be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serve whoever comes until `stop` is ready, and end what is open then.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+) {
+    let mut connections = Connections::new(router, bounds);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => connections.admit(stream).await,
+                // No descriptor is free: those of clients that left are in a moment.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    connections.end().await;
+}
+
+/// A body that is sent as its pieces come.
+#[derive(Debug)]
+pub struct StreamedBody<E> {
+    /// A piece that has come already.
+    pub first: Option<Bytes>,
+    /// Those that come.
+    pub rest: mpsc::Receiver<Result<Bytes, E>>,
+}
+
+impl<E> Body for StreamedBody<E> {
+    type Data = Bytes;
+    type Error = E;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => self
+                .rest
+                .poll_recv(context)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
+        }
+    }
+}
+
 /// Whether the host is named by address or as `localhost`: whatever else is named may be anybody's,
 /// and point here.
 #[must_use]
@@ -140,6 +199,16 @@ pub fn has_token(headers: &HeaderMap, token: &str) -> bool {
         .and_then(|value| bearer(value.as_bytes()))
         .unwrap_or_default();
     bool::from(given.ct_eq(token.as_bytes()))
+}
+
+/// Headers for a test.
+#[cfg(test)]
+pub(crate) fn headers_of(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let pairs = pairs.iter().map(|(name, value)| {
+        let name = http::HeaderName::from_static(name);
+        (name, HeaderValue::from_static(value))
+    });
+    pairs.collect()
 }
 
 /// The token behind the scheme, whose case does not matter (RFC 9110, 11.1).

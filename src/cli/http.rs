@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 use crate::exchange::exchange;
 
@@ -37,22 +38,41 @@ pub(super) fn ask(
     part: Part,
     limit: Duration,
 ) -> anyhow::Result<Answer> {
-    let addresses: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .with_context(|| format!("resolving {address}"))?
-        .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
-    runtime.block_on(async {
+    let addresses = resolve(address)?;
+    runtime()?.block_on(async {
         let answer = async { answer(connect(address, &addresses).await?, request, part).await };
         let answer = tokio::time::timeout(limit, answer).await;
         answer.context("no answer in time")?
     })
 }
 
-async fn connect(name: &str, addresses: &[SocketAddr]) -> anyhow::Result<TcpStream> {
+/// Every address of `HOST:PORT`.
+///
+/// # Errors
+/// When the name does not resolve.
+pub(super) fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
+    let addresses = address
+        .to_socket_addrs()
+        .with_context(|| format!("resolving {address}"))?;
+    Ok(addresses.collect())
+}
+
+/// What a command asks with: one thread.
+///
+/// # Errors
+/// When the system has no room for it.
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+}
+
+/// Connect to the first address that answers.
+///
+/// # Errors
+/// When none does.
+pub(super) async fn connect(name: &str, addresses: &[SocketAddr]) -> anyhow::Result<TcpStream> {
     let mut last = None;
     for address in addresses {
         match TcpStream::connect(address).await {

@@ -20,12 +20,10 @@
 
 use std::io::{self, BufWriter};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
@@ -33,14 +31,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::{Host, HostError, Setting, SlotName, SwapOptions, Table, TableQuery, intended};
-use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
+use crate::connections::{self, Bounds, StreamedBody, has_token, is_for_an_address};
 use crate::redaction::redact;
 
 /// The header that says where to read on.
@@ -59,9 +56,6 @@ const BOUNDS: Bounds = Bounds {
     head: Duration::from_secs(5),
     whole: None,
 };
-
-/// How long to wait where no connection can be taken.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A control API that listens.
 #[derive(Debug)]
@@ -142,20 +136,7 @@ impl ControlApi {
                 }
             }
         });
-        let mut connections = Connections::new(router(host).layer(guard), BOUNDS);
-        let mut stop = std::pin::pin!(stop);
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => connections.admit(stream).await,
-                    // No descriptor is free: those of clients that left are in a moment.
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                },
-                () = &mut stop => break,
-            }
-        }
-        drop(self.listener);
-        connections.end().await;
+        connections::serve(self.listener, router(host).layer(guard), BOUNDS, stop).await;
     }
 }
 
@@ -365,7 +346,7 @@ fn read_lines(path: &std::path::Path, from: u64) -> std::io::Result<(Vec<u8>, u6
 
 async fn run_query(State(host): Stand, Path(name): Path<String>) -> Result<Response, Failed> {
     let query = TableQuery::named(host.tables_folder(), &name)?;
-    let (sender, mut receiver) = mpsc::channel(CHUNKS_UNSENT);
+    let (sender, mut rest) = mpsc::channel(CHUNKS_UNSENT);
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(CHUNK, Chunks(sender.clone()));
         if let Err(error) = query.answer(&mut out) {
@@ -374,9 +355,9 @@ async fn run_query(State(host): Stand, Path(name): Path<String>) -> Result<Respo
         }
     });
     // What fails at once is an answer of its own; what fails later cuts the list.
-    let first = receiver.recv().await.transpose()?;
+    let first = rest.recv().await.transpose()?;
     let headers = [("content-type", "application/json")];
-    Ok((headers, Body::new(ChunkedList { first, receiver })).into_response())
+    Ok((headers, Body::new(StreamedBody { first, rest })).into_response())
 }
 
 /// A writer into an answer that waits where the client reads more slowly.
@@ -396,43 +377,10 @@ impl io::Write for Chunks {
     }
 }
 
-/// A list as it becomes known.
-struct ChunkedList {
-    first: Option<Bytes>,
-    receiver: mpsc::Receiver<Result<Bytes, HostError>>,
-}
-
-impl HttpBody for ChunkedList {
-    type Data = Bytes;
-    type Error = HostError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HostError>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-            None => self
-                .receiver
-                .poll_recv(context)
-                .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            let name = axum::http::HeaderName::from_static(name);
-            (name, HeaderValue::from_static(value))
-        });
-        pairs.collect()
-    }
+    use crate::connections::headers_of;
 
     #[test]
     fn only_who_has_the_token_and_is_no_page_and_asks_for_this_address_is_let_in() {
@@ -462,7 +410,7 @@ mod tests {
                 Some(403),
             ),
         ] {
-            let refused = refusal(&with(headers), "right");
+            let refused = refusal(&headers_of(headers), "right");
             let status = refused.map(|response| response.status().as_u16());
             assert_eq!(status, expected, "{headers:?}");
         }

@@ -13,28 +13,15 @@ pub struct HostLevers {
     host: Arc<Host>,
 }
 
-const ADD: Lever = lever(
-    "worker-add",
-    "One worker more (TTIN)",
-    Some("wait_with_one_more"),
-);
-const GTHREAD: Lever = lever(
+const GTHREAD: Lever = Lever::new(
     "gthread",
     "Four threads in each worker (gthread)",
     Some("wait_with_threads"),
 );
-const ASYNC: Lever = lever("async", "Workers that do not block (async)", None);
-const SYNC: Lever = lever("sync", "Back to sync workers", None);
-const RESTART: Lever = lever("restart", "Restart the site", None);
-const SWAP: Lever = lever("swap", "Swap with staging", None);
-
-const fn lever(name: &'static str, label: &'static str, forecast: Option<&'static str>) -> Lever {
-    Lever {
-        name,
-        label,
-        forecast,
-    }
-}
+const ASYNC: Lever = Lever::new("async", "Workers that do not block (async)", None);
+const SYNC: Lever = Lever::new("sync", "Back to sync workers", None);
+const RESTART: Lever = Lever::new("restart", "Restart the site", None);
+const SWAP: Lever = Lever::new("swap", "Swap with staging", None);
 
 impl HostLevers {
     /// Of this emulator.
@@ -61,7 +48,7 @@ impl HostLevers {
 
 impl Levers for HostLevers {
     fn all(&self) -> Vec<Lever> {
-        let mut all = vec![ADD, GTHREAD, ASYNC, SYNC, RESTART];
+        let mut all = vec![Lever::ONE_WORKER_MORE, GTHREAD, ASYNC, SYNC, RESTART];
         if self.host.slots().len() > 1 {
             all.push(SWAP);
         }

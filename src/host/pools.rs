@@ -7,77 +7,48 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::SlotName;
 use crate::timeline::Feed;
 use crate::timeline::control_client;
-use crate::timeline::follow::{Follower, Line, Origin};
+use crate::timeline::follow::{self, Background, Line, Origin};
 
 /// Name of the control socket in the folder of a container.
 const SOCKET: &str = "labrat.ctl";
 /// Between two looks for new containers.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// Follows every pool of these slots; dropped, it ends.
-#[derive(Debug)]
-pub(super) struct PoolWatch {
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl PoolWatch {
-    /// Follow the pools whose containers have their folders here.
-    pub fn start(run: &Path, slots: Vec<SlotName>, feed: Arc<Feed>) -> io::Result<Self> {
-        let run = run.to_owned();
-        let (stop, stopped) = mpsc::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name("pools".to_owned())
-            .spawn(move || {
-                let mut followed: BTreeMap<PathBuf, Option<Follower>> = BTreeMap::new();
-                let mut pools = 0;
-                loop {
-                    followed.retain(|socket, _| socket.exists());
-                    for slot in &slots {
-                        for socket in sockets(&run, *slot) {
-                            followed.entry(socket.clone()).or_insert_with(|| {
-                                pools += 1;
-                                let origin = Origin {
-                                    slot: Some(slot.to_string()),
-                                    pool: Some(pools),
-                                };
-                                follow(&socket, origin, Arc::clone(&feed))
-                            });
-                        }
-                    }
-                    match stopped.recv_timeout(PERIOD) {
-                        Err(RecvTimeoutError::Timeout) => {}
-                        Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
-                    }
+/// Follow every pool of these slots, whose containers have their folders here.
+pub(super) fn watch(run: &Path, slots: Vec<SlotName>, feed: Arc<Feed>) -> io::Result<Background> {
+    let run = run.to_owned();
+    Background::start("pools", move |stop| {
+        let mut followed: BTreeMap<PathBuf, Option<Background>> = BTreeMap::new();
+        let mut pools = 0;
+        loop {
+            followed.retain(|socket, _| socket.exists());
+            for slot in &slots {
+                for socket in sockets(&run, *slot) {
+                    followed.entry(socket.clone()).or_insert_with(|| {
+                        pools += 1;
+                        let origin = Origin {
+                            slot: Some(slot.to_string()),
+                            pool: Some(pools),
+                        };
+                        follow(&socket, origin, Arc::clone(&feed))
+                    });
                 }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for PoolWatch {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // It ends within one look.
-            let _ = thread.join();
+            }
+            if stop.comes_within(PERIOD) {
+                return;
+            }
         }
-    }
+    })
 }
 
-fn follow(socket: &Path, origin: Origin, feed: Arc<Feed>) -> Option<Follower> {
+fn follow(socket: &Path, origin: Origin, feed: Arc<Feed>) -> Option<Background> {
     let stream = control_client::connect(socket).ok()?;
-    Follower::start(feed, origin, Arc::new(Line::over(stream))).ok()
+    follow::start(feed, origin, Arc::new(Line::over(stream))).ok()
 }
 
 /// The control sockets of a slot's containers, that of the youngest last.

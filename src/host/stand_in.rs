@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::journal::Journal;
-use super::pools::{self, PoolWatch};
+use super::pools;
 use super::prepare::{Prepared, Slot};
 use super::site::{Phase, SiteStatus};
 use super::slots::{AutoSwap, SlotsAtWork};
@@ -23,6 +23,7 @@ use super::{
 use crate::metrics::{Scrape, declared};
 use crate::redaction::redact_setting;
 use crate::timeline::Feed;
+use crate::timeline::follow::Background;
 
 /// A running stand-in.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Host {
     /// Where the containers of each slot have their folders.
     containers: PathBuf,
     /// Follows the pools, where somebody wants to see them.
-    pool_watch: Mutex<Option<PoolWatch>>,
+    pool_watch: Mutex<Option<Background>>,
     vault: Vault,
     /// Held as long as the stand-in runs in its folder.
     _lock: Flock<File>,
@@ -281,7 +282,7 @@ impl Host {
     /// When no thread can be started.
     pub fn watch(&self, feed: &Arc<Feed>) -> Result<(), HostError> {
         self.journal.show_platform_in(Arc::clone(feed));
-        let watch = PoolWatch::start(&self.containers, self.slots(), Arc::clone(feed));
+        let watch = pools::watch(&self.containers, self.slots(), Arc::clone(feed));
         *self.pool_watch.lock() = Some(watch.map_err(HostError::Threads)?);
         Ok(())
     }

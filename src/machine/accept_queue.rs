@@ -72,8 +72,7 @@ pub struct Connection {
 /// # Errors
 /// When the kernel cannot be asked for its sockets.
 pub fn connections(address: &SocketAddr) -> Result<Vec<Connection>, Unavailable> {
-    let sockets = socket_diag::sockets_at(address)
-        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let sockets = sockets_at(address)?;
     let connections = sockets
         .iter()
         .filter(|socket| socket.is_connected_to(address));
@@ -85,6 +84,11 @@ pub fn connections(address: &SocketAddr) -> Result<Vec<Connection>, Unavailable>
             silence: socket.silence().unwrap_or_default(),
         })
         .collect())
+}
+
+fn sockets_at(address: &SocketAddr) -> Result<Vec<Socket>, Unavailable> {
+    socket_diag::sockets_at(address)
+        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))
 }
 
 /// The same client as an address of IPv4 where it is one.
@@ -99,8 +103,7 @@ pub fn canonical(peer: SocketAddr) -> SocketAddr {
 /// # Errors
 /// When the kernel cannot be asked for its sockets, or none listens there.
 pub fn of_address(address: &SocketAddr) -> Result<AddressQueue, Unavailable> {
-    let sockets = socket_diag::sockets_at(address)
-        .map_err(|error| Unavailable::reading("the kernel's list of sockets", &error))?;
+    let sockets = sockets_at(address)?;
     let listening: Vec<_> = sockets
         .iter()
         .filter(|socket| socket.listens_at(address))

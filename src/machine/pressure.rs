@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{Unavailable, proc_files};
+
 /// One line of a pressure file.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Stall {
@@ -32,6 +34,15 @@ pub fn parse(text: &str) -> Option<Pressure> {
         some: stall(text, "some")?,
         full: stall(text, "full"),
     })
+}
+
+/// The whole machine's pressure on `memory`, `cpu` or `io`.
+///
+/// # Errors
+/// When the kernel has no such file, or it holds something else.
+pub fn of_machine(resource: &str) -> Result<Pressure, Unavailable> {
+    let text = proc_files::text(format!("/proc/pressure/{resource}"))?;
+    parse(&text).ok_or_else(|| Unavailable::because("it is no pressure file"))
 }
 
 /// The whole line of a pressure file that begins with `kind`.

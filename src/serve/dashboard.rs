@@ -8,14 +8,10 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
-
-use super::console::{ErrorLog, LogEvent};
 use super::listener::Listener;
 use crate::machine::sys;
 use crate::timeline::Feed;
-use crate::timeline::follow::{Follower, Line, Origin};
+use crate::timeline::follow::{self, Line, Origin};
 use crate::timeline::server::{self, Lever, Levers, Page};
 
 /// Everything that the dashboard inherits from its arbiter.
@@ -27,32 +23,13 @@ pub struct Dashboard {
     pub control: UnixStream,
     /// What opens it.
     pub token: String,
-    /// Error log.
-    pub log: Arc<ErrorLog>,
-    /// The arbiter.
-    pub arbiter: Pid,
 }
 
-/// Run the dashboard; returns the exit code of the process.
-pub fn live(dashboard: Dashboard) -> i32 {
-    // The arbiter's mask is inherited: no signal but SIGKILL reaches the dashboard.
-    let tied = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    if tied.is_err() || Pid::parent() != dashboard.arbiter {
-        return 1;
-    }
-    let log = Arc::clone(&dashboard.log);
-    match serve(dashboard) {
-        Ok(()) => 0,
-        Err(error) => {
-            log.log(&LogEvent::SocketError {
-                error: &format!("dashboard: {error}"),
-            });
-            1
-        }
-    }
-}
-
-fn serve(dashboard: Dashboard) -> io::Result<()> {
+/// Serve until the process is ended.
+///
+/// # Errors
+/// When it listens on no TCP, or the system has no room for a thread.
+pub fn serve(dashboard: Dashboard) -> io::Result<()> {
     let Listener::Tcp(listener) = dashboard.listener else {
         return Err(io::Error::other("a page needs an address of TCP"));
     };
@@ -63,7 +40,7 @@ fn serve(dashboard: Dashboard) -> io::Result<()> {
         .enable_all()
         .build()?;
     sys::forget_start_up_code();
-    let _follower = Follower::start(Arc::clone(&feed), Origin::default(), line)?;
+    let _following = follow::start(Arc::clone(&feed), Origin::default(), line)?;
     let page = Page {
         feed,
         levers: Arc::new(levers),
@@ -80,38 +57,16 @@ fn serve(dashboard: Dashboard) -> io::Result<()> {
 struct PoolLevers(Arc<Line>);
 
 const LEVERS: [(Lever, &str); 4] = [
+    (Lever::ONE_WORKER_MORE, "worker add"),
     (
-        Lever {
-            name: "worker-add",
-            label: "One worker more (TTIN)",
-            forecast: Some("wait_with_one_more"),
-        },
-        "worker add",
-    ),
-    (
-        Lever {
-            name: "worker-remove",
-            label: "One worker fewer (TTOU)",
-            forecast: None,
-        },
+        Lever::new("worker-remove", "One worker fewer (TTOU)", None),
         "worker remove",
     ),
     (
-        Lever {
-            name: "reload",
-            label: "Replace all workers (HUP)",
-            forecast: None,
-        },
+        Lever::new("reload", "Replace all workers (HUP)", None),
         "reload",
     ),
-    (
-        Lever {
-            name: "reset",
-            label: "Undo every fault",
-            forecast: None,
-        },
-        "reset",
-    ),
+    (Lever::new("reset", "Undo every fault", None), "reset"),
 ];
 
 impl Levers for PoolLevers {

@@ -8,7 +8,7 @@ use crate::app::BLOCK_BYTES;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::cgroup::{self, CgroupMemory};
 use crate::machine::pressure::Pressure;
-use crate::machine::{Unavailable, accept_queue, memory, pressure, proc_files};
+use crate::machine::{Unavailable, accept_queue, memory, pressure};
 use crate::metrics::{Scrape, declared};
 
 /// Look at everything. What cannot be known here is left out.
@@ -159,8 +159,5 @@ fn no_group<T>() -> Result<T, Unavailable> {
 /// The cgroup's stalls, else the host's.
 fn memory_pressure(group: Option<&CgroupMemory>) -> Result<Pressure, Unavailable> {
     let own = group.map_or_else(no_group, |group| group.pressure.clone());
-    own.or_else(|_| {
-        let text = proc_files::text("/proc/pressure/memory")?;
-        pressure::parse(&text).ok_or_else(|| Unavailable::because("it is no pressure file"))
-    })
+    own.or_else(|_| pressure::of_machine("memory"))
 }

@@ -16,12 +16,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 use http::HeaderMap;
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::accept_errors::{AcceptErrors, AfterAccept, SHORTAGE_PAUSE};
-use super::console::{ErrorLog, LogEvent};
+use super::console::ErrorLog;
 use super::listener::Listener;
 use super::pool_metrics;
 use super::scoreboard::Scoreboard;
@@ -57,30 +55,13 @@ pub struct ProbeServer {
     pub log: Arc<ErrorLog>,
     /// After which silence the arbiter kills a worker; zero is never.
     pub timeout: Duration,
-    /// The arbiter.
-    pub arbiter: Pid,
 }
 
-/// Run the probe server; returns the exit code of the process.
-pub fn live(server: ProbeServer) -> i32 {
-    // The arbiter's mask is inherited: no signal but SIGKILL reaches the probe server.
-    let tied = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-    if tied.is_err() || Pid::parent() != server.arbiter {
-        return 1;
-    }
-    let log = Arc::clone(&server.log);
-    match serve(server) {
-        Ok(()) => 0,
-        Err(error) => {
-            log.log(&LogEvent::SocketError {
-                error: &format!("probe server: {error}"),
-            });
-            1
-        }
-    }
-}
-
-fn serve(server: ProbeServer) -> io::Result<()> {
+/// Serve until the process is ended.
+///
+/// # Errors
+/// When the listener fails, or the system has no room for a runtime.
+pub fn serve(server: ProbeServer) -> io::Result<()> {
     // A configuration that cannot be read fails the workers, who say so; liveness still answers.
     let config = AppConfig::from_lookup(&|name| server.environment.get(name)).unwrap_or_default();
     let metrics = metrics_route(server.scoreboard.clone(), server.queues);

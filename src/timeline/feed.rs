@@ -15,6 +15,8 @@ use crate::machine::own_files;
 
 /// Bytes of a recorded stream.
 pub const MOST_RECORDED: usize = 1 << 20;
+/// Bytes that the last line of a full recording takes at most, with two line ends.
+const LAST_LINE: usize = 256;
 /// Bytes that are kept for who comes later.
 const MOST_KEPT: usize = 4 << 20;
 
@@ -112,19 +114,25 @@ impl Lines {
         let Some(record) = &mut self.record else {
             return;
         };
-        let last = Event::now(What::Platform {
-            text: "labrat: the recording is full, what comes after this is not in it".to_owned(),
-        });
-        let last = serde_json::to_string(&last).unwrap_or_default();
-        let is_full = record.bytes + line.len() + last.len() + 2 > MOST_RECORDED;
-        let line = if is_full { &last } else { line };
-        let written = writeln!(record.file, "{line}");
+        let is_full = record.bytes + line.len() + LAST_LINE > MOST_RECORDED;
+        let written = match is_full {
+            true => writeln!(record.file, "{}", last_line()),
+            false => writeln!(record.file, "{line}"),
+        };
         record.bytes += line.len() + 1;
         // Nobody waits for a recording: a full disk ends it, and the run goes on.
         if is_full || written.is_err() {
             self.record = None;
         }
     }
+}
+
+/// What a full recording ends with.
+fn last_line() -> String {
+    let last = Event::now(What::Platform {
+        text: "labrat: the recording is full, what comes after this is not in it".to_owned(),
+    });
+    serde_json::to_string(&last).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -159,6 +167,7 @@ mod tests {
         (0..2000).for_each(|_| feed.push_line(&line));
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.len() <= MOST_RECORDED && text.len() > MOST_RECORDED - 2000);
+        assert!(last_line().len() + 2 <= LAST_LINE);
         assert!(
             text.lines()
                 .last()

@@ -45,34 +45,35 @@ pub struct Origin {
     pub pool: Option<u32>,
 }
 
-/// The thread; dropped, it ends.
+/// A thread that does something again and again; dropped, it is told to stop and waited for.
 #[derive(Debug)]
-pub struct Follower {
+pub struct Background {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Follower {
-    /// Follow the pool at the other end of this connection until it is gone.
+/// Whether the thread is to stop.
+#[derive(Debug)]
+pub struct Stop(mpsc::Receiver<()>);
+
+impl Stop {
+    /// Wait for so long, or until it is to stop; whether it is.
+    #[must_use]
+    pub fn comes_within(&self, pause: Duration) -> bool {
+        self.0.recv_timeout(pause) != Err(RecvTimeoutError::Timeout)
+    }
+}
+
+impl Background {
+    /// Start it. It asks for its stop between what it does.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(feed: Arc<Feed>, origin: Origin, line: Arc<Line>) -> io::Result<Self> {
+    pub fn start(name: &str, work: impl FnOnce(&Stop) + Send + 'static) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
-            .name("timeline".to_owned())
-            .spawn(move || {
-                let mut from = 0;
-                while let Some(next) = follow(&line, from, &feed, &origin) {
-                    from = next;
-                    match stopped.recv_timeout(PERIOD) {
-                        Err(RecvTimeoutError::Timeout) => {}
-                        // Nobody asks any more: its slot has another pool, or none.
-                        Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
-                    }
-                }
-                feed.push(&origin.mark(Event::now(What::Over {})));
-            })?;
+            .name(name.to_owned())
+            .spawn(move || work(&Stop(stopped)))?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),
@@ -80,14 +81,32 @@ impl Follower {
     }
 }
 
-impl Drop for Follower {
+impl Drop for Background {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // It has panicked, which it does not, or ends within one question.
+            // It has panicked, which it does not, or ends within one round.
             let _ = thread.join();
         }
     }
+}
+
+/// Follow the pool at the other end of this connection until it is gone, or nobody asks any more: its
+/// slot has another pool, or none.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn start(feed: Arc<Feed>, origin: Origin, line: Arc<Line>) -> io::Result<Background> {
+    Background::start("timeline", move |stop| {
+        let mut from = 0;
+        while let Some(next) = follow(&line, from, &feed, &origin) {
+            from = next;
+            if stop.comes_within(PERIOD) {
+                break;
+            }
+        }
+        feed.push(&origin.mark(Event::now(What::Over {})));
+    })
 }
 
 /// Take what is new; returns where to go on, or nothing where the pool has gone or knows no such

@@ -12,9 +12,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -29,14 +27,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::{Event, Feed, What};
-use crate::connections::{Bounds, Connections, has_token, is_for_an_address};
+use crate::connections::{self, Bounds, StreamedBody, has_token, is_for_an_address};
 
 /// A stream lasts as long as somebody looks; the head of a request does not.
 const BOUNDS: Bounds = Bounds {
@@ -44,8 +41,6 @@ const BOUNDS: Bounds = Bounds {
     head: Duration::from_secs(5),
     whole: None,
 };
-/// How long to wait where no connection can be taken.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// After so long without an event a comment shows who has gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
@@ -79,6 +74,29 @@ pub struct Lever {
     pub label: &'static str,
     /// Which forecast of a look says what it would do: `wait_with_one_more`.
     pub forecast: Option<&'static str>,
+}
+
+impl Lever {
+    /// What each pool can do.
+    pub const ONE_WORKER_MORE: Self = Self::new(
+        "worker-add",
+        "One worker more (TTIN)",
+        Some("wait_with_one_more"),
+    );
+
+    /// A lever by its name, its button and its forecast.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        label: &'static str,
+        forecast: Option<&'static str>,
+    ) -> Self {
+        Self {
+            name,
+            label,
+            forecast,
+        }
+    }
 }
 
 /// Who does what the page asks for.
@@ -137,14 +155,7 @@ pub fn url(address: SocketAddr, token: &str) -> String {
 
 /// Serve the page for ever.
 pub async fn serve(listener: TcpListener, page: Page) {
-    let mut connections = Connections::new(router(page), BOUNDS);
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => connections.admit(stream).await,
-            // No descriptor is free: those of clients that left are in a moment.
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
+    connections::serve(listener, router(page), BOUNDS, std::future::pending()).await;
 }
 
 /// The page's routes.
@@ -214,24 +225,27 @@ struct From {
 }
 
 async fn events(State(page): State<Page>, Query(from): Query<From>) -> Response {
-    let (send, receive) = mpsc::channel(16);
+    let (send, rest) = mpsc::channel(16);
     tokio::spawn(async move {
         // It ends when the client has gone.
         let _ = send_events(&page, from.from, &send).await;
     });
     (
         [(CONTENT_TYPE, "text/event-stream")],
-        Body::new(EventBody(receive)),
+        Body::new(StreamedBody { first: None, rest }),
     )
         .into_response()
 }
+
+/// A piece of a stream, which has no error of its own.
+type Piece = Result<Bytes, Infallible>;
 
 /// Send what there is and what comes, each event with the number behind it as its id.
 async fn send_events(
     page: &Page,
     mut from: u64,
-    send: &mpsc::Sender<Bytes>,
-) -> Result<(), mpsc::error::SendError<Bytes>> {
+    send: &mpsc::Sender<Piece>,
+) -> Result<(), mpsc::error::SendError<Piece>> {
     let mut news = page.feed.news();
     loop {
         news.borrow_and_update();
@@ -243,15 +257,15 @@ async fn send_events(
         }
         from = next;
         if !lines.is_empty() {
-            send.send(text.into()).await?;
+            send.send(Ok(text.into())).await?;
         }
         if !page.is_live {
-            return send.send("event: end\ndata: {}\n\n".into()).await;
+            return send.send(Ok("event: end\ndata: {}\n\n".into())).await;
         }
         match tokio::time::timeout(KEEP_ALIVE, news.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(()),
-            Err(_) => send.send(":\n\n".into()).await?,
+            Err(_) => send.send(Ok(":\n\n".into())).await?,
         }
     }
 }
@@ -276,34 +290,10 @@ async fn pull(State(page): State<Page>, Path(name): Path<String>) -> Response {
     }
 }
 
-/// A body that is sent as it comes.
-struct EventBody(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for EventBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0
-            .poll_recv(context)
-            .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| {
-            let name = axum::http::HeaderName::from_static(name);
-            (name, HeaderValue::from_static(value))
-        });
-        pairs.collect()
-    }
+    use crate::connections::headers_of;
 
     #[test]
     fn only_the_pages_own_address_and_its_own_page_are_answered() {
@@ -318,7 +308,11 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(is_for_this_address(&with(headers)), expected, "{headers:?}");
+            assert_eq!(
+                is_for_this_address(&headers_of(headers)),
+                expected,
+                "{headers:?}"
+            );
         }
     }
 }

@@ -1,18 +1,18 @@
 //! Where events come from: the control socket of a pool, or a dashboard.
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use ::http::Request;
+use ::http::header::{AUTHORIZATION, HOST};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use http::Request;
-use http::header::{AUTHORIZATION, HOST};
 use http_body_util::{BodyExt as _, Empty};
-use tokio::net::TcpStream;
 
+use crate::cli::http;
 use crate::exchange::exchange;
 use crate::timeline::control_client;
 use crate::timeline::follow::Line;
@@ -91,14 +91,8 @@ pub(super) fn of_url(url: &str) -> anyhow::Result<Source> {
         .header(AUTHORIZATION, format!("Bearer {token}"))
         .body(Empty::<Bytes>::new())
         .with_context(|| format!("`{url}` is no dashboard\n\n{HINT}"))?;
-    let addresses: Vec<SocketAddr> = address
-        .to_socket_addrs()
-        .with_context(|| format!("resolving {address}"))?
-        .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+    let addresses = http::resolve(address)?;
+    let runtime = http::runtime()?;
     let (opened, open) = mpsc::channel();
     let (send, events) = mpsc::channel();
     let name = address.to_owned();
@@ -122,8 +116,7 @@ async fn stream(
     opened: &mpsc::Sender<anyhow::Result<()>>,
     send: &mpsc::Sender<String>,
 ) -> anyhow::Result<()> {
-    let connected = TcpStream::connect(addresses).await;
-    let connection = connected.with_context(|| format!("connecting to {name}"))?;
+    let connection = http::connect(name, addresses).await?;
     exchange(connection, request, async |response| {
         match response.status().as_u16() {
             200 => {}
@@ -136,9 +129,11 @@ async fn stream(
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {
             rest.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line);
+            let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
+                continue;
+            };
+            let whole: Vec<u8> = rest.drain(..=end).collect();
+            for line in String::from_utf8_lossy(&whole).lines() {
                 if let Some(event) = line.strip_prefix("data: ") {
                     send.send(event.trim_end().to_owned())?;
                 }

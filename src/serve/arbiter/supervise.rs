@@ -28,8 +28,12 @@ impl Arbiter {
                     self.apply(actions);
                     self.observer.died(pid, ending);
                 }
-                Some(Role::ProbeServer) => self.on_probe_server_exit(pid),
-                Some(Role::Dashboard) => self.on_dashboard_exit(pid),
+                Some(Role::ProbeServer) => self.on_side_server_exit(
+                    |of| &mut of.probe_server,
+                    &LogEvent::ProbeServerEnded { pid },
+                ),
+                Some(Role::Dashboard) => self
+                    .on_side_server_exit(|of| &mut of.dashboard, &LogEvent::DashboardEnded { pid }),
                 None => {}
             }
         }

@@ -240,8 +240,8 @@ impl Observer {
             .iter()
             .filter_map(|pid| memory::rss_of_process(*pid).ok());
         let stalled = |resource: &str| {
-            let text = std::fs::read_to_string(format!("/proc/pressure/{resource}")).ok()?;
-            pressure::parse(&text).map(|pressure| pressure.some.avg10)
+            let pressure = pressure::of_machine(resource).ok()?;
+            Some(pressure.some.avg10)
         };
         self.log.push(Event::now(What::Memory {
             resident: sizes.sum(),
