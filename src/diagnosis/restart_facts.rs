@@ -150,15 +150,20 @@ fn unanswered(evidence: &Evidence<'_>) -> Seen {
         let meanwhile = ends.get(before(began)..before(next))?;
         let is_served = |at: &usize| !requests[*at].gave_up() && requests[*at].status < 500;
         let first = *meanwhile.first()?;
-        (!meanwhile.iter().any(is_served)).then_some((line, first))
+        (!meanwhile.iter().any(is_served)).then_some((first, line))
     });
-    let quotes = given_up.into_iter().flat_map(|(line, at)| {
+    seen_at(evidence, given_up)
+}
+
+/// Met by a request and a line, where there are such.
+fn seen_at(evidence: &Evidence<'_>, found: Option<(usize, u32)>) -> Seen {
+    let quotes = found.into_iter().flat_map(|(at, line)| {
         [
             Cited::request(&evidence.view, at),
             Cited::numbered(&evidence.view, line),
         ]
     });
-    Seen::of(given_up.is_some()).with(quotes.flatten())
+    Seen::of(found.is_some()).with(quotes.flatten())
 }
 
 /// A request after a quiet of ten seconds or more, which is ten times the usual one, and a start that began
@@ -187,13 +192,7 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
         })?;
         Some((at + 1, began.lines.0))
     });
-    let quotes = met.into_iter().flat_map(|(at, line)| {
-        [
-            Cited::request(&evidence.view, at),
-            Cited::numbered(&evidence.view, line),
-        ]
-    });
-    Seen::of(met.is_some()).with(quotes.flatten())
+    seen_at(evidence, met)
 }
 
 /// Requests waited or failed for a while before anything was stopped.
