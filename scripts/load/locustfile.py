@@ -51,6 +51,11 @@ def phases(plan):
     return found
 
 
+def pace_of(group):
+    """By what the group's durations are multiplied."""
+    return 1.0 if group.get("real_time") else PACE
+
+
 def lanes(group, worker, workers):
     """How many requests each of this worker's clients sends, so that all workers together send
     exactly the group's count with the group's concurrency."""
@@ -142,24 +147,44 @@ class Conductor(User):
         BARRIER.tell(-1)
         for number, (name, groups) in enumerate(BARRIER.phases):
             worker, workers = BARRIER.begun[number].get()
-            clients = [
-                gevent.spawn(self.client, group, count)
-                for group in groups
-                for count in lanes(group, worker, workers)
-            ]
+            clients = []
+            for group in groups:
+                counts = lanes(group, worker, workers)
+                if group.get("in_step"):
+                    clients.append(gevent.spawn(self.in_step, group, counts))
+                else:
+                    clients += [gevent.spawn(self.client, group, count) for count in counts]
             gevent.joinall(clients, raise_error=True)
             logging.info("%s: this worker's share is sent", name)
             BARRIER.tell(number)
         # The shape ends the test.
         gevent.sleep(3600)
 
+    def in_step(self, group, counts):
+        """Clients of this worker that all send at once, and again when the last has its answer."""
+        limit = group["limit_seconds"] * pace_of(group)
+        for number in range(max(counts, default=0)):
+            self.pause(group, number)
+            clients = [
+                gevent.spawn(self.send, group["path"], limit)
+                for count in counts
+                if count > number
+            ]
+            gevent.joinall(clients, raise_error=True)
+
+    def pause(self, group, number):
+        """What a client waits before this request of its own."""
+        pace = pace_of(group)
+        if number == 0:
+            gevent.sleep(group["wait_seconds"] * PACE + group["delay_seconds"] * pace)
+        else:
+            pause = group["interval_seconds"] + (number - 1) * group.get("interval_grows_seconds", 0.0)
+            gevent.sleep(pause * pace)
+
     def client(self, group, count):
-        pace = 1.0 if group.get("real_time") else PACE
-        gevent.sleep(group["wait_seconds"] * PACE + group["delay_seconds"] * pace)
+        pace = pace_of(group)
         for number in range(count):
-            if number > 0:
-                pause = group["interval_seconds"] + (number - 1) * group.get("interval_grows_seconds", 0.0)
-                gevent.sleep(pause * pace)
+            self.pause(group, number)
             if self.send(group["path"], group["limit_seconds"] * pace) == group["until_status"] is not None:
                 return
 

@@ -25,6 +25,9 @@ pub struct Group {
     pub interval: Duration,
     /// By how much longer it waits each time.
     pub interval_grows: Duration,
+    /// Whether the clients go in step: all send at once, and the next time when the last of them has its
+    /// answer and the interval has passed.
+    pub in_step: bool,
     /// Send no more once this status was answered.
     pub until_status: Option<u16>,
 }
@@ -52,6 +55,7 @@ impl Group {
             delay: Duration::ZERO,
             interval: Duration::ZERO,
             interval_grows: Duration::ZERO,
+            in_step: false,
             until_status: None,
         }
     }

@@ -75,8 +75,15 @@ pub async fn run_phase(
     let numbers = Arc::new(AtomicU32::new(0));
     for group in &phase.groups {
         let state = Arc::new(GroupState::new(client, target, group, events, &numbers));
-        for _ in 0..group.concurrency.min(group.count) {
-            lanes.spawn(lane(Arc::clone(&state), stop.clone()));
+        if group.in_step {
+            lanes.spawn(unless_stopped(
+                stop.clone(),
+                all_in_step(Arc::clone(&state)),
+            ));
+        } else {
+            for _ in 0..group.concurrency.min(group.count) {
+                lanes.spawn(unless_stopped(stop.clone(), one_client(Arc::clone(&state))));
+            }
         }
         states.push(state);
     }
@@ -134,6 +141,14 @@ impl GroupState {
         }
     }
 
+    fn pauses(&self) -> Pauses {
+        Pauses {
+            next: Duration::ZERO,
+            following: self.group.interval,
+            grows: self.group.interval_grows,
+        }
+    }
+
     /// Take the next request; false when there is nothing more to send.
     fn take(&self) -> bool {
         !self.satisfied.load(Ordering::Relaxed)
@@ -174,25 +189,60 @@ impl GroupState {
     }
 }
 
-/// One client: sends, waits, sends again, until the group has no more or the run is stopped.
-async fn lane(state: Arc<GroupState>, mut stop: StopSignal) {
+/// Work until it is done or the run is stopped.
+async fn unless_stopped(mut stop: StopSignal, work: impl Future<Output = ()>) {
     tokio::select! {
         biased;
         () = stop.stopped() => {}
-        () = lane_unstopped(&state) => {}
+        () = work => {}
     }
 }
 
-async fn lane_unstopped(state: &GroupState) {
+/// One client: sends, waits, sends again, until the group has no more.
+async fn one_client(state: Arc<GroupState>) {
     tokio::time::sleep(state.group.delay).await;
-    let mut pause = None;
+    let mut pauses = state.pauses();
     while state.take() {
-        if let Some(pause) = pause.filter(|pause: &Duration| !pause.is_zero()) {
-            tokio::time::sleep(pause).await;
-        }
-        pause = Some(pause.map_or(state.group.interval, |last| {
-            last + state.group.interval_grows
-        }));
+        pauses.next().await;
         state.send().await;
+    }
+}
+
+/// All clients of a group that go in step.
+async fn all_in_step(state: Arc<GroupState>) {
+    tokio::time::sleep(state.group.delay).await;
+    let mut pauses = state.pauses();
+    loop {
+        let taken = (0..state.group.concurrency).take_while(|_| state.take());
+        let taken = taken.count();
+        if taken == 0 {
+            return;
+        }
+        pauses.next().await;
+        let mut clients = JoinSet::new();
+        for _ in 0..taken {
+            let state = Arc::clone(&state);
+            clients.spawn(async move { state.send().await });
+        }
+        while clients.join_next().await.is_some() {}
+    }
+}
+
+/// The pauses between the requests of a client: none before the first, and each longer than the last
+/// by what the group says.
+#[derive(Debug)]
+struct Pauses {
+    next: Duration,
+    following: Duration,
+    grows: Duration,
+}
+
+impl Pauses {
+    async fn next(&mut self) {
+        if !self.next.is_zero() {
+            tokio::time::sleep(self.next).await;
+        }
+        self.next = self.following;
+        self.following += self.grows;
     }
 }

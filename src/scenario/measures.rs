@@ -325,7 +325,7 @@ fn of_setting(setting: &SettingState) -> String {
 
 fn percent(share: f64) -> String {
     // Shares have two decimals: what is more is the binary's.
-    let text = format!("{:.1}", share * 100.0);
+    let text = format!("{:.2}", share * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 

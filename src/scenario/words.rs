@@ -65,6 +65,7 @@ fn group_in_words(group: &Group) -> String {
         _ if group.count == 1 => String::new(),
         1 => ", one after another".to_owned(),
         at_a_time if at_a_time >= group.count => ", all at once".to_owned(),
+        at_a_time if group.in_step => format!(", {at_a_time} at the same moment"),
         at_a_time => format!(", {at_a_time} at a time"),
     };
     let at_any_pace = match group.real_time {

@@ -24,13 +24,18 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-/// A fraction of one in percent.
+/// A fraction of one in percent. What is not all or nothing is not rounded to it.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if (value - value.round()).abs() < 0.05 {
-        format!("{value:.0} %")
-    } else {
-        format!("{value:.1} %")
+    let nearest = value.round();
+    match (value - nearest).abs() {
+        off if off < 1e-9 || off < 0.05 && !(nearest == 0.0 || nearest == 100.0) => {
+            format!("{value:.0} %")
+        }
+        _ if value < 0.005 => "< 0.01 %".to_owned(),
+        _ if value > 99.995 => "> 99.99 %".to_owned(),
+        off if off < 0.05 => format!("{value:.2} %"),
+        _ => format!("{value:.1} %"),
     }
 }
 
@@ -99,5 +104,10 @@ mod tests {
     fn shares_are_percent() {
         assert_eq!(percent(0.25), "25 %");
         assert_eq!(percent(0.0854), "8.5 %");
+        assert_eq!((percent(0.0), percent(1.0)), ("0 %".into(), "100 %".into()));
+        assert_eq!(percent(1199.0 / 1200.0), "99.9 %");
+        assert_eq!(percent(0.9999), "99.99 %");
+        assert_eq!(percent(0.999_999), "> 99.99 %");
+        assert_eq!(percent(0.000_01), "< 0.01 %");
     }
 }

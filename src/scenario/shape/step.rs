@@ -81,6 +81,10 @@ pub struct Group {
     /// By how much longer it waits each time, in seconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub interval_grows_seconds: f64,
+    /// Whether the clients go in step: all send at once, and the next time when the last of them has its
+    /// answer and the interval has passed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_step: bool,
     /// The status that ends the group early.
     #[serde(default)]
     pub until_status: Option<u16>,

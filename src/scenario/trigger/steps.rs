@@ -261,6 +261,7 @@ fn paced_phase(name: &str, groups: &[Group], pace: f64) -> Phase {
             delay: seconds(group.delay_seconds),
             interval: seconds(group.interval_seconds),
             interval_grows: seconds(group.interval_grows_seconds),
+            in_step: group.in_step,
             until_status: group.until_status,
         };
         match group.real_time {

@@ -83,15 +83,12 @@ impl ThreadWorker<'_> {
         Ok(())
     }
 
-    /// How long nothing has to happen: until a connection has been idle for long enough, or
-    /// descriptors may be there again.
+    /// How long nothing has to happen: a heartbeat, or until descriptors may be there again. As with
+    /// Gunicorn an idle connection that has expired is closed when the worker wakes for something.
     fn pause(&self, now: Instant) -> Duration {
-        let expiries = self.idle.iter().map(|idle| idle.until);
-        let next = expiries
-            .chain(self.not_before)
-            .filter(|moment| *moment > now)
-            .min();
-        next.map_or(PASS, |moment| (moment - now).min(PASS))
+        self.not_before.map_or(PASS, |moment| {
+            moment.saturating_duration_since(now).min(PASS)
+        })
     }
 
     /// Take no more, and give what is held the graceful timeout. As with Gunicorn that is every

@@ -67,6 +67,35 @@ fn a_connection_is_kept_for_the_next_request_and_closed_when_it_stays_idle() {
 }
 
 #[test]
+fn an_idle_connection_outlives_its_keep_alive_until_the_worker_wakes_for_something() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    // A request 0.6 s later makes the worker sleep until 1.6 s, past the second of keep-alive.
+    const LATER: Duration = Duration::from_millis(600);
+    let run = |kind| {
+        let server = Launch::new(kind, "--workers 1 --threads 2 --keep-alive 1")
+            .start()
+            .ready();
+        let mut idle = Connection::open(server.address());
+        idle.send(b"GET /health HTTP/1.1\r\nHost: lab\r\n\r\n");
+        idle.next_response(PATIENCE).unwrap();
+        let answered = Instant::now();
+        std::thread::sleep(LATER);
+        get_many(server.address(), &["/health".to_owned()], PATIENCE);
+        let end = idle.end(PATIENCE);
+        let seconds = end.ended.duration_since(answered).as_secs_f64();
+        assert!(
+            (1.3..3.0).contains(&seconds),
+            "{kind:?} closed after {seconds} s"
+        );
+        (end.ending, end.bytes.len())
+    };
+    let (expected, actual) = both(run);
+    assert_eq!(expected, actual);
+}
+
+#[test]
 fn connection_close_and_http_1_0_end_the_connection() {
     if skip_unless(oracle()) {
         return;

@@ -67,6 +67,31 @@ async fn counts_are_exact_and_concurrency_is_reached_and_never_exceeded() {
 }
 
 #[tokio::test]
+async fn clients_in_step_wait_for_the_slowest_before_they_send_again() {
+    let server = Server::start(|_, number| match number % 10 {
+        0 => Reply::After(Duration::from_millis(200)),
+        _ => ok(),
+    })
+    .await;
+    let group = Group {
+        in_step: true,
+        ..Group::get("polls", "/polls", 45, 10, GENEROUS)
+    };
+    let mut attempts = play_group(&server.url(), group).await;
+    attempts.sort_by_key(|attempt| attempt.index);
+    assert_eq!(attempts.len(), 45);
+    let rounds: Vec<&[Attempt]> = attempts.chunks(10).collect();
+    for round in rounds.windows(2) {
+        let last_end = round[0]
+            .iter()
+            .map(|attempt| attempt.started + attempt.total)
+            .max();
+        let first_start = round[1].iter().map(|attempt| attempt.started).min();
+        assert!(last_end <= first_start, "{last_end:?} {first_start:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_request_has_a_connection_of_its_own() {
     let server = Server::start(|_, _| ok()).await;
     play_group(&server.url(), Group::get("leak", "/leak", 25, 1, GENEROUS)).await;
