@@ -250,27 +250,27 @@ choose_scenario() {
     scenario=${rest[0]}
     rest=("${rest[@]:1}")
     [[ $scenario != -* ]] || refuse "the scenario comes first, then its options"
-    load_course symptom
+    load_variant symptom
     # Another name of the scenario is as good.
     scenario=$(said .scenario)
     [[ $(said .on_azure) == true ]] || die "$scenario can be played on this machine only: labrat rehearse $scenario"
     : "${group:=rg-labrat-$scenario}"
 }
 
-# load_course COURSE: the scenario with this course applied: symptom, control, a fix or a variant.
-load_course() {
-    course_words=()
+# load_variant VARIANT: the scenario with this variant applied: symptom, control, a fix or a variant.
+load_variant() {
+    variant_words=()
     case $1 in
     symptom) ;;
-    control) course_words=(--control) ;;
-    *) course_words=(--fix "$1") ;;
+    control) variant_words=(--control) ;;
+    *) variant_words=(--fix "$1") ;;
     esac
-    "$labrat" scenarios "$scenario" --plan "${course_words[@]}" >"$work/course.json" || exit 2
+    "$labrat" scenarios "$scenario" --plan "${variant_words[@]}" >"$work/variant.json" || exit 2
 }
 
-# said FILTER: something of the course.
+# said FILTER: something of the variant.
 said() {
-    jq -r "$1" "$work/course.json"
+    jq -r "$1" "$work/variant.json"
 }
 
 # find_deployment: sets site, hosts and workspace from the deployment's outputs.

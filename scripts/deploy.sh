@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Put a scenario's target on Azure: the resources, the package, and the settings of one course.
+# Put a scenario's target on Azure: the resources, the package, and the settings of one variant.
 # Running it again brings everything back to where the scenario begins, and says what that takes back.
 #
 #   scripts/deploy.sh SCENARIO [--control | --fix NAME] [options]
@@ -20,7 +20,7 @@ set -euo pipefail
 # shellcheck source=scripts/azure.sh
 source "$(dirname "$0")/azure.sh"
 
-course=symptom
+variant=symptom
 site=
 present_settings='[]'
 address=
@@ -36,13 +36,13 @@ set -- "${rest[@]}"
 while (($# > 0)); do
     case $1 in
     --control)
-        course=control
+        variant=control
         shift
         ;;
     --fix | --address | --expiry | --package)
         needs_value "$1" $#
         case $1 in
-        --fix) course=$2 ;;
+        --fix) variant=$2 ;;
         --address) address=$2 ;;
         --expiry) expiry=$2 ;;
         --package) package=$2 ;;
@@ -52,7 +52,7 @@ while (($# > 0)); do
     *) not_understood "$1" ;;
     esac
 done
-load_course "$course"
+load_variant "$variant"
 
 # public_address: of this machine, as a range of one.
 public_address() {
@@ -85,11 +85,11 @@ present_key() {
     jq -r '.[] | select(.name == "LAB_KEY") | .value' <<<"$present_settings"
 }
 
-# changed_settings SLOT: names of those whose value or kind is not what the course has, on standard
+# changed_settings SLOT: names of those whose value or kind is not what the variant has, on standard
 # input the present ones. The template's own are left out.
 changed_settings() {
     # shellcheck disable=SC2016 # The variables are jq's.
-    jq -r --arg slot "$1" --slurpfile course "$work/course.json" '$course[0].settings as $all
+    jq -r --arg slot "$1" --slurpfile variant "$work/variant.json" '$variant[0].settings as $all
         | [$all[] | select(.sticky) | .name] as $sticky
         | (map({name, value, slotSetting})) as $is
         | ($all | map(select(.slot == $slot) | {name, value, slotSetting: (.name as $of | any($sticky[]; . == $of))})) as $wanted
@@ -99,7 +99,7 @@ changed_settings() {
         | "\($name) of \($slot)"'
 }
 
-# changed_since: what a fix, a swap or somebody by hand has made different from the course.
+# changed_since: what a fix, a swap or somebody by hand has made different from the variant.
 changed_since() {
     local slot found
     found=$(quiet=yes site_configuration production | jq -r '.appCommandLine // ""')
@@ -119,10 +119,10 @@ say_what_is_taken_back() {
     local changed
     changed=$(changed_since)
     if [[ -z $changed ]]; then
-        say "$site is there and as $course has it"
+        say "$site is there and as $variant has it"
         return
     fi
-    say "$site is there; this takes back to $course:"
+    say "$site is there; this takes back to $variant:"
     printf '    %s\n' "${changed//$'\n'/$'\n'    }" >&2
 }
 
@@ -139,16 +139,16 @@ make_group() {
         --tags application=labrat "scenario=$scenario" "expiry=$expiry" --output none
 }
 
-# The parameters of the course: the committed file, or what the catalogue says with the changes.
+# The parameters of the variant: the committed file, or what the catalogue says with the changes.
 find_parameters() {
     parameters=bicep/parameters/$scenario.parameters.json
-    if [[ $course == symptom ]]; then
+    if [[ $variant == symptom ]]; then
         return
     fi
-    parameters=$work/$course.parameters.json
+    parameters=$work/$variant.parameters.json
     # shellcheck disable=SC2154 # check_prerequisites finds labrat.
-    "$labrat" scenarios "$scenario" --parameters "${course_words[@]}" >"$parameters"
-    [[ -z $dry_run ]] || parameters=$course.parameters.json
+    "$labrat" scenarios "$scenario" --parameters "${variant_words[@]}" >"$parameters"
+    [[ -z $dry_run ]] || parameters=$variant.parameters.json
 }
 
 make_resources() {

@@ -22,7 +22,7 @@ choose_scenario
 fix=${rest[0]:-$(said '[.fixes[] | select(.of_the_platform)][0].name // empty')}
 [[ $fix != -* ]] || not_understood "$fix"
 [[ -n $fix ]] || die "$scenario has no fix that is a change of the platform: labrat scenarios $scenario"
-load_course "$fix"
+load_variant "$fix"
 
 declare -A settings=()
 
@@ -73,7 +73,7 @@ else
 fi
 # A variant may be one that does not start.
 # shellcheck disable=SC2016 # The variable is jq's.
-if [[ $(said '.course as $course | any(.fixes[]; .name == $course and .of_the_platform)') == true ]]; then
+if [[ $(said '.variant as $variant | any(.fixes[]; .name == $variant and .of_the_platform)') == true ]]; then
     mapfile -t slots < <(said '.slots[]')
     wait_for_health "${slots[@]}"
     say "next: scripts/trigger.sh $scenario --fix $fix --resource-group $group"

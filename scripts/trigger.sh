@@ -16,7 +16,7 @@ set -euo pipefail
 # shellcheck source=scripts/azure.sh
 source "$(dirname "$0")/azure.sh"
 
-course=symptom
+variant=symptom
 out=
 pace_words=()
 
@@ -27,13 +27,13 @@ set -- "${rest[@]}"
 while (($# > 0)); do
     case $1 in
     --control)
-        course=control
+        variant=control
         shift
         ;;
     --fix | --out | --pace)
         needs_value "$1" $#
         case $1 in
-        --fix) course=$2 ;;
+        --fix) variant=$2 ;;
         --out) out=$2 ;;
         --pace) pace_words=(--pace "$2") ;;
         esac
@@ -42,7 +42,7 @@ while (($# > 0)); do
     *) not_understood "$1" ;;
     esac
 done
-load_course "$course"
+load_variant "$variant"
 : "${out:=$root/runs/azure/$scenario-$(date -u +%Y%m%dT%H%M%SZ)}"
 
 # declared: flags that tell labrat what nobody can see from outside: the startup command, and for
@@ -81,7 +81,7 @@ configuration=$(site_configuration production) || exit 1
 before=$(jq -r '.appCommandLine // ""' <<<"$configuration")
 expected=$(on_azure "$(said .startup_command)")
 if [[ -z $dry_run && $before != "$expected" ]]; then
-    say "warning: the site's startup command is \`$before\`, and $course has \`$expected\`: was it deployed so?"
+    say "warning: the site's startup command is \`$before\`, and $variant has \`$expected\`: was it deployed so?"
 fi
 settings=$(site_settings production) || exit 1
 key=$(jq -r '.[] | select(.name == "LAB_KEY") | .value' <<<"$settings")
@@ -89,7 +89,7 @@ key=$(jq -r '.[] | select(.name == "LAB_KEY") | .value' <<<"$settings")
 words=(trigger "$scenario" --url "$(url_of production)")
 slot=$(said '.slots[1] // empty')
 [[ -z $slot ]] || words+=(--slot-url "$(url_of "$slot")")
-words+=(--yes-this-is-mine "${course_words[@]}" "${pace_words[@]}")
+words+=(--yes-this-is-mine "${variant_words[@]}" "${pace_words[@]}")
 mapfile -t told < <(declared)
 words+=("${told[@]}")
 operated=(azure --resource-group "$group" --site "$site")

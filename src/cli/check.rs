@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::output;
 use crate::evidence;
-use crate::scenario::apply::{self, Course};
+use crate::scenario::apply::{self, Variant};
 use crate::scenario::catalogue;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::shape::{Change, Estimate, Scenario, Variation};
@@ -24,20 +24,20 @@ use crate::verdict::{self, Outcome};
 /// What a rehearsal says that this machine cannot play.
 const NOT_HERE: &str = "cannot be rehearsed here";
 
-/// The words for a course on the command line of `labrat rehearse`.
-fn words(course: Course) -> Vec<&'static str> {
-    match course {
-        Course::Symptom => Vec::new(),
-        Course::Varied(fix) => vec!["--fix", &fix.name],
-        Course::Control => vec!["--control"],
+/// The words for a variant on the command line of `labrat rehearse`.
+fn words(variant: Variant) -> Vec<&'static str> {
+    match variant {
+        Variant::Symptom => Vec::new(),
+        Variant::Varied(fix) => vec!["--fix", &fix.name],
+        Variant::Control => vec!["--control"],
     }
 }
 
 /// A word, but for a fix, which is told by its name.
-fn told<S: Serializer>(course: &Course, serializer: S) -> Result<S::Ok, S::Error> {
-    match course {
-        Course::Varied(fix) => json!({ "fix": fix.name }).serialize(serializer),
-        course => course.name().serialize(serializer),
+fn told<S: Serializer>(variant: &Variant, serializer: S) -> Result<S::Ok, S::Error> {
+    match variant {
+        Variant::Varied(fix) => json!({ "fix": fix.name }).serialize(serializer),
+        variant => variant.name().serialize(serializer),
     }
 }
 
@@ -58,7 +58,7 @@ enum Ending {
 struct Played {
     scenario: &'static str,
     #[serde(serialize_with = "told")]
-    course: Course,
+    variant: Variant,
     ending: Ending,
     seconds: f64,
     /// Other scenarios whose rules the evidence of the symptom meets.
@@ -102,17 +102,17 @@ fn play_all(scenarios: &[&'static Scenario], folder: &OwnFolder) -> anyhow::Resu
     let runs: Vec<_> = scenarios
         .iter()
         .flat_map(|scenario| {
-            courses(scenario)
+            variants(scenario)
                 .into_iter()
-                .map(move |course| (*scenario, course))
+                .map(move |variant| (*scenario, variant))
         })
         .enumerate()
         .collect();
     let (alone, mut beside): (Vec<_>, Vec<_>) =
-        runs.into_iter().partition(|(_, (scenario, course))| {
-            scenario.needs_box() && matches!(course, Course::Symptom)
+        runs.into_iter().partition(|(_, (scenario, variant))| {
+            scenario.needs_box() && matches!(variant, Variant::Symptom)
         });
-    beside.sort_by_key(|(_, (_, course))| !matches!(course, Course::Symptom));
+    beside.sort_by_key(|(_, (_, variant))| !matches!(variant, Variant::Symptom));
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut played = play_beside(alone, 1, folder)?;
     played.append(&mut play_beside(beside, cores * SIDE_BY_SIDE, folder)?);
@@ -121,7 +121,7 @@ fn play_all(scenarios: &[&'static Scenario], folder: &OwnFolder) -> anyhow::Resu
 }
 
 /// A run and its place in the catalogue.
-type Run = (usize, (&'static Scenario, Course));
+type Run = (usize, (&'static Scenario, Variant));
 
 /// Play these, so many at once.
 fn play_beside(
@@ -133,8 +133,8 @@ fn play_beside(
     let next = || waiting.lock().next();
     let take_turns = || {
         let mut ended = Vec::new();
-        while let Some((place, (scenario, course))) = next() {
-            let played = play(scenario, course, folder)?;
+        while let Some((place, (scenario, variant))) = next() {
+            let played = play(scenario, variant, folder)?;
             output::message(&progress(&played));
             ended.push((place, played));
         }
@@ -152,11 +152,11 @@ fn play_beside(
 }
 
 /// Symptom, every fix that a rehearsal can make, and control.
-fn courses(scenario: &'static Scenario) -> Vec<Course> {
+fn variants(scenario: &'static Scenario) -> Vec<Variant> {
     let fixes = scenario.fixes.iter().filter(|fix| can_be_made(fix));
-    std::iter::once(Course::Symptom)
-        .chain(fixes.map(Course::Varied))
-        .chain([Course::Control])
+    std::iter::once(Variant::Symptom)
+        .chain(fixes.map(Variant::Varied))
+        .chain([Variant::Control])
         .collect()
 }
 
@@ -173,16 +173,20 @@ impl Played {
     }
 }
 
-fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyhow::Result<Played> {
+fn play(
+    scenario: &'static Scenario,
+    variant: Variant,
+    folder: &OwnFolder,
+) -> anyhow::Result<Played> {
     let out = folder
         .path()
-        .join(format!("{}-{}", scenario.name(), course.name()));
+        .join(format!("{}-{}", scenario.name(), variant.name()));
     let begun = Instant::now();
     let output = Command::new(std::env::current_exe().context("finding the program itself")?)
         .args(["rehearse", scenario.name()])
-        .args(words(course))
+        .args(words(variant))
         .args(["--pace", &scenario.quickest_pace.to_string(), "--json"])
-        .args(box_words(scenario, course))
+        .args(box_words(scenario, variant))
         .arg("--out")
         .arg(&out)
         // It reads nothing there. It holds the folder that it writes to, should this process die.
@@ -199,19 +203,19 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
             if code == i32::from(Exit::Inconclusive.code())
                 && (scenario.needs_box()
                     || scenario.topology.around.home_megabytes.is_some()
-                    || apply::database_server(scenario, course).is_some()) =>
+                    || apply::database_server(scenario, variant).is_some()) =>
         {
             Ending::NotHere(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said)))
         }
         _ => Ending::Otherwise(headline(&output.stdout).unwrap_or_else(|| last_sentence(&said))),
     };
-    let taken_for = match (course, &ending) {
-        (Course::Symptom, Ending::AsExpected) => taken_for(scenario, &out)?,
+    let taken_for = match (variant, &ending) {
+        (Variant::Symptom, Ending::AsExpected) => taken_for(scenario, &out)?,
         _ => Vec::new(),
     };
     Ok(Played {
         scenario: scenario.name(),
-        course,
+        variant,
         ending,
         seconds,
         taken_for,
@@ -220,9 +224,9 @@ fn play(scenario: &'static Scenario, course: Course, folder: &OwnFolder) -> anyh
 
 /// A box that the leak fills only at its end, with a swap slow enough for a machine that is busy
 /// with other things as well: the same verdict in a fraction of the time.
-fn box_words(scenario: &Scenario, course: Course) -> &'static [&'static str] {
-    match (&scenario.estimate, course) {
-        (Estimate::Leak { .. }, Course::Symptom) => {
+fn box_words(scenario: &Scenario, variant: Variant) -> &'static [&'static str] {
+    match (&scenario.estimate, variant) {
+        (Estimate::Leak { .. }, Variant::Symptom) => {
             &["--box-room", "1700", "--box-swap-speed", "8"]
         }
         _ => &[],
@@ -257,7 +261,7 @@ fn progress(played: &Played) -> String {
     let mut text = format!(
         "{} {}: {} ({:.1} s)",
         played.scenario,
-        played.course.name(),
+        played.variant.name(),
         match &played.ending {
             Ending::AsExpected => "as expected",
             Ending::Otherwise(why) | Ending::NotHere(why) => why,
@@ -277,32 +281,32 @@ fn table(scenarios: &[&Scenario], all: &[Played]) -> Table {
         .load_style(presets::ASCII_MARKDOWN)
         .set_header(["scenario", "symptom", "fixes", "control"]);
     for scenario in scenarios {
-        let of = |wanted: fn(&Course) -> bool| {
+        let of = |wanted: fn(&Variant) -> bool| {
             let cells = all
                 .iter()
-                .filter(|played| played.scenario == scenario.name() && wanted(&played.course));
+                .filter(|played| played.scenario == scenario.name() && wanted(&played.variant));
             cells.map(cell).collect::<Vec<_>>().join("; ")
         };
         table.add_row([
             format!("`{}`", scenario.name()),
-            of(|course| matches!(course, Course::Symptom)),
-            of(|course| matches!(course, Course::Varied(_))),
-            of(|course| matches!(course, Course::Control)),
+            of(|variant| matches!(variant, Variant::Symptom)),
+            of(|variant| matches!(variant, Variant::Varied(_))),
+            of(|variant| matches!(variant, Variant::Control)),
         ]);
     }
     table
 }
 
 fn cell(played: &Played) -> String {
-    let name = match played.course {
-        Course::Varied(fix) => format!("{}: ", fix.name),
-        Course::Symptom | Course::Control => String::new(),
+    let name = match played.variant {
+        Variant::Varied(fix) => format!("{}: ", fix.name),
+        Variant::Symptom | Variant::Control => String::new(),
     };
-    let ending = match (&played.ending, played.course) {
-        (_, Course::Symptom) if !played.taken_for.is_empty() => {
+    let ending = match (&played.ending, played.variant) {
+        (_, Variant::Symptom) if !played.taken_for.is_empty() => {
             return format!("**taken for {}**", played.taken_for.join(", "));
         }
-        (Ending::AsExpected, Course::Symptom) => "reproduced",
+        (Ending::AsExpected, Variant::Symptom) => "reproduced",
         (Ending::AsExpected, _) => "healthy",
         (Ending::NotHere(_), _) => return format!("{name}not on this machine"),
         (Ending::Otherwise(why), _) => return format!("{name}**{why}**"),

@@ -18,7 +18,7 @@ use crate::evidence::record::Recorder;
 use crate::host::{HostError, Notify};
 use crate::load::{StopSignal, stop_pair};
 use crate::machine::memory_box::BoxKind;
-use crate::scenario::apply::Course;
+use crate::scenario::apply::Variant;
 use crate::scenario::rehearsal::{Rehearsal, RehearsalError, RehearsalPlan, record_unplayed};
 use crate::scenario::shape::Scenario;
 use crate::scenario::trigger::{Played, prepare};
@@ -86,16 +86,16 @@ impl RehearseOptions {
 /// Rehearse and judge.
 ///
 /// # Errors
-/// When there is no such scenario or course, the emulator does not start, or the evidence cannot
+/// When there is no such scenario or variant, the emulator does not start, or the evidence cannot
 /// be written or read.
 pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
     options.catalogue.load()?;
     let scenario = find(&options.scenario)?;
-    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
+    let variant = trigger::variant(scenario, options.control, options.fix.as_deref())?;
     let out = options
         .out
         .clone()
-        .unwrap_or_else(|| default_folder(scenario.name(), course));
+        .unwrap_or_else(|| default_folder(scenario.name(), variant));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -111,7 +111,7 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
         let (handle, stop) = stop_pair();
         trigger::stop_on_signals(handle)?;
         for bundle in &bundles {
-            if !rehearse(options, scenario, course, bundle, &stop).await? {
+            if !rehearse(options, scenario, variant, bundle, &stop).await? {
                 return Ok(false);
             }
         }
@@ -143,14 +143,14 @@ pub(super) fn run(options: &RehearseOptions) -> anyhow::Result<Exit> {
 async fn rehearse(
     options: &RehearseOptions,
     scenario: &'static Scenario,
-    course: Course,
+    variant: Variant,
     bundle: &Path,
     stop: &StopSignal,
 ) -> anyhow::Result<bool> {
     output::message(&format!(
         "rehearsing {} ({}) at pace {}: starting the emulator\n",
         scenario.name(),
-        course.name(),
+        variant.name(),
         options.pace()
     ));
     let executable = std::env::current_exe().context("finding the program itself")?;
@@ -160,7 +160,7 @@ async fn rehearse(
     };
     let plan = RehearsalPlan {
         scenario,
-        course,
+        variant,
         pace: options.pace(),
         memory_box: options.memory_box.order(&executable),
         scratch: scratch(),
@@ -228,9 +228,9 @@ async fn play(rehearsal: &Rehearsal, bundle: &Path, stop: &StopSignal) -> anyhow
     Ok(played?)
 }
 
-fn default_folder(name: &str, course: Course) -> PathBuf {
+fn default_folder(name: &str, variant: Variant) -> PathBuf {
     let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    PathBuf::from(format!("runs/{name}-{}-{now}", course.name()))
+    PathBuf::from(format!("runs/{name}-{}-{now}", variant.name()))
 }
 
 /// The command that rehearses it again.

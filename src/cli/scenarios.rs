@@ -139,16 +139,16 @@ fn check_file(file: &Path) -> anyhow::Result<Exit> {
 
 fn parameters(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
     let scenario = find(name)?;
-    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
-    let parameters = deployment_parameters(scenario, course)
+    let variant = trigger::variant(scenario, options.control, options.fix.as_deref())?;
+    let parameters = deployment_parameters(scenario, variant)
         .ok_or_else(|| anyhow!("{name} is played on this machine only"))?;
     Ok(format!("{}\n", serde_json::to_string_pretty(&parameters)?))
 }
 
 fn plan(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
     let scenario = find(name)?;
-    let course = trigger::course(scenario, options.control, options.fix.as_deref())?;
-    let plan = planned(scenario, course);
+    let variant = trigger::variant(scenario, options.control, options.fix.as_deref())?;
+    let plan = planned(scenario, variant);
     Ok(format!("{}\n", serde_json::to_string_pretty(&plan)?))
 }
 

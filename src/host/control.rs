@@ -1,4 +1,4 @@
-//! The control API of the stand-in: small JSON over HTTP, for the command line and for scripts.
+//! The control API of the emulator: small JSON over HTTP, for the command line and for scripts.
 //!
 //! | Request | What it does |
 //! |---|---|
@@ -147,13 +147,13 @@ fn refusal(headers: &HeaderMap, token: &str) -> Option<Response> {
     if !is_for_an_address(headers) {
         return Some(refused(
             StatusCode::MISDIRECTED_REQUEST,
-            "the stand-in is asked by its address, or as localhost",
+            "the emulator is asked by its address, or as localhost",
         ));
     }
     if headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE) {
         return Some(refused(
             StatusCode::FORBIDDEN,
-            "pages in a browser may not talk to the stand-in",
+            "pages in a browser may not talk to the emulator",
         ));
     }
     match has_token(headers, token) {

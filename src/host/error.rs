@@ -1,11 +1,11 @@
-//! What can go wrong with the stand-in itself. What goes wrong with a site is a row of its tables.
+//! What can go wrong with the emulator itself. What goes wrong with a site is a row of its tables.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::SlotName;
 
-/// Why the stand-in could not do what it was asked.
+/// Why the emulator could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// A folder or file of the run cannot be made.
@@ -16,8 +16,8 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
-    /// Another stand-in runs in the folder.
-    #[error("another stand-in runs in {}\n\nhint: give this one another --folder", .0.display())]
+    /// Another emulator runs in the folder.
+    #[error("another emulator runs in {}\n\nhint: give this one another --folder", .0.display())]
     FolderInUse(PathBuf),
     /// A front end cannot listen.
     #[error("cannot listen on {address}: {source}")]
@@ -57,7 +57,7 @@ pub enum HostError {
         address: std::net::IpAddr,
     },
     /// There is no such slot.
-    #[error("there is no slot {0}\n\nhint: start the stand-in with a staging slot")]
+    #[error("there is no slot {0}\n\nhint: start the emulator with a staging slot")]
     NoSlot(SlotName),
     /// The site did not come up.
     #[error("site {site} did not start: {reason}")]
@@ -94,8 +94,8 @@ pub enum HostError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The stand-in is being stopped.
-    #[error("the stand-in is stopping")]
+    /// The emulator is being stopped.
+    #[error("the emulator is stopping")]
     Stopping,
     /// A control API that anybody could use.
     #[error(

@@ -1,6 +1,6 @@
 //! The words of the platform's log, as they were recorded, spelling included.
 //!
-//! The stand-in has no second container for deployments, pulls no image and mounts no volume; of
+//! The emulator has no second container for deployments, pulls no image and mounts no volume; of
 //! the recorded messages it writes those that have a counterpart here. A "container" is a process
 //! group with an address of its own, and the image in the rows that name one is a name only.
 
@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 
 /// The image that the rows name: the built-in one for Python, tagged so that nobody takes it for
 /// Microsoft's.
-const IMAGE: &str = "appsvc/python:3.11_labrat-stand-in";
+const IMAGE: &str = "appsvc/python:3.11_labrat-emulator";
 const REGISTRY: &str = "localhost";
 
-/// Every message that the stand-in writes, with its level: what differs from run to run is in
+/// Every message that the emulator writes, with its level: what differs from run to run is in
 /// braces. A test holds the rows of a run against this list, both ways.
 pub const TEMPLATES: &[&str] = &[
     "Error Failed to start site. Revert by stopping site.",

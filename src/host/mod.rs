@@ -1,4 +1,4 @@
-//! The App Service stand-in: what stands around a site on App Service for Linux, on this machine.
+//! The App Service emulator: what stands around a site on App Service for Linux, on this machine.
 //!
 //! For each slot a front end ([`front_end`]), a site with its container ([`site`]), and what is
 //! configured for it ([`slots`]). What happens becomes rows of the three log tables
@@ -15,6 +15,7 @@ mod auto_heal;
 mod auto_heal_rules;
 pub mod control;
 mod dial;
+mod emulator;
 mod error;
 pub mod front_end;
 mod guest;
@@ -31,13 +32,13 @@ mod settings;
 mod show_metrics;
 pub mod site;
 mod slots;
-mod stand_in;
 pub mod supervisor;
 mod vault;
 
 pub use auto_heal::{AutoHeal, Ended};
 pub use auto_heal_rules::{AutoHealError, AutoHealRules};
 pub use dial::Dialer;
+pub use emulator::Host;
 pub use error::HostError;
 pub use levers::HostLevers;
 pub use queries::{Table, TableQuery, query_names};
@@ -47,5 +48,4 @@ pub use slots::{
     Comparison, ConnectionKind, Difference, Effect, Identity, Objection, Setting, SettingKind,
     Severity, SlotConfiguration, SlotName, SwapOptions, compare, intended,
 };
-pub use stand_in::Host;
 pub use vault::{ReferenceStatus, Vault};

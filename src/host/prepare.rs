@@ -1,4 +1,4 @@
-//! What a stand-in needs before anything of it runs: its folder, its tables, and each slot's front
+//! What an emulator needs before anything of it runs: its folder, its tables, and each slot's front
 //! end and site.
 
 use std::fs::File;
@@ -19,7 +19,7 @@ use super::site::{Ground, Site, SiteIdentity};
 use super::{HostError, HostSettings, Network, Pace, SlotName, SlotSettings};
 use crate::machine::{Unavailable, own_files};
 
-/// The file whose lock keeps other stand-ins out, and which says that one has been there.
+/// The file whose lock keeps other emulators out, and which says that one has been there.
 const LOCK: &str = "host.lock";
 
 /// A slot at work.
@@ -34,9 +34,9 @@ pub(super) struct Slot {
 /// What all slots share, before there is any.
 pub(super) struct Prepared {
     pub(super) journal: Arc<Journal>,
-    /// Keeps other stand-ins out of the folder.
+    /// Keeps other emulators out of the folder.
     pub(super) lock: Flock<File>,
-    /// Whether a stand-in has run in the folder before.
+    /// Whether an emulator has run in the folder before.
     was_here: bool,
     /// What this run's targets key their digests of credentials with.
     run_key: String,
@@ -226,7 +226,7 @@ async fn volume(settings: &HostSettings, home: &Path) -> Result<Option<HomeVolum
     mounted.map(Some).map_err(HostError::NoHome)
 }
 
-/// Keep other stand-ins out of the folder.
+/// Keep other emulators out of the folder.
 fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
     let path = folder.join(LOCK);
     let opened: io::Result<File> = own_files::private().write(true).create(true).open(&path);

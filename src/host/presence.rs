@@ -1,8 +1,8 @@
-//! What a running stand-in leaves for the commands of the same user: where its control API is, and
+//! What a running emulator leaves for the commands of the same user: where its control API is, and
 //! the token that opens it.
 //!
 //! One file for each, readable by its user alone, in a folder that is the user's alone. Its name
-//! holds the address and the network that the address is in, so that two stand-ins at the same
+//! holds the address and the network that the address is in, so that two emulators at the same
 //! address of two networks do not meet. Whoever lives holds a lock on its file: what a killed one has
 //! left goes with the next.
 
@@ -23,12 +23,12 @@ use crate::machine::own_files;
 const PREFIX: &str = "host-";
 /// What they begin with until they are whole and locked, for a moment.
 const UNFINISHED: &str = "new-";
-/// A file that is unfinished for so long was left by a killed stand-in.
+/// A file that is unfinished for so long was left by a killed emulator.
 const UNFINISHED_FOR: Duration = Duration::from_secs(60);
 /// Bytes that such a file has at most.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// What a stand-in tells.
+/// What an emulator tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Where its control API is.
@@ -48,11 +48,11 @@ impl Told {
     }
 }
 
-/// The file of a running stand-in; dropped, it is gone.
+/// The file of a running emulator; dropped, it is gone.
 #[derive(Debug)]
 pub struct Presence {
     path: PathBuf,
-    /// Held as long as the stand-in lives.
+    /// Held as long as the emulator lives.
     _lock: Flock<File>,
 }
 
@@ -99,13 +99,13 @@ pub fn new_token() -> io::Result<String> {
     identifiers::token::<32>()
 }
 
-/// What the stand-in at an address of this network has told, if this user runs one.
+/// What the emulator at an address of this network has told, if this user runs one.
 pub fn find(control: SocketAddr) -> Option<Told> {
     let folder = folder()?;
     read(&folder, &folder.join(name(control)))
 }
 
-/// Every stand-in of this user that runs.
+/// Every emulator of this user that runs.
 pub fn running() -> Vec<Told> {
     let Some(folder) = folder() else {
         return Vec::new();
@@ -127,7 +127,7 @@ fn read(folder: &Path, path: &Path) -> Option<Told> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Remove the files of stand-ins that were killed: nobody holds their lock.
+/// Remove the files of emulators that were killed: nobody holds their lock.
 fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_stand_in_has_left_goes_with_the_next_and_what_a_living_one_has_stays() {
+    fn what_a_killed_emulator_has_left_goes_with_the_next_and_what_a_living_one_has_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["host-dead.json", "host-living.json", "new-young", "notes"] {

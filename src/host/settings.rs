@@ -1,4 +1,4 @@
-//! What the stand-in is told when it is started.
+//! What the emulator is told when it is started.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{AutoHealRules, SlotConfiguration, Vault};
 use crate::machine::memory_box::MemoryBox;
 
-/// Takes what the stand-in has to say to whoever runs it; the room itself prints nothing.
+/// Takes what the emulator has to say to whoever runs it; the room itself prints nothing.
 #[derive(Clone)]
 pub struct Notify(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -112,7 +112,7 @@ pub struct SlotSettings {
     pub configuration: SlotConfiguration,
 }
 
-/// Everything that the stand-in is told.
+/// Everything that the emulator is told.
 #[derive(Debug, Clone)]
 pub struct HostSettings {
     /// The folder of this run: tables, the site's home, the effective settings.

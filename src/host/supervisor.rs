@@ -1,8 +1,8 @@
 //! The first process of a container: it runs the startup command, passes TERM on to it, and leaves
 //! nothing behind.
 //!
-//! The stand-in starts it as a program of its own (`labrat __container`), in a process group of
-//! its own, and holds the other end of its standard input: when the stand-in dies, however it
+//! The emulator starts it as a program of its own (`labrat __container`), in a process group of
+//! its own, and holds the other end of its standard input: when the emulator dies, however it
 //! dies, that end closes and the container is killed at once. It adopts what the command leaves
 //! behind, as process 1 of a container does, and like there the end of the command is the end of
 //! everything in the container.
@@ -63,7 +63,7 @@ pub enum Content {
 /// it.
 ///
 /// # Errors
-/// When there is no command, or standard input is not the pipe of the stand-in.
+/// When there is no command, or standard input is not the pipe of the emulator.
 pub fn run(
     command: &[OsString],
     content: Content,

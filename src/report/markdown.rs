@@ -65,25 +65,25 @@ pub fn markdown(verdict: &Verdict, bundle: &Bundle) -> String {
             quotes(&result.quotes)
         ));
     }
-    if !verdict.promises.is_empty() {
-        text.push_str("\n## What the name promises\n\n");
-        for promise in &verdict.promises {
+    if !verdict.title_claims.is_empty() {
+        text.push_str("\n## What the title claims\n\n");
+        for claim in &verdict.title_claims {
             text.push_str(&format!(
                 "- {}: {} ({})\n",
-                promise.word,
-                promise.finding.words(),
-                cell(&promise.observed)
+                claim.word,
+                claim.finding.words(),
+                cell(&claim.observed)
             ));
         }
     }
-    text.push_str("\n## Other explanations\n\n| explanation | ruling | because | decided by |\n|---|---|---|---|\n");
-    for rival in &verdict.rivals {
+    text.push_str("\n## Other explanations\n\n| explanation | status | because | decided by |\n|---|---|---|---|\n");
+    for alternative in &verdict.alternatives {
         text.push_str(&format!(
             "| {} | **{}** | {} | {} |\n",
-            rival.words,
-            rival.ruling.words(),
-            cell(&rival.because),
-            quotes(&rival.quotes)
+            alternative.words,
+            alternative.status.words(),
+            cell(&alternative.because),
+            quotes(&alternative.quotes)
         ));
     }
     lists(&mut text, verdict);
@@ -118,10 +118,10 @@ fn lists(text: &mut String, verdict: &Verdict) {
             ));
         }
     }
-    if !verdict.doubts.is_empty() {
-        text.push_str("\n## Doubts about the measurement\n\n");
-        for doubt in &verdict.doubts {
-            text.push_str(&format!("- {}\n", cell(&doubt.text)));
+    if !verdict.quality_warnings.is_empty() {
+        text.push_str("\n## Data-quality warnings\n\n");
+        for warning in &verdict.quality_warnings {
+            text.push_str(&format!("- {}\n", cell(&warning.text)));
         }
     }
     if !verdict.unreadable.is_empty() {

@@ -1,9 +1,9 @@
 //! The verdict for a terminal: plain text that loses nothing without colour.
 
-use crate::evidence::criteria::{Bearing, Kind};
+use crate::evidence::criteria::{AlternativeRole, Kind};
 use crate::verdict::text::seconds;
 use crate::verdict::{
-    CriterionResult, Finding, KillCause, Outcome, Quote, Repeated, Ruling, Verdict,
+    AlternativeStatus, CriterionResult, Finding, KillCause, Outcome, Quote, Repeated, Verdict,
 };
 
 /// Whether to colour.
@@ -103,11 +103,11 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
     page.line(0, &format!("hypothesis: {}", verdict.hypothesis));
     health(&mut page, verdict);
     criteria(&mut page, verdict);
-    promises(&mut page, verdict);
-    rivals(&mut page, verdict);
+    title_claims(&mut page, verdict);
+    alternatives(&mut page, verdict);
     killed(&mut page, verdict);
     missing(&mut page, verdict);
-    doubts(&mut page, verdict);
+    quality_warnings(&mut page, verdict);
     routes(&mut page, verdict);
     page.text
 }
@@ -166,45 +166,48 @@ fn criteria(page: &mut Page, verdict: &Verdict) {
     }
 }
 
-fn promises(page: &mut Page, verdict: &Verdict) {
-    if verdict.promises.is_empty() {
+fn title_claims(page: &mut Page, verdict: &Verdict) {
+    if verdict.title_claims.is_empty() {
         return;
     }
-    page.heading("What the name promises");
-    for promise in &verdict.promises {
-        let word = match promise.finding {
+    page.heading("What the title claims");
+    for claim in &verdict.title_claims {
+        let word = match claim.finding {
             Finding::Met => "shown",
             Finding::NotMet => "not shown",
             Finding::NoEvidence => "no evidence",
         };
         let word = page
             .style
-            .paint(finding_colour(promise.finding), &format!("{word:<11}"));
-        page.line(2, &format!("{word} {}: {}", promise.word, promise.observed));
+            .paint(finding_colour(claim.finding), &format!("{word:<11}"));
+        page.line(2, &format!("{word} {}: {}", claim.word, claim.observed));
     }
 }
 
-fn rivals(page: &mut Page, verdict: &Verdict) {
+fn alternatives(page: &mut Page, verdict: &Verdict) {
     page.heading("Other explanations");
-    for rival in &verdict.rivals {
-        let colour = match (rival.ruling, rival.bearing) {
-            (Ruling::RuledIn, Bearing::Competes) => Colour::Bad,
-            (Ruling::RuledIn, _) | (Ruling::RuledOut, _) => Colour::Good,
-            (Ruling::Open, _) => Colour::Unsure,
+    for alternative in &verdict.alternatives {
+        let colour = match (alternative.status, alternative.role) {
+            (AlternativeStatus::RuledIn, AlternativeRole::Competes) => Colour::Bad,
+            (AlternativeStatus::RuledIn, _) | (AlternativeStatus::RuledOut, _) => Colour::Good,
+            (AlternativeStatus::Open, _) => Colour::Unsure,
         };
         let word = page
             .style
-            .paint(colour, &format!("{:<11}", rival.ruling.words()));
-        let bearing = match rival.bearing {
-            Bearing::Competes => "",
-            Bearing::Accompanies => " (belongs to the hypothesis)",
-            Bearing::Hypothesis => " (is the hypothesis)",
+            .paint(colour, &format!("{:<11}", alternative.status.words()));
+        let role = match alternative.role {
+            AlternativeRole::Competes => "",
+            AlternativeRole::Accompanies => " (belongs to the hypothesis)",
+            AlternativeRole::Hypothesis => " (is the hypothesis)",
         };
         page.line(
             2,
-            &format!("{word} {}{bearing}: {}", rival.words, rival.because),
+            &format!(
+                "{word} {}{role}: {}",
+                alternative.words, alternative.because
+            ),
         );
-        for quote in &rival.quotes {
+        for quote in &alternative.quotes {
             page.quote(quote);
         }
     }
@@ -254,13 +257,13 @@ fn missing(page: &mut Page, verdict: &Verdict) {
     }
 }
 
-fn doubts(page: &mut Page, verdict: &Verdict) {
-    if verdict.doubts.is_empty() {
+fn quality_warnings(page: &mut Page, verdict: &Verdict) {
+    if verdict.quality_warnings.is_empty() {
         return;
     }
-    page.heading("Doubts about the measurement");
-    for doubt in &verdict.doubts {
-        page.line(2, &doubt.text);
+    page.heading("Data-quality warnings");
+    for warning in &verdict.quality_warnings {
+        page.line(2, &warning.text);
     }
 }
 

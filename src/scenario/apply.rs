@@ -2,9 +2,9 @@
 
 use super::shape::{Change, DatabaseServer, Group, Scenario, Setting, Topology, Variation};
 
-/// Which course of a scenario is played.
+/// Which variant of a scenario is played.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Course {
+pub enum Variant {
     /// As the catalogue has it.
     Symptom,
     /// The negative control.
@@ -13,7 +13,7 @@ pub enum Course {
     Varied(&'static Variation),
 }
 
-impl Course {
+impl Variant {
     /// The word for it in a manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -35,10 +35,10 @@ impl Course {
     }
 }
 
-/// The name of the App Service plan that this course wants.
+/// The name of the App Service plan that this variant wants.
 #[must_use]
-pub fn plan(scenario: &'static Scenario, course: Course) -> &'static str {
-    let mut changes = course.changes(scenario).iter();
+pub fn plan(scenario: &'static Scenario, variant: Variant) -> &'static str {
+    let mut changes = variant.changes(scenario).iter();
     let changed = changes.find_map(|change| match change {
         Change::Plan { name } => Some(name.as_str()),
         _ => None,
@@ -46,19 +46,19 @@ pub fn plan(scenario: &'static Scenario, course: Course) -> &'static str {
     changed.unwrap_or(scenario.topology.plan.as_str())
 }
 
-/// The database server that this course needs around the target.
+/// The database server that this variant needs around the target.
 #[must_use]
-pub fn database_server(scenario: &'static Scenario, course: Course) -> Option<DatabaseServer> {
-    topology(scenario, course).0.around.database_server
+pub fn database_server(scenario: &'static Scenario, variant: Variant) -> Option<DatabaseServer> {
+    topology(scenario, variant).0.around.database_server
 }
 
-/// The target as this course wants it. The second part is the settings, since a changed list is
+/// The target as this variant wants it. The second part is the settings, since a changed list is
 /// put together anew.
 #[must_use]
-pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<Setting>) {
+pub fn topology(scenario: &'static Scenario, variant: Variant) -> (Topology, Vec<Setting>) {
     let mut topology = scenario.topology.clone();
     let mut settings = topology.settings.clone();
-    for change in course.changes(scenario) {
+    for change in variant.changes(scenario) {
         match change {
             Change::StartupCommand {
                 command,
@@ -94,25 +94,25 @@ pub fn topology(scenario: &'static Scenario, course: Course) -> (Topology, Vec<S
     (topology, settings)
 }
 
-/// Whether this course does the step of that name.
+/// Whether this variant does the step of that name.
 #[must_use]
-pub fn does(scenario: &'static Scenario, course: Course, step: &str) -> bool {
-    !course
+pub fn does(scenario: &'static Scenario, variant: Variant, step: &str) -> bool {
+    !variant
         .changes(scenario)
         .iter()
         .any(|change| matches!(change, Change::LeaveOutStep { name } if name == step))
 }
 
-/// The groups of the load of that name as this course wants them; none may be left.
+/// The groups of the load of that name as this variant wants them; none may be left.
 #[must_use]
 pub fn groups(
     scenario: &'static Scenario,
-    course: Course,
+    variant: Variant,
     load: &str,
     groups: &[Group],
 ) -> Vec<Group> {
     let mut groups = groups.to_vec();
-    for change in course.changes(scenario) {
+    for change in variant.changes(scenario) {
         match change {
             Change::Load {
                 step,

@@ -69,7 +69,7 @@ fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
         page,
         "set up",
         &code(&format!("scripts/deploy.sh {name}")),
-        &code(&stand_in(scenario)),
+        &code(&emulator(scenario)),
     )?;
     row(
         page,
@@ -124,7 +124,7 @@ fn write_steps(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
 }
 
 /// The command line of an emulator that has the scenario's topology.
-fn stand_in(scenario: &Scenario) -> String {
+fn emulator(scenario: &Scenario) -> String {
     let topology = &scenario.topology;
     let mut words = vec![format!(
         "labrat host --startup-command \"{}\"",

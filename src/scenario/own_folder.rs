@@ -26,7 +26,7 @@ const UNOWNED: Duration = Duration::from_secs(60);
 /// What a folder is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// What is around a target: the stand-in with its sites, a database server.
+    /// What is around a target: the emulator with its sites, a database server.
     Rehearsal,
     /// The bundles of a check of the whole catalogue.
     Check,

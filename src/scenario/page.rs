@@ -243,11 +243,14 @@ fn write_rivals(page: &mut String, scenario: &Scenario) -> std::fmt::Result {
     )?;
     writeln!(page, "|---|---|---|---|")?;
     let alternatives = scenario.rules.alternatives.iter();
-    for rival in alternatives.filter_map(|rival| Alternative::find(&rival.id)) {
+    for alternative in alternatives.filter_map(|alternative| Alternative::find(&alternative.id)) {
         writeln!(
             page,
             "| {} | {} | {} | {} |",
-            rival.words, rival.explains, rival.ruled_in_by, rival.ruled_out_by
+            alternative.words,
+            alternative.explains,
+            alternative.ruled_in_by,
+            alternative.ruled_out_by
         )?;
     }
     writeln!(page)

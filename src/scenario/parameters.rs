@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::apply::{self, Course};
+use super::apply::{self, Variant};
 use super::shape::Scenario;
 
 /// The slot that every site has.
@@ -16,9 +16,9 @@ const PRODUCTION: &str = "production";
 
 /// The file of parameters for a deployment of this scenario, or `None` where it is local only.
 #[must_use]
-pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Option<Value> {
+pub fn deployment_parameters(scenario: &'static Scenario, variant: Variant) -> Option<Value> {
     scenario.needs.plan?;
-    let (topology, settings) = apply::topology(scenario, course);
+    let (topology, settings) = apply::topology(scenario, variant);
     let mut by_slot: BTreeMap<&str, BTreeMap<&str, &str>> = topology
         .slots
         .iter()
@@ -43,7 +43,7 @@ pub fn deployment_parameters(scenario: &'static Scenario, course: Course) -> Opt
         "contentVersion": "1.0.0.0",
         "parameters": {
             "scenario": { "value": scenario.name() },
-            "planSku": { "value": apply::plan(scenario, course) },
+            "planSku": { "value": apply::plan(scenario, variant) },
             "startupCommand": { "value": topology.startup_command },
             "slotNames": { "value": beside_production },
             "appSettings": { "value": by_slot },

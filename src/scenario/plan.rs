@@ -1,31 +1,31 @@
-//! A course as data for whoever plays it by other means than this program: every change applied,
+//! A variant as data for whoever plays it by other means than this program: every change applied,
 //! and what is to be done to the platform as a list of actions.
 
 use serde_json::{Value, json};
 
-use super::apply::{self, Course};
+use super::apply::{self, Variant};
 use super::shape::{Action, AutoHeal, Change, Scenario, Setting, Step, Variation};
 
-/// The scenario with one course applied, as JSON.
+/// The scenario with one variant applied, as JSON.
 ///
-/// `actions` turn the target of the symptom's course into that of this one. They have the form of
+/// `actions` turn the target of the symptom's variant into that of this one. They have the form of
 /// [`Action`], and four more: `set-plan` (`plan`), `set-always-on`, `set-auto-heal` (`rules`, in
 /// the platform's form), and `described` (`how`), the last for what nobody but the application's author can do.
 #[must_use]
-pub fn planned(scenario: &'static Scenario, course: Course) -> Value {
-    let (topology, settings) = apply::topology(scenario, course);
+pub fn planned(scenario: &'static Scenario, variant: Variant) -> Value {
+    let (topology, settings) = apply::topology(scenario, variant);
     json!({
         "scenario": scenario.name(),
         "title": scenario.title,
-        "course": course.name(),
+        "variant": variant.name(),
         "on_azure": scenario.needs.plan.is_some(),
-        "plan": apply::plan(scenario, course),
+        "plan": apply::plan(scenario, variant),
         "slots": topology.slots,
         "startup_command": topology.startup_command,
         "settings": settings,
         "starts_down": scenario.starts_down,
-        "steps": steps(scenario, course),
-        "actions": actions(course.changes(scenario)),
+        "steps": steps(scenario, variant),
+        "actions": actions(variant.changes(scenario)),
         "fixes": scenario.fixes.iter().map(named).collect::<Vec<_>>(),
         "variants": scenario.variants.iter().map(named).collect::<Vec<_>>(),
     })
@@ -49,9 +49,9 @@ fn named(variation: &Variation) -> Value {
     })
 }
 
-fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
+fn steps(scenario: &'static Scenario, variant: Variant) -> Vec<Value> {
     let done = scenario.steps.iter().filter(|step| match step {
-        Step::Act { name, .. } | Step::Wait { name, .. } => apply::does(scenario, course, name),
+        Step::Act { name, .. } | Step::Wait { name, .. } => apply::does(scenario, variant, name),
         _ => true,
     });
     let planned = done.map(|step| match step {
@@ -59,7 +59,7 @@ fn steps(scenario: &'static Scenario, course: Course) -> Vec<Value> {
             "step": "load",
             "name": name,
             "kind": kind,
-            "groups": apply::groups(scenario, course, name, groups),
+            "groups": apply::groups(scenario, variant, name, groups),
         }),
         step => json!(step),
     });

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::doubts::doubts;
 use super::health::health;
 use super::kills::killed_workers;
 use super::measure::{Measured, View, measure};
 use super::missing::{has, missing, words};
 use super::outcome::{
-    CriterionResult, Doubt, Finding, HealthResult, Level, Outcome, PromiseResult, RivalResult,
-    RouteFigures, Ruling, Unreadable, Verdict,
+    AlternativeResult, AlternativeStatus, CriterionResult, Finding, HealthResult, Level, Outcome,
+    QualityWarning, RouteFigures, TitleClaimResult, Unreadable, Verdict,
 };
+use super::quality_warnings::quality_warnings;
 use super::secrets::without_secrets;
 use super::text::{count, seconds};
 use super::window::trigger_window;
 use crate::evidence::Bundle;
 use crate::evidence::bundle::FileState;
 use crate::evidence::criteria::{
-    Alternative, Bearing, Criterion, ExpectedEnd, Kind, Measure, Need, Rival, ScenarioRules,
+    Alternative, AlternativeRole, Criterion, ExpectedEnd, Kind, Measure, Need, ScenarioAlternative,
+    ScenarioRules,
 };
 use crate::tables::queries;
 
@@ -30,12 +31,12 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
         .map(|(kind, criterion)| judge_criterion(kind, criterion, view))
         .collect();
     let killed = killed_workers(bundle);
-    let mut rivals: Vec<RivalResult> = rules
+    let mut alternatives: Vec<AlternativeResult> = rules
         .alternatives
         .iter()
-        .filter_map(|rival| judge_alternative(rival, view))
+        .filter_map(|alternative| judge_alternative(alternative, view))
         .collect();
-    let doubts = doubts(bundle, &window);
+    let quality_warnings = quality_warnings(bundle, &window);
     let variant = bundle
         .manifest
         .as_ref()
@@ -49,15 +50,15 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
         }
         _ => Vec::new(),
     };
-    let (outcome, reason) = decide(&criteria, &rivals, &doubts, &health);
-    reconcile(&mut rivals, outcome);
-    let promises = rules
-        .promises
+    let (outcome, reason) = decide(&criteria, &alternatives, &quality_warnings, &health);
+    reconcile(&mut alternatives, outcome);
+    let title_claims = rules
+        .title_claims
         .iter()
-        .map(|promise| {
-            let measured = measure(&promise.check, view);
-            PromiseResult {
-                word: &promise.word,
+        .map(|claim| {
+            let measured = measure(&claim.check, view);
+            TitleClaimResult {
+                word: &claim.word,
                 finding: measured.finding,
                 observed: measured.observed,
             }
@@ -74,13 +75,13 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
         as_expected: expected.and_then(|expected| as_expected(expected.end, outcome)),
         health,
         level: Level::Observed,
-        headline: headline(outcome, &reason, &rivals),
+        headline: headline(outcome, &reason, &alternatives),
         criteria,
-        rivals,
+        alternatives,
         killed_workers: killed,
-        promises,
+        title_claims,
         missing,
-        doubts,
+        quality_warnings,
         unreadable: unreadable(bundle),
         window,
         routes: routes(bundle),
@@ -89,11 +90,14 @@ pub fn judge(rules: &'static ScenarioRules, bundle: &Bundle) -> Verdict {
 }
 
 /// The outcome, its reason, and how many other explanations it leaves open.
-fn headline(outcome: Outcome, reason: &str, rivals: &[RivalResult]) -> String {
-    let open: Vec<&str> = rivals
+fn headline(outcome: Outcome, reason: &str, alternatives: &[AlternativeResult]) -> String {
+    let open: Vec<&str> = alternatives
         .iter()
-        .filter(|rival| rival.bearing == Bearing::Competes && rival.ruling == Ruling::Open)
-        .map(|rival| rival.words)
+        .filter(|alternative| {
+            alternative.role == AlternativeRole::Competes
+                && alternative.status == AlternativeStatus::Open
+        })
+        .map(|alternative| alternative.words)
         .collect();
     let left = match (outcome, open.len()) {
         (Outcome::Reproduced, 0) => "; no other explanation stays open".to_owned(),
@@ -120,30 +124,34 @@ fn as_expected(expected: ExpectedEnd, outcome: Outcome) -> Option<bool> {
 
 /// Other explanations agree with the outcome: the hypothesis itself has no other status than its
 /// criteria give it, and what belongs to it is never excluded, only not seen.
-fn reconcile(rivals: &mut [RivalResult], outcome: Outcome) {
-    for rival in rivals {
-        match rival.bearing {
-            Bearing::Competes => {}
-            Bearing::Accompanies => {
-                if rival.ruling == Ruling::RuledOut {
-                    rival.ruling = Ruling::Open;
-                    rival.because = format!("not seen in this run: {}", rival.because);
+fn reconcile(alternatives: &mut [AlternativeResult], outcome: Outcome) {
+    for alternative in alternatives {
+        match alternative.role {
+            AlternativeRole::Competes => {}
+            AlternativeRole::Accompanies => {
+                if alternative.status == AlternativeStatus::RuledOut {
+                    alternative.status = AlternativeStatus::Open;
+                    alternative.because = format!("not seen in this run: {}", alternative.because);
                 }
             }
-            Bearing::Hypothesis => {
-                let (ruling, because) = match outcome {
-                    Outcome::Reproduced => (Ruling::RuledIn, "every criterion of it is met"),
-                    Outcome::NotReproduced | Outcome::Unhealthy => {
-                        (Ruling::RuledOut, "the criteria speak against it")
+            AlternativeRole::Hypothesis => {
+                let (status, because) = match outcome {
+                    Outcome::Reproduced => {
+                        (AlternativeStatus::RuledIn, "every criterion of it is met")
                     }
-                    Outcome::Inconclusive => (Ruling::Open, "the criteria do not decide it"),
+                    Outcome::NotReproduced | Outcome::Unhealthy => {
+                        (AlternativeStatus::RuledOut, "the criteria speak against it")
+                    }
+                    Outcome::Inconclusive => {
+                        (AlternativeStatus::Open, "the criteria do not decide it")
+                    }
                 };
                 // What was seen of it in particular says more than the criteria.
-                if rival.ruling != ruling {
-                    rival.because = because.to_owned();
-                    rival.quotes.clear();
+                if alternative.status != status {
+                    alternative.because = because.to_owned();
+                    alternative.quotes.clear();
                 }
-                rival.ruling = ruling;
+                alternative.status = status;
             }
         }
     }
@@ -208,17 +216,20 @@ fn paced(statement: &str, pace: f64) -> String {
 }
 
 /// An alternative is ruled in where its measure is met, and out where it is not.
-fn judge_alternative(rival: &'static Rival, view: View<'_>) -> Option<RivalResult> {
-    let known = Alternative::find(&rival.id)?;
+fn judge_alternative(
+    alternative: &'static ScenarioAlternative,
+    view: View<'_>,
+) -> Option<AlternativeResult> {
+    let known = Alternative::find(&alternative.id)?;
     let measured = measure(&known.check, view);
-    Some(RivalResult {
+    Some(AlternativeResult {
         id: &known.id,
         words: &known.words,
-        bearing: rival.role,
-        ruling: match measured.finding {
-            Finding::Met => Ruling::RuledIn,
-            Finding::NotMet => Ruling::RuledOut,
-            Finding::NoEvidence => Ruling::Open,
+        role: alternative.role,
+        status: match measured.finding {
+            Finding::Met => AlternativeStatus::RuledIn,
+            Finding::NotMet => AlternativeStatus::RuledOut,
+            Finding::NoEvidence => AlternativeStatus::Open,
         },
         because: measured.observed,
         quotes: measured.quotes,
@@ -228,17 +239,19 @@ fn judge_alternative(rival: &'static Rival, view: View<'_>) -> Option<RivalResul
 /// The outcome, and the reason for it. Grave warnings make it inconclusive whichever way it points.
 fn decide(
     criteria: &[CriterionResult],
-    rivals: &[RivalResult],
-    doubts: &[Doubt],
+    alternatives: &[AlternativeResult],
+    quality_warnings: &[QualityWarning],
     health: &[HealthResult],
 ) -> (Outcome, String) {
-    let (outcome, reason) = by_criteria(criteria, rivals);
+    let (outcome, reason) = by_criteria(criteria, alternatives);
     let (outcome, reason) = match outcome {
         Outcome::NotReproduced if !health.is_empty() => by_health(health, reason),
         _ => (outcome, reason),
     };
-    let grave = doubts.iter().find(|doubt| doubt.kind.is_grave());
-    let Some(doubt) = grave else {
+    let grave = quality_warnings
+        .iter()
+        .find(|warning| warning.kind.is_grave());
+    let Some(warning) = grave else {
         return (outcome, reason);
     };
     let otherwise = match outcome {
@@ -246,7 +259,10 @@ fn decide(
         Outcome::Inconclusive => String::new(),
         outcome => format!("it would be {}, but ", outcome.words()),
     };
-    (Outcome::Inconclusive, format!("{otherwise}{}", doubt.text))
+    (
+        Outcome::Inconclusive,
+        format!("{otherwise}{}", warning.text),
+    )
 }
 
 /// A run without the symptom, of which health is expected.
@@ -275,7 +291,10 @@ fn by_health(health: &[HealthResult], reason: String) -> (Outcome, String) {
 }
 
 /// What the criteria and the other explanations say.
-fn by_criteria(criteria: &[CriterionResult], rivals: &[RivalResult]) -> (Outcome, String) {
+fn by_criteria(
+    criteria: &[CriterionResult],
+    alternatives: &[AlternativeResult],
+) -> (Outcome, String) {
     let of = |kind: Kind, finding: Finding| -> Vec<&CriterionResult> {
         criteria
             .iter()
@@ -322,11 +341,15 @@ fn by_criteria(criteria: &[CriterionResult], rivals: &[RivalResult]) -> (Outcome
             format!("no evidence for {}", names(&without)),
         );
     }
-    let competing = rivals
-        .iter()
-        .find(|rival| rival.ruling == Ruling::RuledIn && rival.bearing == Bearing::Competes);
-    if let Some(rival) = competing {
-        let reason = format!("{} is ruled in as well: {}", rival.words, rival.because);
+    let competing = alternatives.iter().find(|alternative| {
+        alternative.status == AlternativeStatus::RuledIn
+            && alternative.role == AlternativeRole::Competes
+    });
+    if let Some(alternative) = competing {
+        let reason = format!(
+            "{} is ruled in as well: {}",
+            alternative.words, alternative.because
+        );
         return (Outcome::Inconclusive, reason);
     }
     let proofs = of(Kind::Proof, Finding::Met).len();

@@ -5,7 +5,6 @@
 //! catalogue: whoever calls it hands the rules over.
 
 mod bind;
-mod doubts;
 mod health;
 mod judge;
 mod kills;
@@ -14,6 +13,7 @@ mod measure;
 mod missing;
 mod outcome;
 pub mod pool_size;
+mod quality_warnings;
 mod quote;
 mod repeated;
 mod secrets;
@@ -22,9 +22,9 @@ mod window;
 
 pub use judge::judge;
 pub use outcome::{
-    CriterionResult, Doubt, DoubtKind, Finding, HealthResult, KillCause, KilledWorker, Level,
-    MissingEvidence, Outcome, PromiseResult, RivalResult, RouteFigures, Ruling, Unreadable,
-    Verdict,
+    AlternativeResult, AlternativeStatus, CriterionResult, Finding, HealthResult, KillCause,
+    KilledWorker, Level, MissingEvidence, Outcome, QualityWarning, QualityWarningKind,
+    RouteFigures, TitleClaimResult, Unreadable, Verdict,
 };
 pub use quote::Quote;
 pub use repeated::{Repeated, RunSummary, SpreadOfCriterion, repeat};

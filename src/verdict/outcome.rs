@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::quote::Quote;
 use super::window::Window;
-use crate::evidence::criteria::{Bearing, ExpectedEnd, Kind, Need, Picture};
+use crate::evidence::criteria::{AlternativeRole, ExpectedEnd, Kind, Need, Picture};
 
 /// The verdict over one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,15 +36,18 @@ pub struct Verdict {
     /// What was measured, in the order trigger, proof, support, disproof.
     pub criteria: Vec<CriterionResult>,
     /// Other explanations.
-    pub rivals: Vec<RivalResult>,
+    #[serde(rename = "rivals")]
+    pub alternatives: Vec<AlternativeResult>,
     /// Workers that were ended by SIGKILL, and by whom.
     pub killed_workers: Vec<KilledWorker>,
-    /// What the scenario's name promises, kept or not.
-    pub promises: Vec<PromiseResult>,
+    /// What the scenario's title claims, true or not.
+    #[serde(rename = "promises")]
+    pub title_claims: Vec<TitleClaimResult>,
     /// Evidence that would be needed and is not there, with the command that would bring it.
     pub missing: Vec<MissingEvidence>,
     /// Why the measurement itself may be doubted.
-    pub doubts: Vec<Doubt>,
+    #[serde(rename = "doubts")]
+    pub quality_warnings: Vec<QualityWarning>,
     /// Files that could not be read, or not wholly.
     pub unreadable: Vec<Unreadable>,
     /// When the load was put on, as far as the evidence tells.
@@ -211,10 +214,10 @@ pub enum KillCause {
     Open,
 }
 
-/// What became of a rival.
+/// What became of an alternative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ruling {
+pub enum AlternativeStatus {
     /// The evidence shows it.
     RuledIn,
     /// The evidence excludes it.
@@ -223,38 +226,40 @@ pub enum Ruling {
     Open,
 }
 
-impl Ruling {
+impl AlternativeStatus {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Ruling::RuledIn => "ruled in",
-            Ruling::RuledOut => "ruled out",
-            Ruling::Open => "open",
+            AlternativeStatus::RuledIn => "ruled in",
+            AlternativeStatus::RuledOut => "ruled out",
+            AlternativeStatus::Open => "open",
         }
     }
 }
 
-/// One rival, judged.
+/// One alternative, judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RivalResult {
+pub struct AlternativeResult {
     /// Which.
     pub id: &'static str,
     /// Its name in a sentence.
     pub words: &'static str,
     /// What it means for the hypothesis.
-    pub bearing: Bearing,
+    #[serde(rename = "bearing")]
+    pub role: AlternativeRole,
     /// What became of it.
-    pub ruling: Ruling,
+    #[serde(rename = "ruling")]
+    pub status: AlternativeStatus,
     /// Why.
     pub because: String,
     /// What decided it.
     pub quotes: Vec<Quote>,
 }
 
-/// What the scenario's name promises.
+/// A claim of the scenario's title, judged.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PromiseResult {
-    /// The promised thing.
+pub struct TitleClaimResult {
+    /// The claim, in a word.
     pub word: &'static str,
     /// Kept or not.
     pub finding: Finding,
@@ -279,17 +284,17 @@ pub struct MissingEvidence {
 
 /// Why the measurement may be doubted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Doubt {
+pub struct QualityWarning {
     /// What kind.
-    pub kind: DoubtKind,
+    pub kind: QualityWarningKind,
     /// In one sentence.
     pub text: String,
 }
 
-/// Kinds of doubt.
+/// Kinds of warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DoubtKind {
+pub enum QualityWarningKind {
     /// A file was changed after the manifest was written.
     Altered,
     /// A file that the manifest lists is not there.
@@ -318,12 +323,14 @@ pub enum DoubtKind {
     Boxed,
 }
 
-impl DoubtKind {
+impl QualityWarningKind {
     /// True if the evidence decides nothing while it stands, whichever way it points.
     pub fn is_grave(self) -> bool {
         matches!(
             self,
-            DoubtKind::Altered | DoubtKind::FileMissing | DoubtKind::CutShort
+            QualityWarningKind::Altered
+                | QualityWarningKind::FileMissing
+                | QualityWarningKind::CutShort
         )
     }
 }

@@ -36,9 +36,9 @@ pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
         blot(&mut result.observed);
         blot_quotes(&mut result.quotes);
     }
-    for rival in &mut verdict.rivals {
-        blot(&mut rival.because);
-        blot_quotes(&mut rival.quotes);
+    for alternative in &mut verdict.alternatives {
+        blot(&mut alternative.because);
+        blot_quotes(&mut alternative.quotes);
     }
     for result in &mut verdict.health {
         blot(&mut result.observed);
@@ -47,14 +47,14 @@ pub(super) fn without_secrets(mut verdict: Verdict) -> Verdict {
     for worker in &mut verdict.killed_workers {
         blot_quotes(&mut worker.quotes);
     }
-    for promise in &mut verdict.promises {
-        blot(&mut promise.observed);
+    for claim in &mut verdict.title_claims {
+        blot(&mut claim.observed);
     }
     for missing in &mut verdict.missing {
         missing.instead.iter_mut().for_each(blot);
     }
-    for doubt in &mut verdict.doubts {
-        blot(&mut doubt.text);
+    for warning in &mut verdict.quality_warnings {
+        blot(&mut warning.text);
     }
     for file in &mut verdict.unreadable {
         blot(&mut file.path);

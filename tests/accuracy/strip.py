@@ -48,7 +48,7 @@ class Names:
             ('File "labrat"', 'File "/opt/python/3.11.9/lib/python3.11/site-packages/gunicorn/util.py", line 371'),
             ("app-labrat", draw.choice(["tideboard", "stockfeed", "seatplan"])),
             ("localhost/appsvc", "mcr.microsoft.com/appsvc"),
-            ("python:3.11_labrat-stand-in", "python:3.11_20240101.1.tuxprod"),
+            ("python:3.11_labrat-emulator", "python:3.11_20240101.1.tuxprod"),
             ("wrong_module", draw.choice(["shop.wsgi", "main", "backend.server"])),
             ("PAYMENT_ENDPOINT", draw.choice(["MAIL_API_KEY", "STORE_URL", "SEARCH_HOST"])),
             ("cache/plans.bin", "data/index.bin"),

@@ -2,7 +2,7 @@
 query endpoint of Log Analytics, and a managed identity to log in with.
 
 It records every request and answers in the shapes of the real ones. What a site does is done by
-the project's own stand-in, where --host-control names one: a changed command, setting or slot is
+the project's own emulator, where --host-control names one: a changed command, setting or slot is
 changed there, and queries are answered from its tables. It is no model of Azure: what it does not
 know is answered 404 and fails the test.
 
@@ -25,7 +25,7 @@ class Azure:
 
     def __init__(self, options):
         self.options = options
-        self.stand_in = shapes.StandIn(options.host_control)
+        self.emulator = shapes.Emulator(options.host_control)
         self.lock = threading.Lock()
         self.groups = {}
         self.deployments = {}
@@ -167,7 +167,7 @@ class Azure:
                 self.command = wanted
                 # What stands before the words is the package's way to its program.
                 own = re.sub(r"^.*?labrat serve", "labrat serve", wanted)
-                self.stand_in.do("POST", "/slots/production/startup-command", {"command": own})
+                self.emulator.do("POST", "/slots/production/startup-command", {"command": own})
         return 200, shapes.configuration(path, self.command)
 
     def app_settings(self, method, path, found, body):
@@ -181,7 +181,7 @@ class Azure:
             ]
             self.settings[slot] = wanted
             if changed:
-                self.stand_in.do("PUT", f"/slots/{slot}/settings", changed)
+                self.emulator.do("PUT", f"/slots/{slot}/settings", changed)
         return 200, {"id": path, "name": "appsettings", "properties": self.settings.get(slot, {})}
 
     def passwords(self, method, path, found, body):
@@ -198,7 +198,7 @@ class Azure:
                     for name in sorted(changed & settings.keys())
                 ]
                 if moved:
-                    self.stand_in.do("PUT", f"/slots/{slot}/settings", moved)
+                    self.emulator.do("PUT", f"/slots/{slot}/settings", moved)
         return 200, {"id": path, "name": "slotConfigNames", "properties": {"appSettingNames": self.sticky}}
 
     def swap(self, method, path, found, body):
@@ -247,13 +247,13 @@ class Azure:
             return 200, shapes.table([])
         if not self.options.host_control:
             return 200, shapes.table(shapes.ROWS.get(name, []))
-        if name not in shapes.STAND_IN_QUERIES:
+        if name not in shapes.EMULATOR_QUERIES:
             return 200, shapes.table([])
-        return 200, shapes.table(self.stand_in.do("GET", f"/query/{name}"))
+        return 200, shapes.table(self.emulator.do("GET", f"/query/{name}"))
 
 
 class Swap:
-    """A swap in the background: it takes as long as the stand-in does, and at least two looks."""
+    """A swap in the background: it takes as long as the emulator does, and at least two looks."""
 
     def __init__(self, azure, source, target):
         self.azure, self.source, self.target = azure, source, target
@@ -267,7 +267,7 @@ class Swap:
             self.failure = "as told"
             return
         try:
-            self.azure.stand_in.do("POST", "/swap", {"source": self.source, "preview": False})
+            self.azure.emulator.do("POST", "/swap", {"source": self.source, "preview": False})
         except RuntimeError as failure:
             self.failure = str(failure)
             return
@@ -382,7 +382,7 @@ def serve():
     parser.add_argument("--key", required=True)
     parser.add_argument("--kql", required=True, type=pathlib.Path, help="folder of the known queries")
     parser.add_argument("--az-config", required=True, type=pathlib.Path, help="az's folder, to be filled")
-    parser.add_argument("--host-control", help="address of a stand-in's control API")
+    parser.add_argument("--host-control", help="address of an emulator's control API")
     parser.add_argument("--production", default="127.0.0.1:1", help="where the production slot is")
     parser.add_argument("--staging", default="127.0.0.1:1")
     parser.add_argument("--existing-group", help="a resource group that was there before")

@@ -1,4 +1,4 @@
-"""The shapes in which Azure answers, with values of this project's own, and the way to the stand-in
+"""The shapes in which Azure answers, with values of this project's own, and the way to the emulator
 that does what a site does."""
 
 import base64
@@ -59,7 +59,7 @@ IN_PROGRESS = (
     "Id: 00000000-0000-0000-0000-0000000000ee, OperationName: SwapSiteSlots"
 )
 
-# What the tables hold where no stand-in has any.
+# What the tables hold where no emulator has any.
 ROWS = {
     "http": [
         {
@@ -231,15 +231,15 @@ def table(rows):
     }
 
 
-# The questions that a stand-in answers too; the others are for Azure alone.
-STAND_IN_QUERIES = {"http", "console", "platform", "status-mix", "latency", "worker-ends", "lifecycle"}
+# The questions that an emulator answers too; the others are for Azure alone.
+EMULATOR_QUERIES = {"http", "console", "platform", "status-mix", "latency", "worker-ends", "lifecycle"}
 
-# What the tests give to the stand-ins that they start for the fake.
-STAND_IN_TOKEN = "fake"
+# What the tests give to the emulators that they start for the fake.
+EMULATOR_TOKEN = "fake"
 
 
-class StandIn:
-    """The control API of a running stand-in; without an address there is nothing to do."""
+class Emulator:
+    """The control API of a running emulator; without an address there is nothing to do."""
 
     def __init__(self, address):
         self.address = address
@@ -251,10 +251,10 @@ class StandIn:
             f"http://{self.address}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"content-type": "application/json", "authorization": f"Bearer {STAND_IN_TOKEN}"},
+            headers={"content-type": "application/json", "authorization": f"Bearer {EMULATOR_TOKEN}"},
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as failure:
-            raise RuntimeError(f"the stand-in refuses {method} {path}: {failure.read().decode()}") from failure
+            raise RuntimeError(f"the emulator refuses {method} {path}: {failure.read().decode()}") from failure

@@ -1,4 +1,4 @@
-"""What the stand-in's front end costs: the same pool asked directly and through it, in one run.
+"""What the emulator's front end costs: the same pool asked directly and through it, in one run.
 
 A relay that copies bytes and looks at none stands before the same pool: no proxy can do better on
 this machine. Where nginx is installed it does too, adds as many headers and writes as long a row for
@@ -30,8 +30,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class StandIn:
-    """A stand-in with an asynchronous pool behind it."""
+class Emulator:
+    """An emulator with an asynchronous pool behind it."""
 
     def __init__(self, labrat, environment, folder):
         self.labrat = labrat
@@ -57,7 +57,7 @@ class StandIn:
             if slot["state"] == "started":
                 return "http://" + slot["address"]
             time.sleep(0.05)
-        raise SystemExit("the stand-in's site does not become warm")
+        raise SystemExit("the emulator's site does not become warm")
 
     def cpu_seconds(self):
         """Processor time that the front end has used so far: not that of the pool behind it."""
@@ -177,11 +177,11 @@ def load(url, connections, seconds):
     return rate, float(median.group(1)) * MILLISECONDS[median.group(2)], count, errors
 
 
-def hold(stand_in):
+def hold(emulator):
     """Memory in MB while so many requests wait in the front end at the same time."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    host, port = stand_in.url.removeprefix("http://").split(":")
+    host, port = emulator.url.removeprefix("http://").split(":")
     clients = []
     try:
         for _ in range(HELD):
@@ -190,11 +190,11 @@ def hold(stand_in):
             clients.append(client)
         deadline = time.monotonic() + DEADLINE_SECONDS
         # Each has a descriptor to the client and one to the container.
-        while stand_in.descriptors() < 2 * HELD:
+        while emulator.descriptors() < 2 * HELD:
             if time.monotonic() > deadline:
-                raise SystemExit(f"{stand_in.descriptors()} descriptors, not {2 * HELD}: not all are held")
+                raise SystemExit(f"{emulator.descriptors()} descriptors, not {2 * HELD}: not all are held")
             time.sleep(0.05)
-        return stand_in.resident_mb()
+        return emulator.resident_mb()
     finally:
         for client in clients:
             client.close()
@@ -208,30 +208,30 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
     medians = {name: {c: [] for c in CONNECTIONS} for name in names}
     costs, errors = {c: [] for c in CONNECTIONS}, []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as beside:
-        stand_in = StandIn(labrat, environment, folder)
+        emulator = Emulator(labrat, environment, folder)
         others = {}
         try:
-            others["relay"] = Relay(relay, stand_in.container)
+            others["relay"] = Relay(relay, emulator.container)
             if nginx_program:
-                others["nginx"] = Nginx(nginx_program, stand_in.container, beside)
-            urls = {"direct": stand_in.container, "front end": stand_in.url}
+                others["nginx"] = Nginx(nginx_program, emulator.container, beside)
+            urls = {"direct": emulator.container, "front end": emulator.url}
             urls |= {name: other.url for name, other in others.items()}
             for turn in range(rounds):
                 order = list(urls) if turn % 2 == 0 else list(reversed(urls))
                 for connections in CONNECTIONS:
                     for name in order:
-                        before = stand_in.cpu_seconds()
+                        before = emulator.cpu_seconds()
                         rate, median, count, seen = load(urls[name], connections, seconds)
                         rates[name][connections].append(rate)
                         medians[name][connections].append(median)
                         if name == "front end":
-                            costs[connections].append((stand_in.cpu_seconds() - before) * 1e6 / count)
+                            costs[connections].append((emulator.cpu_seconds() - before) * 1e6 / count)
                         errors += [f"{name} c={connections}: {error}" for error in seen]
-            held = hold(stand_in)
+            held = hold(emulator)
         finally:
             for other in others.values():
                 other.stop()
-            stand_in.stop()
+            emulator.stop()
 
     def by_connections(values):
         return {str(connections): summary(found) for connections, found in values.items()}

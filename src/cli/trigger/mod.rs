@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(super) use options::{TriggerOptions, course, pace};
+pub(super) use options::{TriggerOptions, pace, variant};
 use person::Person;
 use program::Program;
 pub(super) use progress::Display;

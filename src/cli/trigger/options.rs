@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::scenarios::{CatalogueOptions, find};
 use crate::load::Target;
-use crate::scenario::apply::Course;
+use crate::scenario::apply::Variant;
 use crate::scenario::shape::Scenario;
 use crate::scenario::trigger::{Declared, Order};
 
@@ -100,7 +100,7 @@ impl TriggerOptions {
         declared.extend(sticky(&self.not_sticky, false));
         Ok(Order {
             scenario,
-            course: course(scenario, self.control, self.fix.as_deref())?,
+            variant: variant(scenario, self.control, self.fix.as_deref())?,
             command_line: Some(self.command_line(scenario, &slots)),
             slots,
             pace: self.pace,
@@ -143,26 +143,29 @@ impl TriggerOptions {
 ///
 /// # Errors
 /// When there is no such fix or variant, with the names that there are.
-pub(in crate::cli) fn course(
+pub(in crate::cli) fn variant(
     scenario: &'static Scenario,
     control: bool,
     fix: Option<&str>,
-) -> anyhow::Result<Course> {
+) -> anyhow::Result<Variant> {
     let Some(name) = fix else {
         return Ok(match control {
-            true => Course::Control,
-            false => Course::Symptom,
+            true => Variant::Control,
+            false => Variant::Symptom,
         });
     };
-    scenario.variation(name).map(Course::Varied).ok_or_else(|| {
-        let variations = scenario.fixes.iter().chain(&scenario.variants);
-        let names: Vec<&str> = variations
-            .map(|variation| variation.name.as_str())
-            .collect();
-        anyhow!(
-            "{} has no fix or variant called {name:?}\n\nhint: there are {}",
-            scenario.name(),
-            names.join(", ")
-        )
-    })
+    scenario
+        .variation(name)
+        .map(Variant::Varied)
+        .ok_or_else(|| {
+            let variations = scenario.fixes.iter().chain(&scenario.variants);
+            let names: Vec<&str> = variations
+                .map(|variation| variation.name.as_str())
+                .collect();
+            anyhow!(
+                "{} has no fix or variant called {name:?}\n\nhint: there are {}",
+                scenario.name(),
+                names.join(", ")
+            )
+        })
 }

@@ -8,17 +8,17 @@ use super::Measure;
 /// An alternative of a scenario, and how it bears on the hypothesis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rival {
+pub struct ScenarioAlternative {
     /// Which, by the name in the library of alternatives.
     pub id: String,
     /// What it means for the hypothesis if it is ruled in.
-    pub role: Bearing,
+    pub role: AlternativeRole,
 }
 
 /// What an alternative means for the hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Bearing {
+pub enum AlternativeRole {
     /// It explains the symptom instead: ruled in, the run cannot support the hypothesis.
     Competes,
     /// It belongs to the hypothesis: ruled in, it changes nothing.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use alternative::{Alternative, Bearing, Rival};
+pub use alternative::{Alternative, AlternativeRole, ScenarioAlternative};
 pub use expectation::{Expected, ExpectedEnd, Good, RoleHealth};
 pub use measure::{
     Command, Done, During, FigureChange, Groups, Lines, Measure, PerRequest, Presence, Process,
@@ -46,9 +46,9 @@ pub struct ScenarioRules {
     /// What is taken out of a console line, to be named by other patterns.
     #[serde(default)]
     pub captures: Vec<Capture>,
-    /// What the name promises, whether or not the hypothesis needs it.
-    #[serde(default)]
-    pub promises: Vec<Promise>,
+    /// What the title claims, whether or not the hypothesis needs it.
+    #[serde(default, rename = "promises")]
+    pub title_claims: Vec<TitleClaim>,
     /// What must have been done to the target for the run to say anything.
     #[serde(default)]
     pub trigger: Vec<Criterion>,
@@ -63,7 +63,7 @@ pub struct ScenarioRules {
     pub disproof: Vec<Criterion>,
     /// Other explanations of the same symptom.
     #[serde(default)]
-    pub alternatives: Vec<Rival>,
+    pub alternatives: Vec<ScenarioAlternative>,
 }
 
 /// A text of the evidence that other patterns name.
@@ -91,13 +91,13 @@ impl ScenarioRules {
     }
 }
 
-/// Something that the scenario's name promises.
+/// Something that the title claims.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Promise {
-    /// The promised thing in a word or two, for instance `5xx`.
+pub struct TitleClaim {
+    /// The claim in a word or two, for instance `5xx`.
     pub word: String,
-    /// What would keep the promise.
+    /// What would make it true.
     pub check: Measure,
 }
 

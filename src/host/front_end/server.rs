@@ -49,7 +49,7 @@ impl FrontEnd {
     /// notified when a request wants a start.
     #[expect(
         clippy::too_many_arguments,
-        reason = "each is another part of the stand-in, and they meet here only"
+        reason = "each is another part of the emulator, and they meet here only"
     )]
     pub fn start(
         listener: TcpListener,

@@ -10,7 +10,7 @@ use crate::host::{SlotConfiguration, Vault};
 /// containers of a run. The target reads it by this name, too.
 const RUN_KEY: &str = "LABRAT_RUN_KEY";
 
-/// Names and values that a container sees. Nothing of the stand-in's own environment is among
+/// Names and values that a container sees. Nothing of the emulator's own environment is among
 /// them but `PATH`, with the folder of `labrat` before it.
 pub(super) fn environment(
     identity: &SiteIdentity,

@@ -1,4 +1,4 @@
-//! The slots of a running stand-in, and the swap between them.
+//! The slots of a running emulator, and the swap between them.
 
 use tokio::sync::Mutex;
 

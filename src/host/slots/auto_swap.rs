@@ -38,7 +38,7 @@ impl AutoSwap {
 
     /// Something new has been put into staging.
     pub(in crate::host) fn deployed(&self) {
-        // The task lives as long as the stand-in.
+        // The task lives as long as the emulator.
         let _ = self.deployments.send(());
     }
 

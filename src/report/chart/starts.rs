@@ -99,9 +99,12 @@ fn mark(lane: usize, x: f64, y: f64, text: &str) -> Markup {
 
 fn happenings(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Vec<Happening> {
     let criteria = verdict.criteria.iter().flat_map(|result| &result.quotes);
-    let rivals = verdict.rivals.iter().flat_map(|rival| &rival.quotes);
+    let alternatives = verdict
+        .alternatives
+        .iter()
+        .flat_map(|alternative| &alternative.quotes);
     let quoted: Vec<(&str, u32)> = criteria
-        .chain(rivals)
+        .chain(alternatives)
         .filter_map(|quote| Some((quote.file.as_str(), quote.row?)))
         .collect();
     let mut found = Vec::new();

@@ -19,13 +19,13 @@ pub fn page(verdict: &Verdict, bundle: &Bundle) -> String {
     let main = html! {
         (sections::health(verdict))
         (sections::criteria(verdict))
-        (sections::promises(verdict))
+        (sections::title_claims(verdict))
         (charts(verdict, bundle))
-        (sections::rivals(verdict))
+        (sections::alternatives(verdict))
         (sections::killed(verdict))
         (sections::rows(verdict))
         (sections::missing(verdict))
-        (sections::doubts(verdict))
+        (sections::quality_warnings(verdict))
         (sections::unreadable(verdict))
         (sections::again(verdict, bundle))
     };

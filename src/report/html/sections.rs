@@ -3,8 +3,10 @@
 use maud::{Markup, html};
 
 use crate::evidence::Bundle;
-use crate::evidence::criteria::{Bearing, Kind};
-use crate::verdict::{CriterionResult, Finding, KillCause, Quote, RivalResult, Ruling, Verdict};
+use crate::evidence::criteria::{AlternativeRole, Kind};
+use crate::verdict::{
+    AlternativeResult, AlternativeStatus, CriterionResult, Finding, KillCause, Quote, Verdict,
+};
 
 fn quotes(quotes: &[Quote]) -> Markup {
     html! {
@@ -104,20 +106,20 @@ pub(super) fn criteria(verdict: &Verdict) -> Markup {
     }
 }
 
-/// What the name promises.
-pub(super) fn promises(verdict: &Verdict) -> Markup {
+/// What the title claims.
+pub(super) fn title_claims(verdict: &Verdict) -> Markup {
     html! {
-        @if !verdict.promises.is_empty() {
+        @if !verdict.title_claims.is_empty() {
             section {
-                h2 { "What the name promises" }
+                h2 { "What the title claims" }
                 ul {
-                    @for promise in &verdict.promises {
-                        @let (class, word) = match promise.finding {
+                    @for claim in &verdict.title_claims {
+                        @let (class, word) = match claim.finding {
                             Finding::Met => ("good", "shown"),
                             Finding::NotMet => ("unsure", "not shown"),
                             Finding::NoEvidence => ("unsure", "no evidence"),
                         };
-                        li { span class={ "badge " (class) } { (word) } " " strong { (promise.word) } ": " (promise.observed) }
+                        li { span class={ "badge " (class) } { (word) } " " strong { (claim.word) } ": " (claim.observed) }
                     }
                 }
             }
@@ -125,36 +127,36 @@ pub(super) fn promises(verdict: &Verdict) -> Markup {
     }
 }
 
-fn ruling(rival: &RivalResult) -> Markup {
-    let class = match (rival.ruling, rival.bearing) {
-        (Ruling::RuledIn, Bearing::Competes) => "bad",
-        (Ruling::RuledIn, _) => "good",
-        (Ruling::RuledOut, _) => "plain",
-        (Ruling::Open, _) => "unsure",
+fn status(alternative: &AlternativeResult) -> Markup {
+    let class = match (alternative.status, alternative.role) {
+        (AlternativeStatus::RuledIn, AlternativeRole::Competes) => "bad",
+        (AlternativeStatus::RuledIn, _) => "good",
+        (AlternativeStatus::RuledOut, _) => "plain",
+        (AlternativeStatus::Open, _) => "unsure",
     };
-    html! { span class={ "badge " (class) } { (rival.ruling.words()) } }
+    html! { span class={ "badge " (class) } { (alternative.status.words()) } }
 }
 
 /// Other explanations.
-pub(super) fn rivals(verdict: &Verdict) -> Markup {
+pub(super) fn alternatives(verdict: &Verdict) -> Markup {
     html! {
         section {
             h2 { "Other explanations" }
             table {
-                thead { tr { th { "Explanation" } th { "Ruling" } th { "Because" } } }
+                thead { tr { th { "Explanation" } th { "Status" } th { "Because" } } }
                 tbody {
-                    @for rival in &verdict.rivals {
+                    @for alternative in &verdict.alternatives {
                         tr {
                             td {
-                                (rival.words)
-                                @match rival.bearing {
-                                    Bearing::Competes => {},
-                                    Bearing::Accompanies => { " " span class="id" { "belongs to the hypothesis" } },
-                                    Bearing::Hypothesis => { " " span class="id" { "is the hypothesis" } },
+                                (alternative.words)
+                                @match alternative.role {
+                                    AlternativeRole::Competes => {},
+                                    AlternativeRole::Accompanies => { " " span class="id" { "belongs to the hypothesis" } },
+                                    AlternativeRole::Hypothesis => { " " span class="id" { "is the hypothesis" } },
                                 }
                             }
-                            td { (ruling(rival)) }
-                            td { (rival.because) (quotes(&rival.quotes)) }
+                            td { (status(alternative)) }
+                            td { (alternative.because) (quotes(&alternative.quotes)) }
                         }
                     }
                 }
@@ -189,8 +191,14 @@ pub(super) fn killed(verdict: &Verdict) -> Markup {
 pub(super) fn rows(verdict: &Verdict) -> Markup {
     let mut found: Vec<&Quote> = Vec::new();
     let criteria = verdict.criteria.iter().flat_map(|result| &result.quotes);
-    let rivals = verdict.rivals.iter().flat_map(|rival| &rival.quotes);
-    for quote in criteria.chain(rivals).filter(|quote| quote.row.is_some()) {
+    let alternatives = verdict
+        .alternatives
+        .iter()
+        .flat_map(|alternative| &alternative.quotes);
+    for quote in criteria
+        .chain(alternatives)
+        .filter(|quote| quote.row.is_some())
+    {
         if !found.contains(&quote) {
             found.push(quote);
         }
@@ -226,13 +234,13 @@ pub(super) fn missing(verdict: &Verdict) -> Markup {
     }
 }
 
-/// Doubts about the measurement.
-pub(super) fn doubts(verdict: &Verdict) -> Markup {
+/// Data-quality warnings.
+pub(super) fn quality_warnings(verdict: &Verdict) -> Markup {
     html! {
-        @if !verdict.doubts.is_empty() {
+        @if !verdict.quality_warnings.is_empty() {
             section {
-                h2 { "Doubts about the measurement" }
-                ul class="warnings" { @for doubt in &verdict.doubts { li { (doubt.text) } } }
+                h2 { "Data-quality warnings" }
+                ul class="warnings" { @for warning in &verdict.quality_warnings { li { (warning.text) } } }
             }
         }
     }

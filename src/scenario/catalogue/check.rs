@@ -123,22 +123,22 @@ fn criteria(scenario: &Scenario) -> Option<Problem> {
         let what = "there is no proof, so that nothing could be reproduced".to_owned();
         return Some(("proof".to_owned(), what, "add a [[rules.proof]]".to_owned()));
     }
-    for rival in &rules.alternatives {
-        if Alternative::find(&rival.id).is_none() {
+    for alternative in &rules.alternatives {
+        if Alternative::find(&alternative.id).is_none() {
             let known: Vec<&str> = Alternative::library()
                 .iter()
                 .map(|one| one.id.as_str())
                 .collect();
-            let what = format!("no alternative is called `{}`", rival.id);
+            let what = format!("no alternative is called `{}`", alternative.id);
             return Some((
-                rival.id.clone(),
+                alternative.id.clone(),
                 what,
                 format!("there are {}", known.join(", ")),
             ));
         }
     }
     let checks = rules.criteria().map(|(_, one)| &one.check);
-    for check in checks.chain(rules.promises.iter().map(|one| &one.check)) {
+    for check in checks.chain(rules.title_claims.iter().map(|one| &one.check)) {
         let mut problem = None;
         check.walk(&mut |part| {
             if problem.is_none() {

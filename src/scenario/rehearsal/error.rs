@@ -12,15 +12,15 @@ pub(super) const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 /// Why a rehearsal could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    /// The course changes what this machine cannot be made to have.
+    /// The variant changes what this machine cannot be made to have.
     #[error(
-        "{scenario} with {course} cannot be rehearsed here: {why}\n\nhint: play it with `labrat trigger` against a target that has it"
+        "{scenario} with {variant} cannot be rehearsed here: {why}\n\nhint: play it with `labrat trigger` against a target that has it"
     )]
     NotHere {
         /// The scenario.
         scenario: &'static str,
-        /// The course.
-        course: &'static str,
+        /// The variant.
+        variant: &'static str,
         /// What is lacking.
         why: &'static str,
     },
@@ -44,7 +44,7 @@ pub enum RehearsalError {
     /// No memory box, where one is requested or needed.
     #[error(transparent)]
     NoBox(#[from] NoBox),
-    /// No database server, where the course needs one.
+    /// No database server, where the variant needs one.
     #[error(transparent)]
     NoDatabaseServer(#[from] NoDatabaseServer),
     /// Somebody stopped it before it was warm.

@@ -20,7 +20,7 @@ pub(super) fn prepare(plan: &RehearsalPlan) -> Result<Option<MemoryBox>, Rehears
     Ok(Some(request.fulfil()?))
 }
 
-/// As large as the course wants it.
+/// As large as the variant wants it.
 fn size(plan: &RehearsalPlan) -> BoxSize {
     let mut size = BoxSize::B1;
     if let Some(memory) = plan.scenario.topology.around.memory {
@@ -28,7 +28,7 @@ fn size(plan: &RehearsalPlan) -> BoxSize {
             .with_room(memory.room_megabytes)
             .with_swap(memory.swap_megabytes);
     }
-    for change in plan.course.changes(plan.scenario) {
+    for change in plan.variant.changes(plan.scenario) {
         match change {
             Change::Plan { name } => size = BoxSize::of_larger_plan(name).unwrap_or(size),
             Change::SwapSpace { megabytes } => size = size.with_swap(*megabytes),

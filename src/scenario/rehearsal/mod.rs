@@ -1,7 +1,7 @@
 //! A scenario with everything around it: the App Service emulator is the target and the
 //! operator, and its log tables become part of the evidence.
 //!
-//! What it is for: [`Rehearsal::open`] builds the [`topology`] of one course and starts it; what it
+//! What it is for: [`Rehearsal::open`] builds the [`topology`] of one variant and starts it; what it
 //! gives back is played by [`super::trigger`] like any other target. [`plan`] says what is
 //! rehearsed and what cannot be here, [`stage`] starts and stops it, and [`operator`] does what
 //! only the platform can.
@@ -20,7 +20,7 @@ mod topology;
 mod unplayed;
 
 pub use error::{NoDatabaseServer, RehearsalError};
-pub use operator::StandIn;
+pub use operator::Emulator;
 pub use plan::RehearsalPlan;
 pub use stage::Rehearsal;
 pub use unplayed::record_unplayed;

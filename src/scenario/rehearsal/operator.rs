@@ -17,13 +17,13 @@ const TABLES: [&str; 3] = ["http.jsonl", "console.jsonl", "platform.jsonl"];
 
 /// The emulator as the one who does what only the platform can.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct Emulator {
     host: Arc<Host>,
     downstream: Option<Arc<Downstream>>,
     plan: RehearsalPlan,
 }
 
-impl StandIn {
+impl Emulator {
     /// Of this emulator, which was started by this plan, with the service that is called.
     pub(super) const fn of(
         host: Arc<Host>,
@@ -38,7 +38,7 @@ impl StandIn {
     }
 }
 
-impl Operator for StandIn {
+impl Operator for Emulator {
     fn perform<'a>(&'a mut self, action: &'a Action) -> Performing<'a> {
         Box::pin(async move {
             let done = match action {

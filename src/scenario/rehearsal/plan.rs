@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::RehearsalError;
 use crate::host::Notify;
 use crate::machine::memory_box::{BoxKind, BoxSize, BoxSpec};
-use crate::scenario::apply::Course;
+use crate::scenario::apply::Variant;
 use crate::scenario::shape::{Change, Scenario};
 use crate::timeline::Feed;
 
@@ -15,8 +15,8 @@ use crate::timeline::Feed;
 pub struct RehearsalPlan {
     /// The scenario.
     pub scenario: &'static Scenario,
-    /// Which course of it.
-    pub course: Course,
+    /// Which variant of it.
+    pub variant: Variant,
     /// The factor of every duration: the clients', the platform's, and those of `/slow`.
     pub pace: f64,
     /// The program `labrat`.
@@ -57,11 +57,11 @@ impl RehearsalPlan {
     }
 }
 
-/// A course that changes what only another machine has would be played unchanged: refused.
+/// A variant that changes what only another machine has would be played unchanged: refused.
 pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), RehearsalError> {
     let not_here = |why| RehearsalError::NotHere {
         scenario: plan.scenario.name(),
-        course: plan.course.name(),
+        variant: plan.variant.name(),
         why,
     };
     if plan.server.is_some() && plan.memory_box.kind == Some(BoxKind::Vm) {
@@ -70,7 +70,7 @@ pub(super) fn refuse_what_is_not_here(plan: &RehearsalPlan) -> Result<(), Rehear
         ));
     }
     let boxed = plan.scenario.needs_box() || plan.memory_box.kind.is_some();
-    for change in plan.course.changes(plan.scenario) {
+    for change in plan.variant.changes(plan.scenario) {
         match change {
             Change::Plan { name } if boxed && BoxSize::of_larger_plan(name).is_some() => {}
             Change::Plan { .. } => return Err(not_here("it needs a larger plan")),

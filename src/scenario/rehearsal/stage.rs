@@ -7,7 +7,7 @@ use super::database_server::DatabaseServer;
 use super::downstream::Downstream;
 use super::error::RehearsalError;
 use super::memory_box;
-use super::operator::StandIn;
+use super::operator::Emulator;
 use super::plan::{RehearsalPlan, recording, refuse_what_is_not_here};
 use super::{prepared, topology};
 use crate::host::Host;
@@ -49,7 +49,7 @@ impl Rehearsal {
             true => Some(Arc::new(Downstream::start(&plan.executable).await?)),
             false => None,
         };
-        let database_server = match apply::database_server(plan.scenario, plan.course) {
+        let database_server = match apply::database_server(plan.scenario, plan.variant) {
             Some(wanted) => Some(DatabaseServer::start(plan, wanted).await?),
             None => None,
         };
@@ -69,7 +69,7 @@ impl Rehearsal {
         host.watch(&plan.feed)?;
         let order = Order {
             scenario: plan.scenario,
-            course: plan.course,
+            variant: plan.variant,
             slots: Vec::new(),
             pace: plan.pace,
             key: None,
@@ -131,8 +131,8 @@ impl Rehearsal {
 
     /// Who does what only the platform can.
     #[must_use]
-    pub fn operator(&self) -> StandIn {
-        StandIn::of(
+    pub fn operator(&self) -> Emulator {
+        Emulator::of(
             Arc::clone(&self.host),
             self.downstream.clone(),
             self.plan.clone(),

@@ -1,4 +1,4 @@
-//! What a course wants the emulator to be: its slots, their settings, and what is declared of them.
+//! What a variant wants the emulator to be: its slots, their settings, and what is declared of them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) fn host_settings(
     downstream: Option<&Downstream>,
     database_server: Option<&DatabaseServer>,
 ) -> HostSettings {
-    let (topology, settings) = apply::topology(plan.scenario, plan.course);
+    let (topology, settings) = apply::topology(plan.scenario, plan.variant);
     let command = plan.startup_command(&topology.startup_command);
     let with_address = |mut setting: host::Setting| {
         if let Some(server) = database_server {

@@ -16,7 +16,7 @@ pub fn record_unplayed(plan: &RehearsalPlan, bundle: &Path, why: &str) -> Result
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         scenario: plan.scenario.name().to_owned(),
-        variant: Some(plan.course.name().to_owned()),
+        variant: Some(plan.variant.name().to_owned()),
         labrat_version: env!("CARGO_PKG_VERSION").to_owned(),
         command: Some(plan.command_line.clone()),
         target: None,

@@ -61,7 +61,7 @@ pub struct Scenario {
     /// Conclusions that lie near and are wrong, with the answer to each.
     #[serde(default)]
     pub misreadings: Vec<Misreading>,
-    /// Other settings under which the incident takes another course.
+    /// Other settings under which the incident goes another way.
     #[serde(default)]
     pub variants: Vec<Variation>,
     /// What makes the symptom go away.

@@ -158,7 +158,7 @@ impl Stage<'_> {
                 Step::Capture { moment } => self.capture(*moment).await?,
                 Step::Load { name, kind, groups } => self.load(name, *kind, groups).await?,
                 Step::Wait { name, seconds } => {
-                    if apply::does(scenario, self.run.order.course, name) {
+                    if apply::does(scenario, self.run.order.variant, name) {
                         self.wait(name, *seconds).await?;
                     }
                 }
@@ -168,7 +168,7 @@ impl Stage<'_> {
                     meanwhile,
                     done,
                 } => {
-                    if !apply::does(scenario, self.run.order.course, name) {
+                    if !apply::does(scenario, self.run.order.variant, name) {
                         continue;
                     }
                     self.act(name, action, meanwhile.as_ref(), done).await?;

@@ -15,7 +15,7 @@ use crate::evidence::manifest::{
 };
 use crate::evidence::record::about_this_machine;
 use crate::load::{Client, Target};
-use crate::scenario::apply::{self, Course};
+use crate::scenario::apply::{self, Variant};
 use crate::scenario::estimate::{Leak, Saturation};
 use crate::scenario::shape::{Estimate, Group, Scenario, Step, WorkerClass};
 
@@ -50,8 +50,8 @@ pub struct Declared {
 pub struct Order {
     /// The scenario.
     pub scenario: &'static Scenario,
-    /// Which course of it.
-    pub course: Course,
+    /// Which variant of it.
+    pub variant: Variant,
     /// The slots' targets by name, production first.
     pub slots: Vec<(&'static str, Target)>,
     /// The factor of every duration of the client side.
@@ -149,7 +149,7 @@ impl Run {
         Manifest {
             schema_version: SCHEMA_VERSION,
             scenario: order.scenario.name().to_owned(),
-            variant: Some(order.course.name().to_owned()),
+            variant: Some(order.variant.name().to_owned()),
             labrat_version: env!("CARGO_PKG_VERSION").to_owned(),
             command: order.command_line.clone(),
             target: order.slots.first().map(|(_, target)| target.to_string()),
@@ -197,12 +197,12 @@ impl Run {
         }
     }
 
-    /// A load group of the catalogue, as this course has it.
+    /// A load group of the catalogue, as this variant has it.
     fn group(&self, path: &str) -> Option<Group> {
         let order = &self.order;
         order.scenario.steps.iter().find_map(|step| match step {
             Step::Load { name, groups, .. } => {
-                apply::groups(order.scenario, order.course, name, groups)
+                apply::groups(order.scenario, order.variant, name, groups)
                     .into_iter()
                     .find(|group| group.path == path)
             }
@@ -288,7 +288,7 @@ impl Run {
     }
 
     fn supposed_workers(&self) -> u32 {
-        let (topology, _) = apply::topology(self.order.scenario, self.order.course);
+        let (topology, _) = apply::topology(self.order.scenario, self.order.variant);
         self.workers.unwrap_or(topology.workers)
     }
 
@@ -299,7 +299,7 @@ impl Run {
         shortest_seconds: f64,
         longest_seconds: f64,
     ) -> Expectation {
-        let (topology, _) = apply::topology(self.order.scenario, self.order.course);
+        let (topology, _) = apply::topology(self.order.scenario, self.order.variant);
         let workers = self.supposed_workers();
         let (slow_group, fast_group) = (self.group(slow), self.group(fast));
         let limit = |group: &Option<Group>| {

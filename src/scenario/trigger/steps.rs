@@ -38,7 +38,7 @@ impl Stage<'_> {
         groups: &[Group],
     ) -> Result<(), TriggerError> {
         let run = self.run;
-        let groups = apply::groups(run.order.scenario, run.order.course, name, groups);
+        let groups = apply::groups(run.order.scenario, run.order.variant, name, groups);
         let Some(target) = run.production() else {
             return Ok(());
         };

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use labrat::scenario::apply::Course;
+use labrat::scenario::apply::Variant;
 use labrat::scenario::catalogue;
 use labrat::scenario::plan::planned;
 use labrat::scenario::shape::{Scenario, Step};
@@ -54,7 +54,7 @@ fn dry_run(az: &Path, script: &str, words: &[&str], input: &str) -> String {
     format!("# scripts/{script} {given} --dry-run\n{shown}\n")
 }
 
-/// Every script of one scenario, and each of its courses.
+/// Every script of one scenario, and each of its variants.
 fn every_script(scenario: &Scenario) -> String {
     let az = forbidden_az();
     let name = scenario.name();
@@ -120,14 +120,14 @@ fn every_action_that_the_catalogue_asks_for_is_one_that_the_scripts_play_on_both
     }
     let az = forbidden_az();
     for scenario in on_azure() {
-        let courses = scenario
+        let variants = scenario
             .fixes
             .iter()
             .chain(&scenario.variants)
             .chain([&scenario.control])
-            .map(Course::Varied);
-        for course in courses {
-            for action in planned(scenario, course)["actions"].as_array().unwrap() {
+            .map(Variant::Varied);
+        for variant in variants {
+            for action in planned(scenario, variant)["actions"].as_array().unwrap() {
                 let words = ["azure", "--resource-group", "G", "--site", "S"];
                 let shown = dry_run(az.path(), "operate.sh", &words, &action.to_string());
                 let by_hand = action["action"] == "described";

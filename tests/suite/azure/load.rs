@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use labrat::machine::reserved_port::ReservedPort;
-use labrat::scenario::apply::Course;
+use labrat::scenario::apply::Variant;
 use labrat::scenario::catalogue;
 use labrat::scenario::plan::planned;
 use serde_json::json;
@@ -88,7 +88,7 @@ fn counts(folder: &Path, agent: &str) -> Vec<(String, usize)> {
 fn play_by_locust(scenario: &str, url: &str, folder: &Path) -> Vec<String> {
     let scenario = catalogue::find(scenario).unwrap();
     let plan = folder.join("plan.json");
-    fs::write(&plan, planned(scenario, Course::Symptom).to_string()).unwrap();
+    fs::write(&plan, planned(scenario, Variant::Symptom).to_string()).unwrap();
     let reserved = ReservedPort::choose().unwrap();
     let port = reserved.number().to_string();
     let locust = |words: &[&str], log: &Path| {
@@ -184,7 +184,7 @@ fn the_shares_of_any_number_of_workers_make_up_every_scenarios_load() {
     }
     let scenarios = catalogue::all().into_iter();
     let plans: Vec<_> = scenarios
-        .map(|scenario| planned(scenario, Course::Symptom))
+        .map(|scenario| planned(scenario, Variant::Symptom))
         .collect();
     let mut child = Command::new(root().join("target/locust/bin/python"))
         .arg(root().join("tests/load/shares.py"))

@@ -2,13 +2,13 @@
 //! where they only say what they would do.
 
 mod dry_run;
+mod emulator;
 mod failures;
 mod fake;
 mod lines;
 mod load;
 mod queries;
 mod slots;
-mod stand_in;
 mod story;
 
 use std::path::PathBuf;

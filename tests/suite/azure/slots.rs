@@ -5,15 +5,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::emulator::Emulator;
 use super::fake::{Fake, Outcome, said};
 use super::real_az;
-use super::stand_in::StandIn;
 
 const SCENARIO: &str = "slot-swap-drift";
 const GROUP: &str = "rg-labrat-slot-swap-drift";
 
-/// A stand-in with the scenario's slots, and more words of `labrat host`.
-fn stand_in(more: &[&str]) -> StandIn {
+/// An emulator with the scenario's slots, and more words of `labrat host`.
+fn emulator(more: &[&str]) -> Emulator {
     let value = |name: &str, of: &str| {
         format!("{name}=Server=tcp:sql-{of}.example.net;Database=orders;User Id=app")
     };
@@ -27,7 +27,7 @@ fn stand_in(more: &[&str]) -> StandIn {
     let flags = "--setting FEATURE_FLAG=off --staging-setting FEATURE_FLAG=on --sticky EXPECTED_DB_CONNECTION_STRING";
     words.extend(flags.split(' ').map(str::to_owned));
     words.extend(more.iter().map(|&word| word.to_owned()));
-    StandIn::start(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    Emulator::start(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// A fake in which the scenario is deployed, and more words for it; nothing where the real az
@@ -57,8 +57,8 @@ fn swap(fake: &Fake) -> Outcome {
 
 #[test]
 fn a_swap_is_polled_to_its_end_and_production_then_has_stagings_value() {
-    let stand_in = stand_in(&[]);
-    let Some(fake) = deployed(&stand_in.words_for_the_fake()) else {
+    let emulator = emulator(&[]);
+    let Some(fake) = deployed(&emulator.words_for_the_fake()) else {
         return;
     };
     let run = fake.folder.path().join("run").display().to_string();
@@ -89,8 +89,8 @@ fn a_swap_is_polled_to_its_end_and_production_then_has_stagings_value() {
 
 #[test]
 fn before_a_swap_the_settings_that_would_move_block_and_without_them_nothing_does() {
-    let stand_in = stand_in(&[]);
-    let Some(fake) = deployed(&stand_in.words_for_the_fake()) else {
+    let emulator = emulator(&[]);
+    let Some(fake) = deployed(&emulator.words_for_the_fake()) else {
         return;
     };
     let words = ["--resource-group", GROUP, "--site", "app-labrat-fake"];
@@ -110,10 +110,10 @@ fn before_a_swap_the_settings_that_would_move_block_and_without_them_nothing_doe
 
 #[test]
 fn a_slot_that_does_not_become_warm_fails_the_swap_with_a_hint_and_production_stays_as_it_was() {
-    // No answer has this status: the warm-up of the real stand-in fails.
+    // No answer has this status: the warm-up of the real emulator fails.
     let statuses = "WEBSITE_SWAP_WARMUP_PING_STATUSES=299";
-    let stand_in = stand_in(&["--pace", "0.01", "--setting", statuses]);
-    let Some(fake) = deployed(&stand_in.words_for_the_fake()) else {
+    let emulator = emulator(&["--pace", "0.01", "--setting", statuses]);
+    let Some(fake) = deployed(&emulator.words_for_the_fake()) else {
         return;
     };
     let seen = fake.seen(GROUP, &["staging"]);
@@ -128,7 +128,7 @@ fn a_slot_that_does_not_become_warm_fails_the_swap_with_a_hint_and_production_st
     assert_eq!(fake.seen(GROUP, &["staging"]), seen);
     let configuration = Command::new("curl")
         .args(["--silent", "--fail"])
-        .arg(format!("http://{}/config", stand_in.production))
+        .arg(format!("http://{}/config", emulator.production))
         .output()
         .unwrap();
     let configuration = String::from_utf8_lossy(&configuration.stdout).into_owned();
@@ -154,8 +154,8 @@ fn a_swap_while_another_is_at_work_is_refused_with_a_hint() {
 
 #[test]
 fn a_fix_is_applied_once_and_a_second_deployment_says_what_it_takes_back() {
-    let stand_in = stand_in(&[]);
-    let Some(fake) = deployed(&stand_in.words_for_the_fake()) else {
+    let emulator = emulator(&[]);
+    let Some(fake) = deployed(&emulator.words_for_the_fake()) else {
         return;
     };
     let seen = || fake.seen(GROUP, &["staging"]);

@@ -1,33 +1,33 @@
 //! A whole incident by the scripts, through the real az: the fake of Azure has the project's own
-//! stand-in do what a site does.
+//! emulator do what a site does.
 
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::emulator::Emulator;
 use super::fake::Fake;
 use super::real_az;
-use super::stand_in::StandIn;
 use crate::harness::skip_unless;
 
 #[test]
-fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
+fn the_same_action_is_played_by_the_verbs_of_the_emulator() {
     if skip_unless(super::jq()) {
         return;
     }
     let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
-    let stand_in = StandIn::start(&["--startup-command", wrong]);
+    let emulator = Emulator::start(&["--startup-command", wrong]);
     let folder = tempfile::tempdir().unwrap();
     let operator = crate::harness::root().join("scripts/operate.sh");
     let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
         .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
-        .arg(format!("http://{}", stand_in.production))
+        .arg(format!("http://{}", emulator.production))
         .arg("--operator")
         .arg(format!("{} host", operator.display()))
         .arg("--out")
         .arg(folder.path().join("run"))
         .env("LABRAT", env!("CARGO_BIN_EXE_labrat"))
-        .env("LABRAT_HOST_CONTROL", &stand_in.control)
+        .env("LABRAT_HOST_CONTROL", &emulator.control)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -47,12 +47,12 @@ fn the_same_action_is_played_by_the_verbs_of_the_stand_in() {
 #[test]
 fn an_operator_that_fails_ends_the_run_and_what_was_captured_is_kept() {
     let none = "labrat serve --bind=0.0.0.0:8000 none:app";
-    let stand_in = StandIn::start(&["--startup-command", none]);
+    let emulator = Emulator::start(&["--startup-command", none]);
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let output = Command::new(env!("CARGO_BIN_EXE_labrat"))
         .args(["trigger", "startup-failed", "--pace", "0.1", "--url"])
-        .arg(format!("http://{}", stand_in.production))
+        .arg(format!("http://{}", emulator.production))
         .args(["--operator", "cat >/dev/null; exit 7", "--out"])
         .arg(&run)
         .output()
@@ -100,8 +100,8 @@ fn a_failed_start_is_deployed_triggered_mended_judged_and_torn_down() {
         return;
     };
     let wrong = "labrat serve --bind=0.0.0.0:8000 --timeout=120 wrong_module:app";
-    let stand_in = StandIn::start(&["--startup-command", wrong]);
-    let fake = Fake::start(&az, &stand_in.words_for_the_fake());
+    let emulator = Emulator::start(&["--startup-command", wrong]);
+    let fake = Fake::start(&az, &emulator.words_for_the_fake());
     let run = fake.folder.path().join("run").display().to_string();
     let step = |script: &str, words: &[&str]| {
         let words = [&["startup-failed"], words].concat();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use labrat::scenario::apply::Course;
+use labrat::scenario::apply::Variant;
 use labrat::scenario::catalogue;
 use labrat::scenario::parameters::deployment_parameters;
 use serde_json::Value;
@@ -17,9 +17,9 @@ const FOLDER: &str = "bicep/parameters";
 /// What whoever deploys says, and no file.
 const OF_THE_DEPLOYER: [&str; 4] = ["baseName", "deployerAddress", "expiry", "labKey"];
 
-fn written(name: &str, course: Course) -> Option<String> {
+fn written(name: &str, variant: Variant) -> Option<String> {
     let scenario = catalogue::find(name).unwrap();
-    let parameters = deployment_parameters(scenario, course)?;
+    let parameters = deployment_parameters(scenario, variant)?;
     Some(format!(
         "{}\n",
         serde_json::to_string_pretty(&parameters).unwrap()
@@ -31,7 +31,7 @@ fn there_is_a_file_for_every_scenario_of_azure_as_the_catalogue_has_it_and_no_ot
     let wanted: BTreeMap<String, String> = catalogue::all()
         .into_iter()
         .filter_map(|scenario| {
-            let text = written(scenario.name(), Course::Symptom)?;
+            let text = written(scenario.name(), Variant::Symptom)?;
             Some((format!("{}.parameters.json", scenario.name()), text))
         })
         .collect();
@@ -100,16 +100,16 @@ fn faults(parameters: &Value) -> Vec<String> {
 }
 
 #[test]
-fn main_takes_the_parameters_of_every_course_of_every_scenario() {
+fn main_takes_the_parameters_of_every_variant_of_every_scenario() {
     let mut seen = 0;
     for scenario in catalogue::all() {
         let varied = scenario
             .fixes
             .iter()
             .chain(&scenario.variants)
-            .map(Course::Varied);
-        for course in varied.chain([Course::Symptom, Course::Control]) {
-            let Some(parameters) = deployment_parameters(scenario, course) else {
+            .map(Variant::Varied);
+        for variant in varied.chain([Variant::Symptom, Variant::Control]) {
+            let Some(parameters) = deployment_parameters(scenario, variant) else {
                 continue;
             };
             let found = faults(&parameters);
@@ -117,7 +117,7 @@ fn main_takes_the_parameters_of_every_course_of_every_scenario() {
                 found.is_empty(),
                 "{} {}: {found:?}",
                 scenario.name(),
-                course.name()
+                variant.name()
             );
             let at = |name: &str| &parameters["parameters"][name]["value"];
             let slots = at("slotNames").as_array().unwrap();
@@ -138,7 +138,7 @@ fn main_takes_the_parameters_of_every_course_of_every_scenario() {
 #[test]
 fn parameters_that_main_does_not_take_are_found() {
     let good: Value =
-        serde_json::from_str(&written("slot-swap-drift", Course::Symptom).unwrap()).unwrap();
+        serde_json::from_str(&written("slot-swap-drift", Variant::Symptom).unwrap()).unwrap();
     assert_eq!(faults(&good), Vec::<String>::new());
     for (name, value, expected) in [
         (

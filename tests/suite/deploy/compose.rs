@@ -104,7 +104,7 @@ fn every_service_is_a_box_of_a_b1_s_size_without_privileges_that_answers_this_ma
 }
 
 #[test]
-fn the_stand_in_of_the_file_starts_the_site_and_passes_its_health_check() {
+fn the_emulator_of_the_file_starts_the_site_and_passes_its_health_check() {
     if skip_unless(
         composer()
             .and_then(|()| tools())
@@ -128,13 +128,13 @@ fn the_stand_in_of_the_file_starts_the_site_and_passes_its_health_check() {
         });
         words.collect::<Vec<_>>().join(" ")
     };
-    let stand_in = &services["emulator"];
-    let health = words(&stand_in["healthcheck"]["test"]);
+    let emulator = &services["emulator"];
+    let health = words(&emulator["healthcheck"]["test"]);
     assert_eq!(health[..2], ["CMD", "labrat"]);
     // The name of the program is found through PATH, as it is in the container.
     let path = format!("export PATH={}:$PATH", program.parent().unwrap().display());
     let script = network::serve_and_probe(
-        &quoted(&words(&stand_in["command"])),
+        &quoted(&words(&emulator["command"])),
         &quoted(&health[1..]),
         "",
     );

@@ -1,4 +1,4 @@
-//! Nothing is left behind, however the stand-in ends.
+//! Nothing is left behind, however the emulator ends.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -84,14 +84,14 @@ async fn a_supervisor_that_is_killed_takes_its_container_along() {
 const LATEST: f64 = 1.0;
 
 #[tokio::test]
-async fn stand_ins_killed_at_any_moment_leave_a_folder_in_which_the_next_one_starts() {
+async fn emulators_killed_at_any_moment_leave_a_folder_in_which_the_next_one_starts() {
     let seed = crate::rehearsal::seed();
     eprintln!("LABRAT_KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     for _ in 0..6 {
-        let mut program = stand_in(folder.path());
+        let mut program = emulator(folder.path());
         let moment = std::time::Duration::from_secs_f64(random.f64() * LATEST);
         // Not synchronisation: the moment of the kill is what is varied.
         tokio::time::sleep(moment).await;
@@ -123,7 +123,7 @@ async fn stand_ins_killed_at_any_moment_leave_a_folder_in_which_the_next_one_sta
 }
 
 /// `labrat host` with two slots in a folder.
-fn stand_in(folder: &Path) -> tokio::process::Child {
+fn emulator(folder: &Path) -> tokio::process::Child {
     tokio::process::Command::new(executable())
         .args(["host", "--port", "0", "--staging-port", "0"])
         .args([
@@ -143,19 +143,19 @@ fn stand_in(folder: &Path) -> tokio::process::Child {
 }
 
 #[tokio::test]
-async fn a_stand_in_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
+async fn an_emulator_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     for _ in 0..3 {
-        let mut program = stand_in(folder.path());
+        let mut program = emulator(folder.path());
         until("both slots have a pool", || {
             (processes_of(&run).len() >= 6).then_some(())
         })
         .await;
-        let second = stand_in(folder.path()).wait_with_output().await.unwrap();
+        let second = emulator(folder.path()).wait_with_output().await.unwrap();
         assert_eq!(second.status.code(), Some(1));
         let said = String::from_utf8(second.stderr).unwrap();
-        assert!(said.contains("another stand-in runs in"), "{said}");
+        assert!(said.contains("another emulator runs in"), "{said}");
         let pid = Pid::from_raw(i32::try_from(program.id().unwrap()).unwrap());
         kill(pid, Signal::SIGKILL).unwrap();
         program.wait().await.unwrap();

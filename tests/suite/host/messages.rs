@@ -1,4 +1,4 @@
-//! The stand-in's rows against its own list of messages.
+//! The emulator's rows against its own list of messages.
 
 use std::collections::BTreeSet;
 

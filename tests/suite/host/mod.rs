@@ -1,4 +1,4 @@
-//! The stand-in for App Service: who failed gets which status, what a start writes and in which
+//! The emulator for App Service: who failed gets which status, what a start writes and in which
 //! order, and that nothing is lost or left behind.
 
 mod boxed;
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const SERVE: &str = "labrat serve --bind=0.0.0.0:8000 --workers=1 app:app";
 
-/// A stand-in in a folder of its own.
+/// An emulator in a folder of its own.
 struct Stand {
     host: Host,
     folder: tempfile::TempDir,
@@ -51,7 +51,7 @@ impl Stand {
         let mut settings = HostSettings::new(folder.path(), executable(), command);
         settings.pace = 0.1;
         change(&mut settings);
-        let host = Host::start(settings).await.expect("the stand-in starts");
+        let host = Host::start(settings).await.expect("the emulator starts");
         Self { host, folder }
     }
 

@@ -214,7 +214,7 @@ fn logs_are_followed_as_they_come() {
     );
 }
 
-/// Connections that are held at the same time, and the memory that the stand-in may need for them:
+/// Connections that are held at the same time, and the memory that the emulator may need for them:
 /// what waits takes more in a build without optimisation.
 const HELD: usize = 2_000;
 const MOST_KILOBYTES: u64 = if cfg!(debug_assertions) { 160 } else { 100 } * 1024;
@@ -238,7 +238,7 @@ fn two_thousand_held_requests_cost_few_megabytes_and_each_has_its_row() {
         client.write_all(request).unwrap();
         clients.push(client);
     }
-    // The one worker says how many it holds, and each came through the stand-in.
+    // The one worker says how many it holds, and each came through the emulator.
     let mut held = Value::Null;
     let all = poll(PATIENCE, || {
         let asked: Address = Address::Tcp(address.parse().ok()?);
@@ -340,7 +340,7 @@ fn a_token_is_asked_for_by_default_and_this_users_commands_find_it() {
 }
 
 #[test]
-fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_stand_in() {
+fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_emulator() {
     use std::os::unix::fs::PermissionsExt as _;
     let runtime = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -367,7 +367,7 @@ fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_stand_in() {
 }
 
 #[test]
-fn a_verb_without_a_stand_in_and_unknown_names_are_errors_with_a_hint() {
+fn a_verb_without_a_emulator_and_unknown_names_are_errors_with_a_hint() {
     let nobody = Command::new(executable())
         .args(["host", "status", "--control", "127.0.0.1:1"])
         .output()

@@ -1,4 +1,4 @@
-//! The stand-in's tables against exported runs, where `LABRAT_AZURE_RUNS` names a folder of them.
+//! The emulator's tables against exported runs, where `LABRAT_AZURE_RUNS` names a folder of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -53,9 +53,9 @@ fn a_virtual_machine_is_judged_by_the_machines_figures() {
     let emulated = "never with Azure's";
     assert!(
         verdict
-            .doubts
+            .quality_warnings
             .iter()
-            .any(|doubt| doubt.text.contains(emulated))
+            .any(|warning| warning.text.contains(emulated))
     );
 }
 

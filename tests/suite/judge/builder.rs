@@ -15,7 +15,7 @@ use labrat::evidence::{self, Bundle};
 use labrat::load::FailureClass;
 use labrat::scenario::catalogue;
 use labrat::tables::{LogTime, TableRow, write_json_line};
-use labrat::verdict::{CriterionResult, PromiseResult, Verdict, judge};
+use labrat::verdict::{CriterionResult, TitleClaimResult, Verdict, judge};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -229,10 +229,10 @@ pub fn log_time(seconds: f64) -> LogTime {
     at(seconds).into()
 }
 
-/// The promise of a verdict.
-pub fn promise<'v>(verdict: &'v Verdict, word: &str) -> &'v PromiseResult {
-    let mut promises = verdict.promises.iter();
-    promises.find(|promise| promise.word == word).unwrap()
+/// The claim of a verdict.
+pub fn claim<'v>(verdict: &'v Verdict, word: &str) -> &'v TitleClaimResult {
+    let mut title_claims = verdict.title_claims.iter();
+    title_claims.find(|claim| claim.word == word).unwrap()
 }
 
 /// The criterion of a verdict.

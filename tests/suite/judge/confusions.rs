@@ -3,7 +3,9 @@
 use labrat::evidence::manifest::{Event, EventKind, Setting};
 use labrat::evidence::sample::Sample;
 use labrat::scenario::catalogue;
-use labrat::verdict::{Finding, KillCause, Outcome, RivalResult, Ruling, Verdict, judge};
+use labrat::verdict::{
+    AlternativeResult, AlternativeStatus, Finding, KillCause, Outcome, Verdict, judge,
+};
 use serde_json::{Value, json};
 
 use super::builder::{Builder, answered, at, gave_up};
@@ -21,8 +23,12 @@ fn is(builder: &Builder, scenario: &str, outcome: Outcome) {
     assert_eq!(verdict.outcome, outcome, "{scenario}: {}", verdict.headline);
 }
 
-fn rival<'v>(verdict: &'v Verdict, id: &str) -> &'v RivalResult {
-    verdict.rivals.iter().find(|rival| rival.id == id).unwrap()
+fn alternative<'v>(verdict: &'v Verdict, id: &str) -> &'v AlternativeResult {
+    verdict
+        .alternatives
+        .iter()
+        .find(|alternative| alternative.id == id)
+        .unwrap()
 }
 
 fn of(samples: impl Iterator<Item = Sample>) -> Vec<Sample> {
@@ -152,16 +158,26 @@ fn a_kill_for_memory_is_no_timeout_and_a_timeout_is_no_kill_for_memory() {
     is(&by_memory, "worker-formula", Outcome::Reproduced);
     let verdict = judged_as(&by_memory, "worker-formula");
     assert_eq!(verdict.killed_workers[0].cause, KillCause::OutOfMemory);
-    let timeout = rival(&verdict, "worker-timeout");
-    assert_eq!(timeout.ruling, Ruling::RuledOut, "{}", timeout.because);
+    let timeout = alternative(&verdict, "worker-timeout");
+    assert_eq!(
+        timeout.status,
+        AlternativeStatus::RuledOut,
+        "{}",
+        timeout.because
+    );
 
     // The same words of the arbiter, which killed the workers itself.
     let by_arbiter = killed(&[TIMEOUT, SIGKILL]);
     is(&by_arbiter, "worker-formula", Outcome::NotReproduced);
     let verdict = judged_as(&by_arbiter, "worker-formula");
     assert_eq!(verdict.killed_workers[0].cause, KillCause::Heartbeat);
-    let memory = rival(&verdict, "out-of-memory-kill");
-    assert_ne!(memory.ruling, Ruling::RuledIn, "{}", memory.because);
+    let memory = alternative(&verdict, "out-of-memory-kill");
+    assert_ne!(
+        memory.status,
+        AlternativeStatus::RuledIn,
+        "{}",
+        memory.because
+    );
 }
 
 const RIGHT: &str = "gunicorn --bind=0.0.0.0:8000 --timeout=120 app:app";
@@ -333,15 +349,33 @@ fn ended(status: u16, seconds: f64) -> Verdict {
 #[test]
 fn a_client_that_left_is_no_limit_of_the_front_end_and_the_other_way_round() {
     let left = ended(499, 45.0);
-    assert_eq!(rival(&left, "client-abort").ruling, Ruling::RuledIn);
-    assert_eq!(rival(&left, "front-end-limit").ruling, Ruling::RuledOut);
+    assert_eq!(
+        alternative(&left, "client-abort").status,
+        AlternativeStatus::RuledIn
+    );
+    assert_eq!(
+        alternative(&left, "front-end-limit").status,
+        AlternativeStatus::RuledOut
+    );
 
     let cut = ended(504, 240.0);
-    assert_ne!(rival(&cut, "client-abort").ruling, Ruling::RuledIn);
-    assert_eq!(rival(&cut, "front-end-limit").ruling, Ruling::RuledIn);
+    assert_ne!(
+        alternative(&cut, "client-abort").status,
+        AlternativeStatus::RuledIn
+    );
+    assert_eq!(
+        alternative(&cut, "front-end-limit").status,
+        AlternativeStatus::RuledIn
+    );
 
     // A client that left at the very moment of the limit is still a client that left.
     let late = ended(499, 240.0);
-    assert_eq!(rival(&late, "client-abort").ruling, Ruling::RuledIn);
-    assert_ne!(rival(&late, "front-end-limit").ruling, Ruling::RuledIn);
+    assert_eq!(
+        alternative(&late, "client-abort").status,
+        AlternativeStatus::RuledIn
+    );
+    assert_ne!(
+        alternative(&late, "front-end-limit").status,
+        AlternativeStatus::RuledIn
+    );
 }

@@ -7,7 +7,7 @@ use labrat::report::{self, Style};
 use labrat::scenario::catalogue;
 use labrat::verdict::{Finding, Outcome, Verdict, judge};
 
-use super::builder::{criterion, promise};
+use super::builder::{claim, criterion};
 
 /// Every folder in it, or none where the variable is not set.
 fn runs() -> Vec<PathBuf> {
@@ -57,10 +57,10 @@ fn the_exported_memory_pressure_shows_no_5xx() {
         return;
     };
     let verdict = verdict_of(&run);
-    let promise = promise(&verdict, "5xx");
-    assert_eq!(promise.finding, Finding::NotMet);
+    let claim = claim(&verdict, "5xx");
+    assert_eq!(claim.finding, Finding::NotMet);
     assert_eq!(
-        promise.observed,
+        claim.observed,
         "0 in 150 samples, 0 in 314 rows of the HTTP table"
     );
     let headroom = criterion(&verdict, "headroom-collapses");
@@ -87,10 +87,10 @@ fn the_exported_failed_start_shows_its_recovery() {
     );
     assert!(
         verdict
-            .doubts
+            .quality_warnings
             .iter()
-            .any(|doubt| doubt.text.contains("shows a later start")),
+            .any(|warning| warning.text.contains("shows a later start")),
         "the console of this run is of a later start: {:?}",
-        verdict.doubts
+        verdict.quality_warnings
     );
 }

@@ -1,9 +1,9 @@
 //! A fix is good only if it serves: no symptom and no service is no fix.
 
-use labrat::evidence::criteria::{Bearing, ExpectedEnd};
+use labrat::evidence::criteria::{AlternativeRole, ExpectedEnd};
 use labrat::evidence::manifest::Completion;
 use labrat::evidence::sample::Sample;
-use labrat::verdict::{Finding, Outcome, Ruling, Verdict};
+use labrat::verdict::{AlternativeStatus, Finding, Outcome, Verdict};
 
 use super::builder::{Builder, answered};
 use super::incidents::{
@@ -135,17 +135,24 @@ fn a_load_that_was_not_put_on_says_nothing_of_a_fix() {
 fn other_explanations_agree_with_the_outcome_and_the_open_ones_are_counted_in_the_headline() {
     for bundle in incidents::symptoms() {
         let verdict = bundle.judge();
-        for rival in &verdict.rivals {
-            match rival.bearing {
-                Bearing::Hypothesis => assert_eq!(rival.ruling, Ruling::RuledIn),
-                Bearing::Accompanies => assert_ne!(rival.ruling, Ruling::RuledOut),
-                Bearing::Competes => assert_ne!(rival.ruling, Ruling::RuledIn),
+        for alternative in &verdict.alternatives {
+            match alternative.role {
+                AlternativeRole::Hypothesis => {
+                    assert_eq!(alternative.status, AlternativeStatus::RuledIn)
+                }
+                AlternativeRole::Accompanies => {
+                    assert_ne!(alternative.status, AlternativeStatus::RuledOut)
+                }
+                AlternativeRole::Competes => {
+                    assert_ne!(alternative.status, AlternativeStatus::RuledIn)
+                }
             }
         }
-        let competes = |rival: &&labrat::verdict::RivalResult| {
-            rival.bearing == Bearing::Competes && rival.ruling == Ruling::Open
+        let competes = |alternative: &&labrat::verdict::AlternativeResult| {
+            alternative.role == AlternativeRole::Competes
+                && alternative.status == AlternativeStatus::Open
         };
-        let open = verdict.rivals.iter().filter(competes).count();
+        let open = verdict.alternatives.iter().filter(competes).count();
         let words = match open {
             0 => "no other explanation stays open".to_owned(),
             1 => "1 other explanation stays open".to_owned(),

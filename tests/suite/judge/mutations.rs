@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use labrat::evidence::Bundle;
 use labrat::evidence::criteria::{
-    Alternative, Bearing, Criterion, Measure, Rival, ScenarioRules, SnapshotKind,
+    Alternative, AlternativeRole, Criterion, Measure, ScenarioAlternative, ScenarioRules,
+    SnapshotKind,
 };
 use labrat::scenario::catalogue;
-use labrat::verdict::{Finding, Ruling, judge};
+use labrat::verdict::{AlternativeStatus, Finding, judge};
 
 use super::builder::in_the_load_of;
 use super::measured_evidence::{Evidence, nothing};
@@ -27,20 +28,33 @@ fn finding(
 }
 
 /// How a verdict rules on another explanation, and why.
-fn ruling(rules: &'static ScenarioRules, rival: &Rival, bundle: &Bundle) -> (Ruling, String) {
+fn status(
+    rules: &'static ScenarioRules,
+    alternative: &ScenarioAlternative,
+    bundle: &Bundle,
+) -> (AlternativeStatus, String) {
     let verdict = judge(rules, bundle);
-    let found = verdict.rivals.iter().find(|one| one.id == rival.id);
+    let found = verdict
+        .alternatives
+        .iter()
+        .find(|one| one.id == alternative.id);
     let found = found.unwrap();
-    (found.ruling, found.because.clone())
+    (found.status, found.because.clone())
 }
 
 /// Rulings that evidence for an explanation and evidence against it must lead to. What belongs to
 /// the hypothesis is never excluded, only not seen; the hypothesis itself follows its criteria.
-fn rulings(bearing: Bearing) -> Option<[(bool, Ruling); 2]> {
-    match bearing {
-        Bearing::Competes => Some([(true, Ruling::RuledIn), (false, Ruling::RuledOut)]),
-        Bearing::Accompanies => Some([(true, Ruling::RuledIn), (false, Ruling::Open)]),
-        Bearing::Hypothesis => None,
+fn statuses(role: AlternativeRole) -> Option<[(bool, AlternativeStatus); 2]> {
+    match role {
+        AlternativeRole::Competes => Some([
+            (true, AlternativeStatus::RuledIn),
+            (false, AlternativeStatus::RuledOut),
+        ]),
+        AlternativeRole::Accompanies => Some([
+            (true, AlternativeStatus::RuledIn),
+            (false, AlternativeStatus::Open),
+        ]),
+        AlternativeRole::Hypothesis => None,
     }
 }
 
@@ -49,13 +63,13 @@ fn every_other_explanation_is_ruled_in_and_out_by_evidence_and_open_without_any(
     let mut wrong: Vec<String> = Vec::new();
     for scenario in catalogue::all() {
         let rules = &scenario.rules;
-        for rival in &rules.alternatives {
+        for alternative in &rules.alternatives {
             let without = nothing(rules);
-            let (found, because) = ruling(rules, rival, &without);
-            if found != Ruling::Open {
-                wrong.push(format!("{} {}: {because}", rules.name, rival.id));
+            let (found, because) = status(rules, alternative, &without);
+            if found != AlternativeStatus::Open {
+                wrong.push(format!("{} {}: {because}", rules.name, alternative.id));
             }
-            wrong.append(&mut stuck(rules, rival, &without));
+            wrong.append(&mut stuck(rules, alternative, &without));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -180,31 +194,35 @@ pub fn each_criterion_of_the_run_can_flip(run: &Bundle) {
             }
         }
     }
-    for rival in &rules.alternatives {
-        let check = &Alternative::find(&rival.id).unwrap().check;
-        wrong.append(&mut stuck(rules, rival, &run_without(run, check)));
+    for alternative in &rules.alternatives {
+        let check = &Alternative::find(&alternative.id).unwrap().check;
+        wrong.append(&mut stuck(rules, alternative, &run_without(run, check)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Where another explanation does not follow its evidence, in a run without any.
-fn stuck(rules: &'static ScenarioRules, rival: &Rival, without: &Bundle) -> Vec<String> {
-    let Some(rulings) = rulings(rival.role) else {
+fn stuck(
+    rules: &'static ScenarioRules,
+    alternative: &ScenarioAlternative,
+    without: &Bundle,
+) -> Vec<String> {
+    let Some(statuses) = statuses(alternative.role) else {
         return Vec::new();
     };
-    let check = &Alternative::find(&rival.id).unwrap().check;
+    let check = &Alternative::find(&alternative.id).unwrap().check;
     let mut wrong = Vec::new();
-    let mut expect = |wanted: Ruling, bundle: &Bundle| {
-        let (found, because) = ruling(rules, rival, bundle);
+    let mut expect = |wanted: AlternativeStatus, bundle: &Bundle| {
+        let (found, because) = status(rules, alternative, bundle);
         if found != wanted {
-            let place = format!("{} {}", rules.name, rival.id);
+            let place = format!("{} {}", rules.name, alternative.id);
             wrong.push(format!(
                 "{place}: {found:?} in place of {wanted:?}: {because}"
             ));
         }
     };
-    expect(Ruling::Open, without);
-    for (met, wanted) in rulings {
+    expect(AlternativeStatus::Open, without);
+    for (met, wanted) in statuses {
         let mut evidence = Evidence::over(rules, without.clone());
         evidence.make(check, met);
         expect(wanted, &evidence.bundle);

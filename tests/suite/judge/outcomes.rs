@@ -1,9 +1,9 @@
 //! Symptom, control and fix of each scenario come out as what they are.
 
 use labrat::report;
-use labrat::verdict::{Finding, Outcome, Ruling};
+use labrat::verdict::{AlternativeStatus, Finding, Outcome};
 
-use super::builder::{Builder, criterion, promise};
+use super::builder::{Builder, claim, criterion};
 use super::incidents;
 
 fn expect(bundle: &Builder, outcome: Outcome) {
@@ -28,7 +28,7 @@ fn each_symptom_is_reproduced() {
 fn a_symptom_that_is_reproduced_has_no_doubt_and_misses_nothing() {
     for bundle in incidents::symptoms() {
         let verdict = bundle.judge();
-        assert_eq!(verdict.doubts, [], "{}", verdict.scenario);
+        assert_eq!(verdict.quality_warnings, [], "{}", verdict.scenario);
         assert_eq!(verdict.missing, [], "{}", verdict.scenario);
         assert_eq!(verdict.unreadable, [], "{}", verdict.scenario);
     }
@@ -67,10 +67,10 @@ fn every_met_criterion_quotes_what_decided_it() {
 #[test]
 fn a_promise_that_the_evidence_does_not_keep_is_said_apart_from_the_outcome() {
     let verdict = incidents::intermittent_5xx().judge();
-    let promise = promise(&verdict, "5xx");
-    assert_eq!(promise.finding, Finding::NotMet);
+    let claim = claim(&verdict, "5xx");
+    assert_eq!(claim.finding, Finding::NotMet);
     assert_eq!(
-        promise.observed,
+        claim.observed,
         "0 in 30 samples, 0 in 30 rows of the HTTP table"
     );
     assert_eq!(verdict.outcome, Outcome::Reproduced);
@@ -79,13 +79,17 @@ fn a_promise_that_the_evidence_does_not_keep_is_said_apart_from_the_outcome() {
 #[test]
 fn clients_that_gave_up_are_ruled_in_and_belong_to_worker_exhaustion() {
     let verdict = incidents::intermittent_5xx().judge();
-    let rival = verdict.rivals.first().unwrap();
-    assert_eq!(rival.ruling, Ruling::RuledIn);
+    let alternative = verdict.alternatives.first().unwrap();
+    assert_eq!(alternative.status, AlternativeStatus::RuledIn);
     assert_eq!(
-        rival.because,
+        alternative.because,
         "18 of 30 clients gave up; 18 rows with 499 in the HTTP table"
     );
-    assert!(rival.quotes[0].text.contains("499"), "{:?}", rival.quotes);
+    assert!(
+        alternative.quotes[0].text.contains("499"),
+        "{:?}",
+        alternative.quotes
+    );
 }
 
 #[test]
@@ -140,20 +144,20 @@ fn a_5xx_of_another_day_does_not_keep_the_names_promise() {
     rows.extend(incidents::rows_of(&fast));
     rows.push(incidents::http_row(-90_000.0, "/fast", 502, 3));
     let verdict = incidents::intermittent_5xx().table("http", &rows).judge();
-    let promise = verdict.promises.first().unwrap();
-    assert_eq!(promise.finding, Finding::NotMet);
+    let claim = verdict.title_claims.first().unwrap();
+    assert_eq!(claim.finding, Finding::NotMet);
     assert_eq!(
-        promise.observed,
+        claim.observed,
         "0 in 30 samples, 0 in 31 rows of the HTTP table, 1 outside the load"
     );
     rows.push(incidents::http_row(60.0, "/fast", 502, 3));
     let verdict = incidents::intermittent_5xx().table("http", &rows).judge();
-    assert_eq!(verdict.promises.first().unwrap().finding, Finding::Met);
+    assert_eq!(verdict.title_claims.first().unwrap().finding, Finding::Met);
 }
 
-/// The ruling on a cold start, for a saturation whose site started at that second of the run; the
+/// The status on a cold start, for a saturation whose site started at that second of the run; the
 /// trigger begins at second 20.
-fn cold_start_of(started: f64, warm_baseline: bool) -> Ruling {
+fn cold_start_of(started: f64, warm_baseline: bool) -> AlternativeStatus {
     let mut bundle = incidents::intermittent_5xx().table(
         "platform",
         &[incidents::platform_row(started, "Site started.")],
@@ -162,15 +166,18 @@ fn cold_start_of(started: f64, warm_baseline: bool) -> Ruling {
         bundle = bundle.without("baseline/health.json");
     }
     let verdict = bundle.judge();
-    let rival = verdict.rivals.iter().find(|rival| rival.id == "cold-start");
-    rival.expect("the rival is weighed").ruling
+    let alternative = verdict
+        .alternatives
+        .iter()
+        .find(|alternative| alternative.id == "cold-start");
+    alternative.expect("the alternative is weighed").status
 }
 
 #[test]
 fn a_start_within_the_load_is_a_cold_start_and_one_before_it_only_if_nothing_answered() {
-    assert_eq!(cold_start_of(25.0, true), Ruling::RuledIn);
-    assert_eq!(cold_start_of(15.0, true), Ruling::RuledOut);
-    assert_eq!(cold_start_of(15.0, false), Ruling::RuledIn);
+    assert_eq!(cold_start_of(25.0, true), AlternativeStatus::RuledIn);
+    assert_eq!(cold_start_of(15.0, true), AlternativeStatus::RuledOut);
+    assert_eq!(cold_start_of(15.0, false), AlternativeStatus::RuledIn);
 }
 
 #[test]

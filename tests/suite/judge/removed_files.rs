@@ -3,12 +3,12 @@
 
 use labrat::evidence::manifest::Completion;
 use labrat::report;
-use labrat::verdict::{DoubtKind, Finding, Outcome};
+use labrat::verdict::{Finding, Outcome, QualityWarningKind};
 
 use super::builder::{Builder, criterion};
 use super::incidents;
 
-/// Files without which a scenario's symptom is still shown: they bear on rivals and support.
+/// Files without which a scenario's symptom is still shown: they bear on alternatives and support.
 const DISPENSABLE: [&str; 10] = [
     "baseline/health.json",
     "baseline/config-staging.json",
@@ -124,12 +124,12 @@ fn a_file_that_the_manifest_lists_and_that_is_gone_forbids_reproduced() {
             let bundle = labrat::evidence::read(folder.path()).unwrap();
             let verdict = labrat::verdict::judge(symptom.rules(), &bundle);
             assert_eq!(verdict.outcome, Outcome::Inconclusive, "{path}");
-            let doubt = verdict
-                .doubts
+            let warning = verdict
+                .quality_warnings
                 .iter()
-                .find(|doubt| doubt.kind == DoubtKind::FileMissing)
+                .find(|warning| warning.kind == QualityWarningKind::FileMissing)
                 .unwrap();
-            assert!(doubt.text.contains(path.as_str()), "{}", doubt.text);
+            assert!(warning.text.contains(path.as_str()), "{}", warning.text);
             assert!(verdict.unreadable.iter().any(|file| file.path == *path));
         }
     }
@@ -222,9 +222,12 @@ fn an_altered_file_forbids_reproduced() {
     let bundle = labrat::evidence::read(folder.path()).unwrap();
     let verdict = labrat::verdict::judge(symptom.rules(), &bundle);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert_eq!(verdict.doubts[0].kind, DoubtKind::Altered);
+    assert_eq!(
+        verdict.quality_warnings[0].kind,
+        QualityWarningKind::Altered
+    );
     assert!(
-        verdict.doubts[0]
+        verdict.quality_warnings[0]
             .text
             .contains("trigger/diag-proc-mid.json")
     );

@@ -41,10 +41,10 @@ fn row(step: &str) -> Vec<String> {
     row_of("slot-swap-drift", step)
 }
 
-/// A terminal of the reader: a folder, a labrat on the path, and a stand-in that the page started.
+/// A terminal of the reader: a folder, a labrat on the path, and an emulator that the page started.
 struct Terminal {
     folder: tempfile::TempDir,
-    stand_in: Child,
+    emulator: Child,
     started: Value,
 }
 
@@ -57,15 +57,15 @@ impl Terminal {
         let folder = folder();
         let free = set_up.replace("--staging-port 8081", "--staging-port 0");
         let line = format!("exec {free} --port 0 --control 127.0.0.1:0");
-        let mut stand_in = bash(&folder, &line)
+        let mut emulator = bash(&folder, &line)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let started = first_words(&mut stand_in);
+        let started = first_words(&mut emulator);
         Self {
             folder,
-            stand_in,
+            emulator,
             started,
         }
     }
@@ -90,11 +90,11 @@ impl Terminal {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Ctrl-C where the stand-in runs.
+    /// Ctrl-C where the emulator runs.
     fn interrupt(&mut self) {
-        let pid = i32::try_from(self.stand_in.id()).unwrap();
+        let pid = i32::try_from(self.emulator.id()).unwrap();
         let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
-        let _ = self.stand_in.wait();
+        let _ = self.emulator.wait();
     }
 }
 

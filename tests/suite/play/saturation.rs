@@ -126,11 +126,11 @@ async fn saturated() {
         (&workers["expected"], &workers["found"]),
         (&"0".into(), &"0".into())
     );
-    // The name promises a 5xx, and no client saw one.
+    // The title claims a 5xx, and no client saw one.
     let five = verdict
-        .promises
+        .title_claims
         .iter()
-        .find(|promise| promise.word == "5xx")
+        .find(|claim| claim.word == "5xx")
         .unwrap();
     assert_eq!(five.finding, Finding::NotMet);
     the_lane_waited_and_every_worker_was_seen(&read(&out).unwrap());

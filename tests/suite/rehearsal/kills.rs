@@ -15,7 +15,7 @@ use crate::readiness::servers;
 
 /// Rehearsals that are killed.
 const KILLS: usize = 4;
-/// Longer than the start of the stand-in and the beginning of the load take.
+/// Longer than the start of the emulator and the beginning of the load take.
 const LATEST: f64 = 3.0;
 
 /// The seed of the moments: `LABRAT_KILL_SEED`, else a new one.

@@ -53,7 +53,7 @@ impl Scratch {
         command
     }
 
-    /// Folders of boxes and of stand-ins that are there.
+    /// Folders of boxes and of emulators that are there.
     fn left(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path()).unwrap().flatten();
         let folders = entries.map(|entry| entry.path());
@@ -160,9 +160,12 @@ impl Judged {
         found["observed"].as_str().unwrap().to_owned()
     }
 
-    fn ruling(&self, rival: &str) -> &str {
-        let rivals = self.verdict["rivals"].as_array().unwrap();
-        let found = rivals.iter().find(|one| one["id"] == rival).unwrap();
+    fn status(&self, alternative: &str) -> &str {
+        let alternatives = self.verdict["rivals"].as_array().unwrap();
+        let found = alternatives
+            .iter()
+            .find(|one| one["id"] == alternative)
+            .unwrap();
         found["ruling"].as_str().unwrap()
     }
 }
@@ -185,8 +188,11 @@ fn in_a_cgroup_pressure_is_reproduced_by_the_cgroups_own_figures() {
         assert!(!observed.contains("MemAvailable"), "{observed}");
     }
     assert!(met(&run.verdict, "heavy-tail"), "{}", run.said);
-    let doubts = run.verdict["doubts"].to_string();
-    assert!(doubts.contains("memory box: a cgroup"), "{doubts}");
+    let quality_warnings = run.verdict["doubts"].to_string();
+    assert!(
+        quality_warnings.contains("memory box: a cgroup"),
+        "{quality_warnings}"
+    );
 }
 
 #[test]
@@ -194,13 +200,13 @@ fn in_a_cgroup_each_fix_and_the_control_make_pressure_go_away() {
     if !has(BoxKind::Cgroup) {
         return;
     }
-    for course in [
+    for variant in [
         "--fix max-requests",
         "--fix bounded-leak",
         "--fix larger-plan",
         "--control",
     ] {
-        let words = format!("memory-pressure --box cgroup {course} --pace 0.2");
+        let words = format!("memory-pressure --box cgroup {variant} --pace 0.2");
         Judged::rehearse(&words).expect(HEALTHY);
     }
 }
@@ -228,8 +234,8 @@ fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
     for worker in killed {
         assert_eq!(worker["cause"], "out-of-memory", "{worker}");
     }
-    assert_eq!(run.ruling("out-of-memory-kill"), "ruled-in");
-    assert_eq!(run.ruling("worker-timeout"), "ruled-out");
+    assert_eq!(run.status("out-of-memory-kill"), "ruled-in");
+    assert_eq!(run.status("worker-timeout"), "ruled-out");
 }
 
 #[test]
@@ -254,7 +260,7 @@ fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
     // emulator from its processor, every /heavy takes longer, and the tail need not stand out. And
     // a worker that stalls on its memory for the whole --timeout is killed by the arbiter, which
     // explains a slow answer as well.
-    let timed_out = run.ruling("worker-timeout") == "ruled-in";
+    let timed_out = run.status("worker-timeout") == "ruled-in";
     let run = match (met(&run.verdict, "heavy-tail"), timed_out) {
         (true, false) => run.expect(REPRODUCED),
         (true, true) => run.expect(INCONCLUSIVE),
@@ -274,8 +280,8 @@ fn in_a_virtual_machine_pressure_is_shown_by_the_labs_own_figures() {
     }
     assert!(run.console.contains("Listening at: http://0.0.0.0:8000"));
     run.assert_its_end_is_told();
-    let doubts = run.verdict["doubts"].to_string();
-    assert!(doubts.contains("Azure's"), "{doubts}");
+    let quality_warnings = run.verdict["doubts"].to_string();
+    assert!(quality_warnings.contains("Azure's"), "{quality_warnings}");
 }
 
 #[test]
@@ -308,8 +314,11 @@ fn without_any_box_it_says_why_and_what_to_run_and_is_inconclusive() {
     }
     let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(verdict["outcome"], "inconclusive");
-    let doubts = verdict["doubts"].to_string();
-    assert!(doubts.contains("nothing was played"), "{doubts}");
+    let quality_warnings = verdict["doubts"].to_string();
+    assert!(
+        quality_warnings.contains("nothing was played"),
+        "{quality_warnings}"
+    );
     scratch.assert_nothing_is_left();
 }
 

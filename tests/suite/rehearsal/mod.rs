@@ -1,8 +1,8 @@
 //! `labrat rehearse`: whole incidents on this machine, each with its symptom, fix and control.
 
-mod courses;
 mod kills;
 mod memory;
+mod variants;
 mod yardstick;
 
 pub(crate) use kills::seed;
@@ -87,12 +87,12 @@ fn verdict_of(words: &str, output: &Output, bundle: &Path) -> Value {
 /// Hypothesis, alternatives and criteria of a verdict agree, and so do its words.
 fn agrees_with_itself(words: &str, verdict: &Value) {
     let reproduced = verdict["outcome"] == "reproduced";
-    for rival in verdict["rivals"].as_array().unwrap() {
-        let (ruling, place) = (&rival["ruling"], format!("{words}: {rival}"));
-        match rival["bearing"].as_str().unwrap() {
-            "hypothesis" => assert_eq!(ruling == "ruled-in", reproduced, "{place}"),
-            "accompanies" => assert_ne!(ruling, "ruled-out", "{place}"),
-            _ => assert!(!reproduced || ruling != "ruled-in", "{place}"),
+    for alternative in verdict["rivals"].as_array().unwrap() {
+        let (status, place) = (&alternative["ruling"], format!("{words}: {alternative}"));
+        match alternative["bearing"].as_str().unwrap() {
+            "hypothesis" => assert_eq!(status == "ruled-in", reproduced, "{place}"),
+            "accompanies" => assert_ne!(status, "ruled-out", "{place}"),
+            _ => assert!(!reproduced || status != "ruled-in", "{place}"),
         }
     }
     for criterion in verdict["criteria"].as_array().unwrap() {
@@ -143,13 +143,13 @@ fn a_saturated_pool_is_reproduced_with_clients_that_give_up_and_no_5xx() {
 
 #[test]
 fn every_fix_of_a_saturated_pool_and_its_control_make_it_go_away() {
-    for course in [
+    for variant in [
         "--fix more-workers",
         "--fix gthread",
         "--fix async",
         "--control",
     ] {
-        expect(&format!("intermittent-5xx {course}"), HEALTHY);
+        expect(&format!("intermittent-5xx {variant}"), HEALTHY);
     }
 }
 
@@ -168,8 +168,8 @@ fn a_wrong_startup_command_is_reproduced_until_it_is_mended() {
 
 #[test]
 fn a_right_startup_command_is_no_incident() {
-    for course in ["--fix right-command", "--control"] {
-        expect(&format!("startup-failed {course}"), HEALTHY);
+    for variant in ["--fix right-command", "--control"] {
+        expect(&format!("startup-failed {variant}"), HEALTHY);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The same incidents with the real Gunicorn and Flask as the startup command: the stand-in, the
+//! The same incidents with the real Gunicorn and Flask as the startup command: the emulator, the
 //! load and the judge cannot tell them from labrat.
 
 use std::collections::BTreeMap;
@@ -150,11 +150,11 @@ fn a_fix_and_a_control_with_gunicorn_come_out_as_with_labrat() {
     if skip_unless(oracle()) {
         return;
     }
-    for course in [
+    for variant in [
         "intermittent-5xx --fix gthread",
         "slot-swap-drift --control",
     ] {
-        agree(course, HEALTHY);
+        agree(variant, HEALTHY);
     }
 }
 
@@ -220,7 +220,7 @@ fn a_probe_behind_the_work_has_gunicorn_restarted_as_it_has_labrat() {
         return;
     }
     agree("probe-restart", REPRODUCED);
-    for course in ["--fix threshold", "--control"] {
-        agree(&format!("probe-restart {course}"), HEALTHY);
+    for variant in ["--fix threshold", "--control"] {
+        agree(&format!("probe-restart {variant}"), HEALTHY);
     }
 }

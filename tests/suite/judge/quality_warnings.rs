@@ -2,24 +2,28 @@
 
 use labrat::evidence::manifest::{PhaseKind, Queued, WorkersSeen};
 use labrat::evidence::sample::Sample;
-use labrat::verdict::{DoubtKind, Outcome, Verdict};
+use labrat::verdict::{Outcome, QualityWarningKind, Verdict};
 
 use super::builder::{Builder, answered, at};
 use super::incidents::{self, http_row, rows_of};
 
-fn kinds(verdict: &Verdict) -> Vec<DoubtKind> {
-    verdict.doubts.iter().map(|doubt| doubt.kind).collect()
+fn kinds(verdict: &Verdict) -> Vec<QualityWarningKind> {
+    verdict
+        .quality_warnings
+        .iter()
+        .map(|warning| warning.kind)
+        .collect()
 }
 
-fn doubted(bundle: Builder, kind: DoubtKind) -> String {
+fn doubted(bundle: Builder, kind: QualityWarningKind) -> String {
     let verdict = bundle.judge();
-    assert_eq!(kinds(&verdict), [kind], "{:?}", verdict.doubts);
+    assert_eq!(kinds(&verdict), [kind], "{:?}", verdict.quality_warnings);
     assert_eq!(
         verdict.outcome,
         Outcome::Reproduced,
         "a warning does not change the outcome"
     );
-    verdict.doubts[0].text.clone()
+    verdict.quality_warnings[0].text.clone()
 }
 
 #[test]
@@ -28,9 +32,9 @@ fn a_step_of_the_wall_clock_is_doubtful_and_half_a_second_is_not() {
         incidents::intermittent_5xx()
             .amend(|manifest| manifest.clock.wall_minus_monotonic_seconds = Some(drift))
     };
-    assert_eq!(with(0.5).judge().doubts, []);
+    assert_eq!(with(0.5).judge().quality_warnings, []);
     assert_eq!(
-        doubted(with(-3.25), DoubtKind::ClockStep),
+        doubted(with(-3.25), QualityWarningKind::ClockStep),
         "the wall clock moved -3.250 s against the monotonic clock"
     );
 }
@@ -39,14 +43,14 @@ fn a_step_of_the_wall_clock_is_doubtful_and_half_a_second_is_not() {
 fn a_saturated_generator_a_queueing_lane_and_unseen_workers_are_said() {
     let saturated =
         incidents::intermittent_5xx().amend(|manifest| manifest.sampler.saturated = true);
-    doubted(saturated, DoubtKind::GeneratorSaturated);
+    doubted(saturated, QualityWarningKind::GeneratorSaturated);
     let queued = Queued {
         count: 4,
         longest_seconds: 21.735,
     };
     let queued =
         incidents::intermittent_5xx().amend(|manifest| manifest.sampler.queued = Some(queued));
-    assert!(doubted(queued, DoubtKind::CaptureQueued).contains("longest 21.7 s"));
+    assert!(doubted(queued, QualityWarningKind::CaptureQueued).contains("longest 21.7 s"));
     let unseen = incidents::memory_pressure().amend(|manifest| {
         let seen = WorkersSeen {
             seen: 1,
@@ -55,7 +59,7 @@ fn a_saturated_generator_a_queueing_lane_and_unseen_workers_are_said() {
         manifest.sampler.workers_seen.insert(PhaseKind::Mid, seen);
     });
     assert_eq!(
-        doubted(unseen, DoubtKind::WorkersUnseen),
+        doubted(unseen, QualityWarningKind::WorkersUnseen),
         "mid: 1 of 4 workers told their counters"
     );
 }
@@ -85,12 +89,12 @@ fn a_gap_in_the_samples_is_doubtful() {
             .samples("leak", &samples)
             .table("http", &rows)
     };
-    let missing = doubted(with(leak(50, 0.0)), DoubtKind::SampleGap);
+    let missing = doubted(with(leak(50, 0.0)), QualityWarningKind::SampleGap);
     assert!(missing.contains("100 of 101 rows"), "{missing}");
-    let pause = doubted(with(leak(101, 14.0)), DoubtKind::SampleGap);
+    let pause = doubted(with(leak(101, 14.0)), QualityWarningKind::SampleGap);
     assert!(pause.contains("no request was under way"), "{pause}");
     assert_eq!(
-        with(leak(101, 9.0)).judge().doubts,
+        with(leak(101, 9.0)).judge().quality_warnings,
         [],
         "nine seconds are no gap"
     );
@@ -105,14 +109,14 @@ fn other_traffic_within_the_trigger_is_doubtful() {
     foreign.push(http_row(50.0, "/wp-login.php", 404, 3));
     let text = doubted(
         incidents::intermittent_5xx().table("http", &foreign),
-        DoubtKind::OtherTraffic,
+        QualityWarningKind::OtherTraffic,
     );
     assert!(text.contains("/wp-login.php"), "{text}");
     let mut more = rows.clone();
     more.push(http_row(50.0, "/fast", 200, 3));
     let text = doubted(
         incidents::intermittent_5xx().table("http", &more),
-        DoubtKind::OtherTraffic,
+        QualityWarningKind::OtherTraffic,
     );
     assert!(text.contains("11 rows of /fast"), "{text}");
     rows.push(http_row(50.0, "/diag/stats", 200, 3));
@@ -120,7 +124,7 @@ fn other_traffic_within_the_trigger_is_doubtful() {
         incidents::intermittent_5xx()
             .table("http", &rows)
             .judge()
-            .doubts,
+            .quality_warnings,
         []
     );
 }
@@ -134,7 +138,7 @@ fn rows_outside_the_run_and_rows_not_yet_logged_are_doubtful() {
     early.extend(rows.clone());
     let text = doubted(
         incidents::intermittent_5xx().table("http", &early),
-        DoubtKind::TableOutside,
+        QualityWarningKind::TableOutside,
     );
     assert!(
         text.starts_with("HTTP table: 1 of 31 rows lie before the run and 0 after it"),
@@ -143,7 +147,7 @@ fn rows_outside_the_run_and_rows_not_yet_logged_are_doubtful() {
     rows.pop();
     let text = doubted(
         incidents::intermittent_5xx().table("http", &rows),
-        DoubtKind::TableIncomplete,
+        QualityWarningKind::TableIncomplete,
     );
     assert!(text.contains("9 rows of /fast"), "{text}");
 }
@@ -153,7 +157,7 @@ fn a_console_that_begins_after_the_recovery_shows_another_start() {
     let late = incidents::console_row(190.0, "ModuleNotFoundError: No module named 'wrong_module'");
     let text = doubted(
         incidents::startup_failed().table("console", &[late]),
-        DoubtKind::TableOutside,
+        QualityWarningKind::TableOutside,
     );
     assert!(text.contains("shows a later start"), "{text}");
 }
@@ -165,5 +169,5 @@ fn a_phase_that_lacks_outcomes_is_doubtful() {
         manifest.phases[0].requests_done = 29;
         manifest.phases[0].ended = Some(at(150.0));
     });
-    assert!(doubted(lacking, DoubtKind::SampleGap).contains("29 of 30"));
+    assert!(doubted(lacking, QualityWarningKind::SampleGap).contains("29 of 30"));
 }

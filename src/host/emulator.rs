@@ -1,4 +1,4 @@
-//! The stand-in as a whole: its slots, and what can be asked of it.
+//! The emulator as a whole: its slots, and what can be asked of it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,7 +25,7 @@ use crate::redaction::redact_setting;
 use crate::timeline::Feed;
 use crate::timeline::follow::Background;
 
-/// A running stand-in.
+/// A running emulator.
 #[derive(Debug)]
 pub struct Host {
     slots: Arc<SlotsAtWork>,
@@ -38,7 +38,7 @@ pub struct Host {
     /// Follows the pools, where somebody wants to see them.
     pool_watch: Mutex<Option<Background>>,
     vault: Vault,
-    /// Held as long as the stand-in runs in its folder.
+    /// Held as long as the emulator runs in its folder.
     _lock: Flock<File>,
 }
 
@@ -307,7 +307,7 @@ impl Host {
         self.shut_down().await;
     }
 
-    /// [`Host::stop`] for a stand-in that others still hold.
+    /// [`Host::stop`] for an emulator that others still hold.
     pub async fn shut_down(&self) {
         if let Some(auto_swap) = &self.auto_swap {
             auto_swap.end();

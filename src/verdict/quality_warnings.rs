@@ -1,6 +1,6 @@
 //! Why the measurement itself may be doubted.
 
-use super::outcome::{Doubt, DoubtKind};
+use super::outcome::{QualityWarning, QualityWarningKind};
 use super::text::{count, number, seconds};
 use super::window::{Window, recovery_moment, rows_within};
 use crate::evidence::Bundle;
@@ -33,12 +33,12 @@ const HOUSEKEEPING: [&str; 12] = [
     "/robots933456.txt",
 ];
 
-/// Every doubt, in the order of kinds.
-pub(super) fn doubts(bundle: &Bundle, window: &Window) -> Vec<Doubt> {
+/// Every warning, in the order of kinds.
+pub(super) fn quality_warnings(bundle: &Bundle, window: &Window) -> Vec<QualityWarning> {
     let mut found = Vec::new();
     files(bundle, &mut found);
     if let Some(manifest) = &bundle.manifest {
-        manifest_doubts(manifest, &mut found);
+        manifest_warnings(manifest, &mut found);
     }
     for set in &bundle.samples {
         samples(set, &mut found);
@@ -46,15 +46,15 @@ pub(super) fn doubts(bundle: &Bundle, window: &Window) -> Vec<Doubt> {
     other_traffic(bundle, window, &mut found);
     tables(bundle, window, &mut found);
     later_start(bundle, &mut found);
-    found.sort_by_key(|doubt| doubt.kind);
+    found.sort_by_key(|warning| warning.kind);
     found
 }
 
-fn add(found: &mut Vec<Doubt>, kind: DoubtKind, text: String) {
-    found.push(Doubt { kind, text });
+fn add(found: &mut Vec<QualityWarning>, kind: QualityWarningKind, text: String) {
+    found.push(QualityWarning { kind, text });
 }
 
-fn files(bundle: &Bundle, found: &mut Vec<Doubt>) {
+fn files(bundle: &Bundle, found: &mut Vec<QualityWarning>) {
     let paths = |wanted: &dyn Fn(&crate::evidence::bundle::FileNote) -> bool| {
         let paths: Vec<&str> = bundle
             .files
@@ -68,7 +68,7 @@ fn files(bundle: &Bundle, found: &mut Vec<Doubt>) {
     if !altered.is_empty() {
         add(
             found,
-            DoubtKind::Altered,
+            QualityWarningKind::Altered,
             format!("changed after the manifest was written: {altered}"),
         );
     }
@@ -81,29 +81,29 @@ fn files(bundle: &Bundle, found: &mut Vec<Doubt>) {
     if manifest.is_some_and(|file| is_broken(&file.state)) {
         let text =
             "the manifest is there and cannot be read, so that nothing can be compared with it";
-        add(found, DoubtKind::Altered, text.to_owned());
+        add(found, QualityWarningKind::Altered, text.to_owned());
     }
     let gone = paths(&|file| file.state == FileState::Missing);
     if !gone.is_empty() {
         add(
             found,
-            DoubtKind::FileMissing,
+            QualityWarningKind::FileMissing,
             format!("listed in the manifest and not there: {gone}"),
         );
     }
 }
 
-fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
+fn manifest_warnings(manifest: &Manifest, found: &mut Vec<QualityWarning>) {
     match &manifest.completion {
         Completion::Complete => {}
         Completion::Unfinished => {
             let text = "the run ended without saying so: it was killed, or still lasts".to_owned();
-            add(found, DoubtKind::CutShort, text);
+            add(found, QualityWarningKind::CutShort, text);
         }
         Completion::CutShort { reason } => {
             add(
                 found,
-                DoubtKind::CutShort,
+                QualityWarningKind::CutShort,
                 format!("the run was cut short: {reason}"),
             );
         }
@@ -112,11 +112,11 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
         && drift.abs() > CLOCK_STEP_SECONDS
     {
         let text = format!("the wall clock moved {drift:+.3} s against the monotonic clock");
-        add(found, DoubtKind::ClockStep, text);
+        add(found, QualityWarningKind::ClockStep, text);
     }
     if manifest.sampler.saturated {
         let text = "the load generator started requests later than planned".to_owned();
-        add(found, DoubtKind::GeneratorSaturated, text);
+        add(found, QualityWarningKind::GeneratorSaturated, text);
     }
     for phase in &manifest.phases {
         if phase.requests_done < phase.requests_planned {
@@ -124,7 +124,7 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
                 "phase {}: {} of {} requests have an outcome",
                 phase.name, phase.requests_done, phase.requests_planned
             );
-            add(found, DoubtKind::SampleGap, text);
+            add(found, QualityWarningKind::SampleGap, text);
         }
     }
     if let Some(queued) = manifest.sampler.queued {
@@ -133,7 +133,7 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
             count(queued.count as usize, "snapshot"),
             seconds(queued.longest_seconds)
         );
-        add(found, DoubtKind::CaptureQueued, text);
+        add(found, QualityWarningKind::CaptureQueued, text);
     }
     for (phase, workers) in &manifest.sampler.workers_seen {
         if let Some(of) = workers.of
@@ -144,14 +144,14 @@ fn manifest_doubts(manifest: &Manifest, found: &mut Vec<Doubt>) {
                 phase.word(),
                 workers.seen
             );
-            add(found, DoubtKind::WorkersUnseen, text);
+            add(found, QualityWarningKind::WorkersUnseen, text);
         }
     }
-    doubts_of_the_latencies(manifest, found);
+    latency_warnings(manifest, found);
 }
 
 /// Durations of a memory box and of another pace compare with each other alone.
-fn doubts_of_the_latencies(manifest: &Manifest, found: &mut Vec<Doubt>) {
+fn latency_warnings(manifest: &Manifest, found: &mut Vec<QualityWarning>) {
     if let Some(memory_box) = &manifest.topology.memory_box {
         let latencies = match memory_box.emulated {
             true => {
@@ -161,18 +161,18 @@ fn doubts_of_the_latencies(manifest: &Manifest, found: &mut Vec<Doubt>) {
             false => "its latencies compare with each other, and not with Azure's",
         };
         let text = format!("{}; {latencies}", memory_box.words());
-        add(found, DoubtKind::Boxed, text);
+        add(found, QualityWarningKind::Boxed, text);
     }
     if (manifest.pace - 1.0).abs() > 1e-9 {
         let text = format!(
             "durations of the client side were multiplied by {}",
             manifest.pace
         );
-        add(found, DoubtKind::Paced, text);
+        add(found, QualityWarningKind::Paced, text);
     }
 }
 
-fn samples(set: &SampleSet, found: &mut Vec<Doubt>) {
+fn samples(set: &SampleSet, found: &mut Vec<QualityWarning>) {
     let mut indices: Vec<u32> = set.samples.iter().map(|sample| sample.index).collect();
     indices.sort_unstable();
     let highest = indices.last().copied().unwrap_or(0) as usize;
@@ -185,7 +185,7 @@ fn samples(set: &SampleSet, found: &mut Vec<Doubt>) {
             indices.len(),
             before - indices.len()
         );
-        add(found, DoubtKind::SampleGap, text);
+        add(found, QualityWarningKind::SampleGap, text);
     }
     // Probes after a fix are spaced on purpose.
     if set.kind == PhaseKind::Recovery {
@@ -217,11 +217,11 @@ fn samples(set: &SampleSet, found: &mut Vec<Doubt>) {
             set.file,
             seconds(widest)
         );
-        add(found, DoubtKind::SampleGap, text);
+        add(found, QualityWarningKind::SampleGap, text);
     }
 }
 
-fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
+fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<QualityWarning>) {
     if !window.is_known() {
         return;
     }
@@ -243,7 +243,7 @@ fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
             count(foreign.len(), "row of the HTTP table").replace("tables", "table"),
             first.route
         );
-        add(found, DoubtKind::OtherTraffic, text);
+        add(found, QualityWarningKind::OtherTraffic, text);
     }
     for route in sampled {
         rows_of_route(bundle, route, found);
@@ -251,7 +251,7 @@ fn other_traffic(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
 }
 
 /// As many rows as requests, from the first sample of the route to the last.
-fn rows_of_route(bundle: &Bundle, route: &str, found: &mut Vec<Doubt>) {
+fn rows_of_route(bundle: &Bundle, route: &str, found: &mut Vec<QualityWarning>) {
     let spans: Vec<(LogTime, LogTime)> = bundle
         .samples_where(|_| true)
         .filter(|(_, sample)| sample.path() == route)
@@ -281,19 +281,19 @@ fn rows_of_route(bundle: &Bundle, route: &str, found: &mut Vec<Doubt>) {
             "the HTTP table has {} of {route} within the trigger, and the run made {asked} requests",
             count(logged, "row")
         );
-        add(found, DoubtKind::OtherTraffic, text);
+        add(found, QualityWarningKind::OtherTraffic, text);
     }
     if logged > 0 && logged < asked {
         let text = format!(
             "the HTTP table has {} of {route} for {asked} requests: not all were logged yet",
             count(logged, "row")
         );
-        add(found, DoubtKind::TableIncomplete, text);
+        add(found, QualityWarningKind::TableIncomplete, text);
     }
 }
 
 /// A console that begins only after the target had recovered shows another start than the run's.
-fn later_start(bundle: &Bundle, found: &mut Vec<Doubt>) {
+fn later_start(bundle: &Bundle, found: &mut Vec<QualityWarning>) {
     let (Some(first), Some(recovered)) = (bundle.console.rows.first(), recovery_moment(bundle))
     else {
         return;
@@ -304,7 +304,7 @@ fn later_start(bundle: &Bundle, found: &mut Vec<Doubt>) {
              first at {} shows a later start, not the one that was fixed",
             first.time
         );
-        add(found, DoubtKind::TableOutside, text);
+        add(found, QualityWarningKind::TableOutside, text);
     }
 }
 
@@ -320,7 +320,7 @@ fn run_span(bundle: &Bundle, window: &Window) -> Option<(LogTime, LogTime)> {
     Some((start, end.max(window.end.unwrap_or(end))))
 }
 
-fn tables(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
+fn tables(bundle: &Bundle, window: &Window, found: &mut Vec<QualityWarning>) {
     let Some((start, end)) = run_span(bundle, window) else {
         return;
     };
@@ -359,6 +359,6 @@ fn tables(bundle: &Bundle, window: &Window, found: &mut Vec<Doubt>) {
             number(times.len() as f64),
             number(late as f64),
         );
-        add(found, DoubtKind::TableOutside, text);
+        add(found, QualityWarningKind::TableOutside, text);
     }
 }

@@ -1,4 +1,4 @@
-//! A stand-in that does what the site of the fake of Azure does.
+//! An emulator that does what the site of the fake of Azure does.
 
 use std::process::{Child, Command, Stdio};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::harness::first_words;
 
-/// A stand-in, ten times as fast unless its words say otherwise; gone with the value.
-pub(super) struct StandIn {
+/// An emulator, ten times as fast unless its words say otherwise; gone with the value.
+pub(super) struct Emulator {
     child: Child,
     _folder: tempfile::TempDir,
     /// Where it is controlled.
@@ -20,7 +20,7 @@ pub(super) struct StandIn {
     pub(super) staging: String,
 }
 
-impl StandIn {
+impl Emulator {
     /// `words` are those of `labrat host`.
     pub(super) fn start(words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -64,7 +64,7 @@ impl StandIn {
     }
 }
 
-impl Drop for StandIn {
+impl Drop for Emulator {
     fn drop(&mut self) {
         let pid = i32::try_from(self.child.id()).unwrap();
         // Asked to end, it ends what it started.
