@@ -58,7 +58,9 @@ impl Exit {
             Self::WorkerFailedToBoot => "serve: a worker failed to boot",
             Self::ApplicationFailedToLoad => "serve: the application failed to load",
             Self::NotReproduced => "verdict: not reproduced",
-            Self::Inconclusive => "verdict, diagnose: inconclusive, evidence is missing",
+            Self::Inconclusive => {
+                "verdict, diagnose, settings check: inconclusive, evidence is missing"
+            }
             Self::CutShort => "trigger: stopped before its end, what was captured is kept",
             Self::Unhealthy => {
                 "verdict: not reproduced, and not healthy; rehearse: a fix that fails"

@@ -71,6 +71,22 @@ pub(super) fn file(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// A text in lines of less than `width` characters, broken between words; a longer word has its own.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(line) if last + word.chars().count() < width => {
+                line.push_str(if last == 0 { "" } else { " " });
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// How many columns a table may use: those of the terminal where the shell tells, 100 otherwise.
 pub(super) fn width() -> u16 {
     std::env::var("COLUMNS")

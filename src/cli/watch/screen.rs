@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::WIDTH;
 use super::pool::{PoolView, Waiting, Worker};
+use crate::cli::output;
 use crate::encoding;
 
 /// Workers that a screen has room for.
@@ -39,7 +40,7 @@ pub(super) fn line(view: &PoolView, since: Duration) -> String {
 
 fn lines(view: &PoolView, limit: f64) -> Vec<String> {
     let load = &view.load;
-    let mut lines = wrapped(&load.sentence);
+    let mut lines = output::wrapped(&load.sentence, WIDTH);
     lines.push(String::new());
     lines.push(match (load.waiting, load.backlog) {
         (Some(waiting), Some(backlog)) => {
@@ -118,22 +119,6 @@ fn clock(at: f64) -> String {
     time.to_zoned(TimeZone::system())
         .strftime("%H:%M:%S")
         .to_string()
-}
-
-/// In lines that fit, broken between words.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| line.chars().count());
-        match lines.last_mut() {
-            Some(line) if last + word.chars().count() < WIDTH => {
-                line.push_str(if last == 0 { "" } else { " " });
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn cut(line: &str) -> String {

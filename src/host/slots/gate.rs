@@ -25,12 +25,12 @@ pub enum Severity {
     Warned,
 }
 
-/// What speaks against a swap.
+/// What speaks against a swap or a startup command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objection {
     /// How grave it is.
     pub severity: Severity,
-    /// The rule: `setting-differs`, `identity-differs`, `shallow-warm-up` or `any-status-is-warm`.
+    /// The rule, for instance `setting-differs`, `shallow-warm-up`, or of a command `out-of-reach`.
     pub rule: String,
     /// What was seen.
     pub says: String,

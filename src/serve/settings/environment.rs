@@ -1,5 +1,6 @@
 //! Where variables of the environment are read from, so that a test can bring its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::app::knobs::Knob;
@@ -26,6 +27,13 @@ impl<const N: usize> Environment for [(&str, &str); N] {
     fn get(&self, name: &str) -> Option<String> {
         let (_, value) = self.iter().find(|(key, _)| *key == name)?;
         Some((*value).to_owned())
+    }
+}
+
+/// Variables that are known otherwise: what a container's command would find.
+impl Environment for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        BTreeMap::get(self, name).cloned()
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn recorded_command(bundle: &Bundle, moment: Moment) -> Option<(&str,
 fn by_command(bundle: &Bundle, (command, file): (&str, &str), port: u16) -> Reach {
     let surroundings = Surroundings::of(bundle, port);
     let shown = cut(command);
-    let (in_reach, observed) = match servers::listening(command, &surroundings) {
+    let (in_reach, observed) = match servers::listening(command, &surroundings).0 {
         Ok(addresses) => {
             let listed: Vec<String> = addresses.iter().map(Address::to_string).collect();
             let in_reach = judged(&addresses, port);
@@ -119,6 +119,54 @@ fn judged(addresses: &[Address], port: u16) -> Option<bool> {
     }
     let all_known = places().all(|place| place == Place::OutOfReach);
     (all_known && !addresses.is_empty()).then_some(false)
+}
+
+/// A startup command, read before it is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartupCommand {
+    /// The port that the platform asks.
+    pub port: u16,
+    /// Where its server listens, or why that is not known.
+    pub listens: Result<Vec<String>, String>,
+    /// Whether the platform reaches it there.
+    pub in_reach: Option<bool>,
+    /// The arguments of its Gunicorn; `None` where it starts none, or where only a shell knows them.
+    pub gunicorn: Option<Vec<String>>,
+    /// What its Gunicorn finds in its environment, as far as the command and the settings tell.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Read a command as a container of that slot would run it: `settings` by name, and the scripts of the
+/// package by file name and text.
+pub(super) fn startup_command(
+    command: &str,
+    settings: &BTreeMap<String, String>,
+    scripts: Vec<(&str, &str)>,
+) -> StartupCommand {
+    let by_setting = PORT_SETTINGS
+        .iter()
+        .find_map(|name| settings.get(*name)?.parse().ok());
+    let port = by_setting.unwrap_or(PORT);
+    let mut variables = settings.clone();
+    variables.insert("PORT".to_owned(), port.to_string());
+    let surroundings = Surroundings { variables, scripts };
+    let (listens, gunicorn) = servers::listening(command, &surroundings);
+    let in_reach = listens
+        .as_ref()
+        .ok()
+        .and_then(|addresses| judged(addresses, port));
+    let (words, environment) = gunicorn
+        .map(|one| (one.words, one.environment))
+        .unwrap_or_default();
+    let is_known = !words.is_empty() && words.iter().all(|word| !word.open);
+    let words = words.into_iter().map(|word| word.text).collect();
+    StartupCommand {
+        port,
+        listens: listens.map(|all| all.iter().map(Address::to_string).collect()),
+        in_reach,
+        gunicorn: is_known.then_some(words),
+        environment,
+    }
 }
 
 /// The last line before or after the fix in which a server says where it listens.

@@ -30,17 +30,37 @@ const WRAPPERS: [(&str, usize); 16] = [
     ("newrelic-admin", 1),
 ];
 
-/// The addresses at which a command has its server listen, or why that is not known.
+/// A command of Gunicorn as its arguments and environment reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GunicornCommand {
+    pub words: Vec<Word>,
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A command being read.
+struct Reading<'s> {
+    surroundings: &'s Surroundings<'s>,
+    /// The last Gunicorn that it starts.
+    gunicorn: Option<GunicornCommand>,
+}
+
+/// The addresses at which a command has its server listen, or why that is not known; and its Gunicorn,
+/// where it starts one.
 pub(super) fn listening(
     command: &str,
     surroundings: &Surroundings<'_>,
-) -> Result<Vec<Address>, String> {
+) -> (Result<Vec<Address>, String>, Option<GunicornCommand>) {
     let mut variables = surroundings.variables.clone();
     // Without a command the platform makes one of its own, which is right.
     if command.trim().is_empty() {
-        return Ok(vec![default_of_port(&variables)]);
+        return (Ok(vec![default_of_port(&variables)]), None);
     }
-    read(command, surroundings, &mut variables, 0)
+    let mut reading = Reading {
+        surroundings,
+        gunicorn: None,
+    };
+    let listens = read(command, &mut reading, &mut variables, 0);
+    (listens, reading.gunicorn)
 }
 
 fn default_of_port(variables: &BTreeMap<String, String>) -> Address {
@@ -53,7 +73,7 @@ fn default_of_port(variables: &BTreeMap<String, String>) -> Address {
 
 fn read(
     text: &str,
-    surroundings: &Surroundings<'_>,
+    reading: &mut Reading<'_>,
     variables: &mut BTreeMap<String, String>,
     depth: usize,
 ) -> Result<Vec<Address>, String> {
@@ -63,7 +83,7 @@ fn read(
     let mut found: Vec<Address> = Vec::new();
     let mut reason = None;
     for simple in commands(text, variables) {
-        match of_simple(&simple, surroundings, variables, depth) {
+        match of_simple(&simple, reading, variables, depth) {
             Some(Ok(addresses)) => found.extend(addresses),
             Some(Err(why)) => reason = Some(why),
             None => {}
@@ -76,10 +96,24 @@ fn read(
     }
 }
 
+impl Reading<'_> {
+    fn gunicorn(
+        &mut self,
+        words: &[Word],
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Vec<Address>, String> {
+        self.gunicorn = Some(GunicornCommand {
+            words: words.to_vec(),
+            environment: environment.clone(),
+        });
+        gunicorn(words, environment)
+    }
+}
+
 /// What one command listens at; `None` if it is no server.
 fn of_simple(
     simple: &Simple,
-    surroundings: &Surroundings<'_>,
+    reading: &mut Reading<'_>,
     variables: &mut BTreeMap<String, String>,
     depth: usize,
 ) -> Option<Result<Vec<Address>, String>> {
@@ -94,30 +128,27 @@ fn of_simple(
     }
     let (program, rest) = words.split_first()?;
     let name = program.text.rsplit('/').next().unwrap_or_default();
-    let nested = |text: &str, environment: &mut BTreeMap<String, String>| {
-        Some(read(text, surroundings, environment, depth + 1))
-    };
     match name {
-        "gunicorn" => Some(gunicorn(rest, &environment)),
+        "gunicorn" => Some(reading.gunicorn(rest, &environment)),
         "labrat" if rest.first().is_some_and(|word| word.text == "serve") => {
-            Some(gunicorn(&rest[1..], &environment))
+            Some(reading.gunicorn(&rest[1..], &environment))
         }
         "bash" | "sh" | "dash" | "zsh" => {
             let inline = rest
                 .iter()
                 .position(|word| word.text.starts_with('-') && word.text.ends_with('c'));
             match inline.and_then(|at| rest.get(at + 1)) {
-                Some(text) => nested(&text.text, &mut environment),
+                Some(text) => Some(read(&text.text, reading, &mut environment, depth + 1)),
                 None => {
                     let script = rest.iter().find(|word| !word.text.starts_with('-'))?;
-                    Some(script_of(script, surroundings, variables, depth))
+                    Some(script_of(script, reading, variables, depth))
                 }
             }
         }
-        "." | "source" => Some(script_of(rest.first()?, surroundings, variables, depth)),
-        name if name.starts_with("python") => python(rest, &environment),
-        name if is_script(name, surroundings) => {
-            Some(script_of(program, surroundings, variables, depth))
+        "." | "source" => Some(script_of(rest.first()?, reading, variables, depth)),
+        name if name.starts_with("python") => python(rest, reading, &environment),
+        name if is_script(name, reading.surroundings) => {
+            Some(script_of(program, reading, variables, depth))
         }
         name => by_name(name, rest, &environment),
     }
@@ -170,23 +201,21 @@ fn is_script(name: &str, surroundings: &Surroundings<'_>) -> bool {
 
 fn script_of(
     word: &Word,
-    surroundings: &Surroundings<'_>,
+    reading: &mut Reading<'_>,
     variables: &mut BTreeMap<String, String>,
     depth: usize,
 ) -> Result<Vec<Address>, String> {
     let name = word.text.rsplit('/').next().unwrap_or_default();
-    match surroundings
-        .scripts
-        .iter()
-        .find(|(known, _)| *known == name)
-    {
-        Some((_, text)) => read(text, surroundings, variables, depth + 1),
+    let mut scripts = reading.surroundings.scripts.iter();
+    match scripts.find(|(known, _)| *known == name) {
+        Some((_, text)) => read(text, reading, variables, depth + 1),
         None => Err(format!("`{name}` is not in the evidence")),
     }
 }
 
 fn python(
     words: &[Word],
+    reading: &mut Reading<'_>,
     environment: &BTreeMap<String, String>,
 ) -> Option<Result<Vec<Address>, String>> {
     let mut at = 0;
@@ -196,7 +225,9 @@ fn python(
                 let module = words.get(at + 1)?.text.as_str();
                 let rest = words.get(at + 2..)?;
                 return match module {
-                    "gunicorn" | "gunicorn.app.wsgiapp" => Some(gunicorn(rest, environment)),
+                    "gunicorn" | "gunicorn.app.wsgiapp" => {
+                        Some(reading.gunicorn(rest, environment))
+                    }
                     "http.server" => Some(http_server(rest)),
                     module => by_name(module, rest, environment),
                 };

@@ -10,7 +10,7 @@ fn in_reach(command: &str) -> Option<bool> {
             .into(),
         scripts: vec![("startup.sh", SCRIPT), ("run", "./startup.sh")],
     };
-    let addresses = servers::listening(command, &surroundings).ok()?;
+    let addresses = servers::listening(command, &surroundings).0.ok()?;
     judged(&addresses, 8000)
 }
 

@@ -2,6 +2,7 @@
 
 mod help;
 mod settings;
+mod startup_command;
 mod streams;
 
 use std::process::{Command, Output};
