@@ -5,6 +5,7 @@
 //! their output, their exit codes and `/proc`.
 
 mod beside;
+mod browser;
 mod client;
 mod compare;
 mod console;
@@ -17,6 +18,7 @@ mod response;
 mod server;
 
 pub use beside::with_probe_server;
+pub use browser::{Page, chromium};
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use compare::{covers, normal_head, normal_response};
 pub use console::{entries, per_process};

@@ -1,24 +1,12 @@
 //! The report in a real browser: it opens from disk without an error, and its charts are there.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use labrat::report;
 
 use super::incidents;
 use super::reports::timed;
-use crate::harness::skip_unless;
-
-/// Names under which Chromium is installed.
-const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-
-pub(crate) fn chromium() -> Result<PathBuf, String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .flat_map(|folder| NAMES.map(|name| folder.join(name)))
-        .find(|program| program.is_file())
-        .ok_or_else(|| "chromium is missing: apt-get install chromium".to_owned())
-}
+use crate::harness::{chromium, skip_unless};
 
 #[test]
 fn the_report_opens_without_errors_and_shows_its_charts() {

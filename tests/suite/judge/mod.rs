@@ -27,5 +27,4 @@ mod secrets;
 mod table_shapes;
 mod thresholds;
 
-pub(crate) use browser::chromium;
 pub(crate) use mutations::each_criterion_of_the_run_can_flip;

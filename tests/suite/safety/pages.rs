@@ -10,8 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Emulator, labrat};
-use crate::harness::{Address, get, skip_unless};
-use crate::judge::chromium;
+use crate::harness::{Address, chromium, get, skip_unless};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 

@@ -3,8 +3,7 @@
 use std::process::Command;
 
 use super::{HASTY, Watched, saturate};
-use crate::harness::{accept_queue, skip_unless};
-use crate::judge::chromium;
+use crate::harness::{PATIENCE, Page, accept_queue, chromium, get_many, skip_unless};
 
 /// What a page has become after some seconds, and what it complained of.
 fn shown(url: &str) -> (String, Vec<String>) {
@@ -72,4 +71,67 @@ fn a_page_with_a_wrong_token_says_so_and_shows_nothing() {
     let (dom, _) = shown(&watched.url.replace(&watched.token, "wrong"));
     assert!(dom.contains("This page needs the token"), "{dom}");
     assert!(!dom.contains("workers busy"));
+}
+
+/// A telephone that is held upright.
+const PHONE: (u32, u32) = (390, 844);
+/// A large screen on a wall.
+const WALL: (u32, u32) = (3840, 2160);
+
+#[test]
+fn nothing_scrolls_sideways_on_a_telephone_and_the_first_words_fit_a_wall() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let watched = Watched::start(HASTY);
+    let (_held, _queued) = saturate(&watched.server, 30);
+    let sentence = "document.getElementById('sentence').textContent.includes('30 waiting')";
+    for screen in [PHONE, WALL] {
+        let mut page = Page::open(&watched.url, screen);
+        page.wait_for(sentence);
+        page.wait_for("document.querySelectorAll('#levers button').length > 0");
+        let wider = page.value("document.documentElement.scrollWidth - innerWidth");
+        assert_eq!(wider, 0, "{screen:?}");
+        let outside = "[...document.querySelectorAll('main *')].filter(one => \
+             one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML)";
+        assert_eq!(page.value(outside), serde_json::json!([]), "{screen:?}");
+    }
+}
+
+#[test]
+fn the_keyboard_alone_reaches_a_request_and_pulls_a_lever_whose_effect_is_measured() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let watched = Watched::start(HASTY);
+    let (_held, _queued) = saturate(&watched.server, 4);
+    let mut page = Page::open(&watched.url, (1280, 800));
+    page.wait_for("document.querySelectorAll('#lanes [data-key]').length >= 2");
+    page.tab_to("#lanes");
+    page.press("ArrowLeft");
+    let detail = page.value("document.getElementById('detail').textContent");
+    let detail = detail.as_str().unwrap();
+    assert!(
+        detail.contains("/slow") && detail.contains("is running"),
+        "{detail}"
+    );
+
+    page.tab_to("#levers button[data-lever=worker-add]");
+    page.press("Enter");
+    page.wait_for("document.getElementById('sentence').textContent.includes('of 3 workers')");
+    page.wait_for("document.querySelectorAll('#pulled tbody tr').length === 1");
+    let row = "[...document.querySelectorAll('#pulled tbody td')].map(one => one.textContent)";
+    let cells = page.value(row);
+    assert_ne!(cells[2], "none", "a predicted wait: {cells}");
+    // Those that come since are taken by the third worker.
+    for answer in get_many(
+        watched.server.address(),
+        &vec!["/fast".to_owned(); 3],
+        PATIENCE,
+    ) {
+        assert_eq!(answer.status(), Some(200));
+    }
+    page.wait_for(
+        "document.querySelector('#pulled tbody td:last-child').textContent.includes('clients')",
+    );
 }
