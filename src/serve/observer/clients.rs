@@ -77,6 +77,29 @@ impl Clients {
         }
     }
 
+    /// Whether a client that has asked from there is known.
+    pub fn knows(&self, peer: SocketAddr) -> bool {
+        self.known.contains_key(&peer)
+    }
+
+    /// Requests were too many to be told one by one: who is not seen any more, and did not leave before
+    /// anybody took it, may have been answered by one of them.
+    pub fn take_unseen(&mut self, events: &mut Vec<What>) {
+        let mut taken: Vec<u64> = Vec::new();
+        self.known.retain(|_, client| {
+            let may_be_answered = !client.is_shown && !client.has_begun && !client.has_left;
+            if may_be_answered {
+                taken.push(client.number);
+            }
+            !may_be_answered
+        });
+        taken.sort_unstable();
+        let accepted = taken
+            .into_iter()
+            .map(|connection| What::Accepted { connection });
+        events.extend(accepted);
+    }
+
     /// A worker has the client's request.
     pub fn begin(&mut self, peer: SocketAddr) -> Client {
         let client = self.client(peer, None);
@@ -187,6 +210,20 @@ mod tests {
         // The worker has closed the connection, and the reading came before its word of it.
         let events = look(&mut clients, &[], 0, |clients| clients.end(peer));
         assert_eq!(events, []);
+    }
+
+    #[test]
+    fn who_may_have_been_answered_among_many_others_has_not_left() {
+        let mut clients = Clients::default();
+        let none = |_: &mut Clients| {};
+        let gone = connection(2, false, true);
+        look(&mut clients, &[connection(1, false, false), gone], 2, none);
+        let mut events = Vec::new();
+        clients.read(&[], 2.0, &mut events);
+        clients.take_unseen(&mut events);
+        clients.tell_left(&mut events);
+        assert_eq!(events, [What::Accepted { connection: 1 }]);
+        assert!(clients.knows(gone.peer), "it had left before");
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub struct Observer {
     was_read: bool,
     /// Requests that the workers have begun since the last reading.
     begun_since: u64,
+    /// Requests since the last reading of which nothing is known: younger ones had their places.
+    untold_since: u64,
 }
 
 /// What was told of a worker.
@@ -108,6 +110,7 @@ impl Default for Observer {
             out_of_memory: None,
             was_read: false,
             begun_since: 0,
+            untold_since: 0,
         }
     }
 }
@@ -277,6 +280,9 @@ impl Observer {
     fn tell_clients(&mut self, waiting: Option<u32>) {
         let mut events = Vec::new();
         if std::mem::take(&mut self.was_read) {
+            if std::mem::take(&mut self.untold_since) > 0 {
+                self.clients.take_unseen(&mut events);
+            }
             self.clients.tell_left(&mut events);
             self.clients.drop_lost(waiting, &mut events);
         }
@@ -294,8 +300,11 @@ impl Observer {
         let mut watched = self.workers.remove(&worker).unwrap_or_default();
         let begun = slot.begun();
         let entries = slot.requests_since(watched.ticket);
-        let (short, mut told): (Vec<&Entry>, Vec<&Entry>) =
-            entries.iter().partition(|entry| is_short(entry));
+        // Whoever was seen to wait is seen to be served.
+        let is_known = |entry: &Entry| entry.peer.is_some_and(|peer| self.clients.knows(peer));
+        let (short, mut told): (Vec<&Entry>, Vec<&Entry>) = entries
+            .iter()
+            .partition(|entry| is_short(entry) && !is_known(entry));
         let shown = short.len().min(MOST_SHORT);
         told.extend(&short[..shown]);
         told.sort_by_key(|entry| entry.ticket);
@@ -316,6 +325,7 @@ impl Observer {
         }
         watched.ticket += all;
         self.begun_since += all;
+        self.untold_since += all.saturating_sub(entries.len() as u64);
         let ages = self.follow_open(&mut watched, slot);
         self.workers.insert(worker, watched);
         ages

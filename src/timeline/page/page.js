@@ -243,7 +243,7 @@ function measurePulled() {
   for (const row of element("pulled").tBodies[0].rows) {
     const since = Number(row.dataset.at);
     const measured = run.measured(since, until);
-    if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} clients)`;
+    if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} ${measured.count === 1 ? "client" : "clients"})`;
     until = since;
   }
 }

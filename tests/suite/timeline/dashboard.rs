@@ -61,6 +61,26 @@ fn a_request_is_told_with_its_worker_its_wait_and_its_answer() {
 }
 
 #[test]
+fn everybody_who_waited_is_told_to_be_served_however_many_and_however_quickly() {
+    let watched = Watched::start("--workers 1");
+    let mut told = watched.follow();
+    let held = watched.server.in_flight("/slow?seconds=2");
+    let queued = watched.server.queued(30, "/fast");
+    told.wait_until("who waits", |told| {
+        told.iter()
+            .filter(|event| event["kind"] == "queued")
+            .count()
+            == 30
+    });
+    let served = |event: &&Value| event["kind"] == "begun" && event["text"] == "GET /fast";
+    told.wait_until("who is served", |told| {
+        told.iter().filter(served).count() == 30
+    });
+    assert_eq!((told.count("left"), told.count("dropped")), (0, 0));
+    drop((held, queued));
+}
+
+#[test]
 fn who_killed_a_worker_is_told() {
     let watched = Watched::start("--workers 1");
     let mut told = watched.follow();
