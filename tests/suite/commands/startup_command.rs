@@ -17,7 +17,7 @@ fn check(command: &str, more: &[&str]) -> Output {
 /// The exit code and the rules that speak against a command.
 fn objections(command: &str, more: &[&str]) -> (Option<i32>, Vec<String>) {
     let output = check(command, &[more, &["--json"]].concat());
-    let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let said: Value = serde_json::from_str(stdout(&output)).unwrap();
     let all = said["objections"].as_array().unwrap();
     let rule = |one: &Value| one["rule"].as_str().unwrap().to_owned();
     (output.status.code(), all.iter().map(rule).collect())

@@ -216,7 +216,9 @@ fn seconds_of(failures: u32) -> f64 {
 
 /// What this process has used: the clock on the wall would measure the neighbours.
 fn processor_time() -> std::time::Duration {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap().into()
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .unwrap()
+        .into()
 }
 
 #[test]
