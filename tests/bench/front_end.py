@@ -46,6 +46,8 @@ class Emulator:
         self.control = started["control"]
         self.url = started["slots"]["production"]
         self.container = self.wait_until_warm(environment)
+        # Nobody but the front end reaches a container from outside of its network.
+        self.inside = self.network_of_the_container()
 
     def wait_until_warm(self, environment):
         """The container's own address."""
@@ -58,6 +60,21 @@ class Emulator:
                 return "http://" + slot["address"]
             time.sleep(0.05)
         raise SystemExit("the emulator's site does not become warm")
+
+    def network_of_the_container(self):
+        """The words before a command that runs in the container's network; none where it shares this one."""
+        own = Path("/proc/self/ns/net").readlink()
+        below = [self.process.pid]
+        while below:
+            pid = below.pop()
+            try:
+                if Path(f"/proc/{pid}/ns/net").readlink() != own:
+                    return ["nsenter", f"--net=/proc/{pid}/ns/net"]
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    below += map(int, (task / "children").read_text().split())
+            except OSError:
+                continue
+        return []
 
     def cpu_seconds(self):
         """Processor time that the front end has used so far: not that of the pool behind it."""
@@ -130,23 +147,21 @@ http {
 class Nginx:
     """nginx before the same container, with the same work for each request."""
 
-    def __init__(self, program, container, folder):
+    def __init__(self, program, container, folder, inside):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         configuration = Path(folder, "nginx.conf")
         words = {"folder": folder, "container": container.removeprefix("http://"), "port": port}
         configuration.write_text(NGINX % words)
-        self.process = subprocess.Popen([program, "-p", folder, "-c", str(configuration)], stderr=subprocess.DEVNULL)
+        words = [*inside, program, "-p", folder, "-c", str(configuration)]
+        self.process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    self.stop()
-                    raise SystemExit("nginx does not listen")
-                time.sleep(0.01)
+        # It is written once nginx listens.
+        while not Path(folder, "pid").exists():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self.stop()
+                raise SystemExit("nginx does not listen")
+            time.sleep(0.01)
 
     def stop(self):
         self.process.terminate()
@@ -156,8 +171,8 @@ class Nginx:
 class Relay:
     """Copies bytes between its clients and the container."""
 
-    def __init__(self, program, container):
-        words = [program, container.removeprefix("http://")]
+    def __init__(self, program, container, inside):
+        words = [*inside, program, container.removeprefix("http://")]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
 
@@ -166,9 +181,9 @@ class Relay:
         self.process.wait()
 
 
-def load(url, connections, seconds):
+def load(url, connections, seconds, inside):
     """One run of wrk: requests a second, the median latency in ms, and the errors."""
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + "/health"]
+    words = [*inside, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + "/health"]
     text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
     median = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", text)
@@ -211,9 +226,9 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
         emulator = Emulator(labrat, environment, folder)
         others = {}
         try:
-            others["relay"] = Relay(relay, emulator.container)
+            others["relay"] = Relay(relay, emulator.container, emulator.inside)
             if nginx_program:
-                others["nginx"] = Nginx(nginx_program, emulator.container, beside)
+                others["nginx"] = Nginx(nginx_program, emulator.container, beside, emulator.inside)
             urls = {"direct": emulator.container, "front end": emulator.url}
             urls |= {name: other.url for name, other in others.items()}
             for turn in range(rounds):
@@ -221,7 +236,8 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
                 for connections in CONNECTIONS:
                     for name in order:
                         before = emulator.cpu_seconds()
-                        rate, median, count, seen = load(urls[name], connections, seconds)
+                        inside = [] if name == "front end" else emulator.inside
+                        rate, median, count, seen = load(urls[name], connections, seconds, inside)
                         rates[name][connections].append(rate)
                         medians[name][connections].append(median)
                         if name == "front end":
