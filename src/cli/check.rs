@@ -79,7 +79,7 @@ pub(super) fn run(scenarios: &[&'static Scenario], json: bool) -> anyhow::Result
     let begun = Instant::now();
     let all = play_all(scenarios, &folder)?;
     let text = match json {
-        true => format!("{}\n", serde_json::to_string_pretty(&all)?),
+        true => output::json(&all)?,
         false => format!("{}\n", table(scenarios, &all)),
     };
     output::data(&text)?;

@@ -8,7 +8,6 @@ use clap::Args;
 use super::exit::Exit;
 use super::output;
 use crate::diagnosis::{self, Certainty, Diagnosis, Span};
-use crate::encoding;
 use crate::evidence;
 use crate::machine::own_files;
 use crate::report;
@@ -76,7 +75,7 @@ fn read_and_print(options: &DiagnoseOptions) -> anyhow::Result<Exit> {
         write_report(folder, &diagnosis)?;
     }
     let text = match options.json {
-        true => json_of(&diagnosis)?,
+        true => output::json(&diagnosis)?,
         false => report::diagnosis_text(&diagnosis, output::style()),
     };
     output::painted(&text)?;
@@ -95,13 +94,9 @@ fn exit_of(diagnosis: &Diagnosis) -> Exit {
     }
 }
 
-fn json_of(diagnosis: &Diagnosis) -> anyhow::Result<String> {
-    Ok(encoding::json(serde_json::to_string_pretty(diagnosis)?) + "\n")
-}
-
 fn write_report(folder: &std::path::Path, diagnosis: &Diagnosis) -> anyhow::Result<()> {
     own_files::make_folder(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     output::file(folder, "report.html", &report::diagnosis_page(diagnosis))?;
     output::file(folder, "report.md", &report::diagnosis_markdown(diagnosis))?;
-    output::file(folder, "diagnosis.json", &json_of(diagnosis)?)
+    output::file(folder, "diagnosis.json", &output::json(diagnosis)?)
 }

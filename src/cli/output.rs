@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use serde::Serialize;
 
 use super::exit::Exit;
 use crate::encoding;
@@ -69,6 +70,19 @@ pub(super) fn file(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> 
     file.write_all(text.as_bytes()).with_context(writing)?;
     file.persist(&path).with_context(writing)?;
     Ok(())
+}
+
+/// A value as JSON for people and programs, with what a terminal should not see written as it is named.
+///
+/// # Errors
+/// When it has no form in JSON.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(encoding::json(serde_json::to_string_pretty(value)?) + "\n")
+}
+
+/// The columns of sentences: those of the terminal, eighty at most.
+pub(super) fn prose_width() -> usize {
+    usize::from(width()).min(80)
 }
 
 /// A text in lines of less than `width` characters, broken between words; a longer word has its own.

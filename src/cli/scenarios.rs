@@ -114,9 +114,9 @@ pub(super) fn run(options: &ScenariosOptions) -> anyhow::Result<Exit> {
         (Some(name), _) if options.parameters => parameters(options, name)?,
         (Some(name), _) if options.plan => plan(options, name)?,
         (Some(name), false) => markdown(find(name)?),
-        (Some(name), true) => format!("{}\n", serde_json::to_string_pretty(find(name)?)?),
+        (Some(name), true) => output::json(find(name)?)?,
         (None, false) => format!("{}\n", table()),
-        (None, true) => format!("{}\n", serde_json::to_string_pretty(&catalogue::all())?),
+        (None, true) => output::json(&catalogue::all())?,
     };
     output::data(&text)?;
     Ok(Exit::Success)
@@ -142,14 +142,13 @@ fn parameters(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> 
     let variant = trigger::variant(scenario, options.control, options.fix.as_deref())?;
     let parameters = deployment_parameters(scenario, variant)
         .ok_or_else(|| anyhow!("{name} is played on this machine only"))?;
-    Ok(format!("{}\n", serde_json::to_string_pretty(&parameters)?))
+    output::json(&parameters)
 }
 
 fn plan(options: &ScenariosOptions, name: &str) -> anyhow::Result<String> {
     let scenario = find(name)?;
     let variant = trigger::variant(scenario, options.control, options.fix.as_deref())?;
-    let plan = planned(scenario, variant);
-    Ok(format!("{}\n", serde_json::to_string_pretty(&plan)?))
+    output::json(&planned(scenario, variant))
 }
 
 /// The scenario that is called so.

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::output;
 use super::scenarios::CatalogueOptions;
-use crate::encoding::{self, line};
+use crate::encoding::line;
 use crate::evidence::bundle::{DigestState, FileNote, FileState};
 use crate::evidence::{self, Bundle, criteria::ScenarioRules};
 use crate::machine::own_files;
@@ -218,22 +218,18 @@ fn repeat(runs: &[Judged]) -> anyhow::Result<Repeated> {
 
 fn print_repeated(repeated: &Repeated, json: bool) -> anyhow::Result<Exit> {
     let text = match json {
-        true => json_of(repeated)?,
+        true => output::json(repeated)?,
         false => report::repeated_text(repeated, output::style()),
     };
     output::painted(&text)?;
     Ok(exit_of(repeated.outcome))
 }
 
-fn json_of(repeated: &Repeated) -> anyhow::Result<String> {
-    Ok(encoding::json(serde_json::to_string_pretty(repeated)?) + "\n")
-}
-
 fn write_repeated(folder: &Path, repeated: &Repeated) -> anyhow::Result<()> {
     own_files::make_folder(folder).with_context(|| format!("creating `{}`", folder.display()))?;
     output::file(folder, "report.html", &report::repeated_page(repeated))?;
     output::file(folder, "report.md", &report::repeated_markdown(repeated))?;
-    output::file(folder, "verdict.json", &json_of(repeated)?)
+    output::file(folder, "verdict.json", &output::json(repeated)?)
 }
 
 fn write_report(folder: &Path, run: &Judged) -> anyhow::Result<()> {

@@ -141,11 +141,16 @@ impl GroupState {
         }
     }
 
-    fn pauses(&self) -> Pauses {
-        Pauses {
-            next: Duration::ZERO,
-            following: self.group.interval,
-            grows: self.group.interval_grows,
+    /// Wait as a client does before its request of that number, from 0: the delay, then the interval,
+    /// each time longer by what the group says.
+    async fn pause(&self, number: u32) {
+        let group = &self.group;
+        let pause = match number.checked_sub(1) {
+            None => group.delay,
+            Some(grown) => group.interval + group.interval_grows * grown,
+        };
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -200,49 +205,29 @@ async fn unless_stopped(mut stop: StopSignal, work: impl Future<Output = ()>) {
 
 /// One client: sends, waits, sends again, until the group has no more.
 async fn one_client(state: Arc<GroupState>) {
-    tokio::time::sleep(state.group.delay).await;
-    let mut pauses = state.pauses();
-    while state.take() {
-        pauses.next().await;
+    for number in 0.. {
+        if !state.take() {
+            return;
+        }
+        state.pause(number).await;
         state.send().await;
     }
 }
 
 /// All clients of a group that go in step.
 async fn all_in_step(state: Arc<GroupState>) {
-    tokio::time::sleep(state.group.delay).await;
-    let mut pauses = state.pauses();
-    loop {
+    for number in 0.. {
         let taken = (0..state.group.concurrency).take_while(|_| state.take());
         let taken = taken.count();
         if taken == 0 {
             return;
         }
-        pauses.next().await;
+        state.pause(number).await;
         let mut clients = JoinSet::new();
         for _ in 0..taken {
             let state = Arc::clone(&state);
             clients.spawn(async move { state.send().await });
         }
         while clients.join_next().await.is_some() {}
-    }
-}
-
-/// The pauses between the requests of a client: none before the first, and each longer than the last
-/// by what the group says.
-#[derive(Debug)]
-struct Pauses {
-    next: Duration,
-    following: Duration,
-    grows: Duration,
-}
-
-impl Pauses {
-    async fn next(&mut self) {
-        if !self.next.is_zero() {
-            tokio::time::sleep(self.next).await;
-        }
-        self.next = self.following;
-        self.following += self.grows;
     }
 }

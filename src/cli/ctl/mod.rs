@@ -136,7 +136,7 @@ pub(super) fn run(options: &CtlOptions) -> anyhow::Result<Exit> {
         bail!("{}", reason.unwrap_or("the pool did not do it"));
     }
     let text = match options.json {
-        true => format!("{}\n", serde_json::to_string_pretty(&data)?),
+        true => output::json(&data)?,
         false => table::render(&data),
     };
     output::data(&text)?;

@@ -169,7 +169,7 @@ fn show(
     columns: &[&str],
 ) -> anyhow::Result<Exit> {
     if control.json {
-        output::data(&format!("{}\n", serde_json::to_string_pretty(whole)?))?;
+        output::data(&output::json(whole)?)?;
         return Ok(Exit::Success);
     }
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();

@@ -64,11 +64,10 @@ pub(super) fn run(options: &DiffOptions) -> anyhow::Result<Exit> {
 /// # Errors
 /// When standard output is gone.
 pub(in crate::cli) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> {
-    if json {
-        output::data(&format!("{}\n", serde_json::to_string_pretty(comparison)?))?;
-    } else {
-        output::data(&text(comparison))?;
-    }
+    output::data(&match json {
+        true => output::json(comparison)?,
+        false => text(comparison),
+    })?;
     Ok(match comparison.is_blocked() {
         true => Exit::Failure,
         false => Exit::Success,

@@ -6,7 +6,7 @@ use crate::host::{Objection, Severity};
 
 /// What speaks against something, a paragraph each.
 pub(super) fn objections(all: &[Objection]) -> String {
-    let width = usize::from(output::width()).min(80);
+    let width = output::prose_width();
     let mut text = String::new();
     for one in all {
         let word = match one.severity {

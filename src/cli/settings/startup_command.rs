@@ -92,10 +92,10 @@ pub(super) fn run(options: &CheckOptions) -> anyhow::Result<Exit> {
         listens: read.listens.unwrap_or_default(),
         objections: found,
     };
-    match options.json {
-        true => output::data(&format!("{}\n", serde_json::to_string_pretty(&checked)?))?,
-        false => output::data(&text(&checked))?,
-    }
+    output::data(&match options.json {
+        true => output::json(&checked)?,
+        false => text(&checked),
+    })?;
     let is_blocked = |one: &Objection| one.severity == Severity::Blocked;
     Ok(
         match (checked.objections.iter().any(is_blocked), checked.in_reach) {
@@ -228,8 +228,7 @@ fn text(checked: &Checked) -> String {
         ),
         (None, None) => "unknown whether the platform reaches the server".to_owned(),
     };
-    let width = usize::from(output::width()).min(80);
-    let first = output::wrapped(&first, width).join("\n");
+    let first = output::wrapped(&first, output::prose_width()).join("\n");
     let mut text = format!("{first}\n{}", objections(&checked.objections));
     if checked.objections.is_empty() && checked.in_reach == Some(true) {
         text.push_str("\nnothing speaks against it\n");

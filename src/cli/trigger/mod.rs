@@ -119,7 +119,7 @@ fn summary(played: &Played, out: &std::path::Path, json: bool) -> anyhow::Result
             "found": played.found,
             "expected_and_found": played.comparisons,
         });
-        return Ok(format!("{}\n", serde_json::to_string_pretty(&summary)?));
+        return output::json(&summary);
     }
     Ok(format!("{}bundle: {}\n", counts(played), out.display()))
 }

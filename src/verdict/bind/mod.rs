@@ -143,9 +143,7 @@ pub(super) fn startup_command(
     settings: &BTreeMap<String, String>,
     scripts: Vec<(&str, &str)>,
 ) -> StartupCommand {
-    let by_setting = PORT_SETTINGS
-        .iter()
-        .find_map(|name| settings.get(*name)?.parse().ok());
+    let by_setting = port_of_settings(|name| settings.get(name).map(String::as_str));
     let port = by_setting.unwrap_or(PORT);
     let mut variables = settings.clone();
     variables.insert("PORT".to_owned(), port.to_string());
@@ -190,9 +188,7 @@ fn last_line(bundle: &Bundle, moment: Moment) -> Option<&TextEvent> {
 /// The port that the platform looks at: a setting's, or that of the container's own start.
 pub(super) fn platform_port(bundle: &Bundle) -> u16 {
     let settings = settings(bundle);
-    let by_setting = PORT_SETTINGS
-        .iter()
-        .find_map(|name| settings.get(*name)?.parse().ok());
+    let by_setting = port_of_settings(|name| settings.get(name).copied());
     let by_start = || {
         let starts = bundle.platform.rows.iter().rev();
         starts
@@ -203,6 +199,12 @@ pub(super) fn platform_port(bundle: &Bundle) -> u16 {
         .or(by_setting)
         .or_else(by_start)
         .unwrap_or(PORT)
+}
+
+/// The port that a slot's settings name.
+fn port_of_settings<'s>(value: impl Fn(&str) -> Option<&'s str>) -> Option<u16> {
+    let mut names = PORT_SETTINGS.iter();
+    names.find_map(|name| value(name)?.parse().ok())
 }
 
 /// The port that the platform says it asked in vain.

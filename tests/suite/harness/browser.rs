@@ -2,7 +2,7 @@
 //! the page. It talks the DevTools protocol over its own pipe.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -22,6 +22,20 @@ pub fn chromium() -> Result<PathBuf, String> {
         .ok_or_else(|| "chromium is missing: apt-get install chromium".to_owned())
 }
 
+/// A headless Chromium with this profile, for which the names of others lead nowhere but where `rules`
+/// say.
+pub fn headless(profile: &Path, rules: &str) -> Command {
+    let mut command = Command::new(chromium().unwrap());
+    command
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .arg(format!("--host-resolver-rules={rules}"))
+        .arg(format!("--user-data-dir={}", profile.display()));
+    command
+}
+
+/// Nothing but this machine.
+pub const THIS_MACHINE: &str = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1";
+
 /// One page in a browser of its own; gone with the value.
 pub struct Page {
     browser: Child,
@@ -36,14 +50,13 @@ impl Page {
     /// Open `url` on a screen of that size.
     pub fn open(url: &str, (width, height): (u32, u32)) -> Self {
         let profile = tempfile::tempdir().unwrap();
+        let chromium = headless(profile.path(), THIS_MACHINE);
         // Chromium reads requests at descriptor 3 and writes answers at 4.
         let mut browser = Command::new("sh")
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#])
-            .arg(chromium().unwrap())
-            .args(["--headless", "--no-sandbox", "--disable-gpu"])
+            .arg(chromium.get_program())
+            .args(chromium.get_args())
             .arg("--remote-debugging-pipe")
-            .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-            .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

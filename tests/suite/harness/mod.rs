@@ -18,7 +18,7 @@ mod response;
 mod server;
 
 pub use beside::with_probe_server;
-pub use browser::{Page, chromium};
+pub use browser::{Page, THIS_MACHINE, chromium, headless};
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use compare::{covers, normal_head, normal_response};
 pub use console::{entries, per_process};

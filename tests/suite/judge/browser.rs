@@ -1,37 +1,23 @@
 //! The report in a real browser: it opens from disk without an error, and its charts are there.
 
-use std::process::Command;
-
 use labrat::report;
 
 use super::incidents;
 use super::reports::timed;
-use crate::harness::{chromium, skip_unless};
+use crate::harness::{chromium, headless, skip_unless};
 
 #[test]
 fn the_report_opens_without_errors_and_shows_its_charts() {
-    let found = chromium();
-    if skip_unless(found.clone().map(|_| ())) {
+    if skip_unless(chromium().map(drop)) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let bundle = timed(incidents::intermittent_5xx());
     let page = folder.path().join("report.html");
     std::fs::write(&page, report::page(&bundle.judge(), &bundle.read())).unwrap();
-    let output = Command::new(found.unwrap())
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-            "--dump-dom",
-        ])
-        // Whatever the page might ask of another host would fail, and say so.
-        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
+    // Whatever the page might ask of another host would fail, and say so.
+    let output = headless(&folder.path().join("profile"), "MAP * ~NOTFOUND")
+        .args(["--enable-logging=stderr", "--dump-dom"])
         .arg(format!("file://{}", page.display()))
         .output()
         .unwrap();

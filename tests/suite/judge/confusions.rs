@@ -348,34 +348,19 @@ fn ended(status: u16, seconds: f64) -> Verdict {
 
 #[test]
 fn a_client_that_left_is_no_limit_of_the_front_end_and_the_other_way_round() {
+    use AlternativeStatus::{RuledIn, RuledOut};
+    let of_client = |verdict: &Verdict| alternative(verdict, "client-abort").status;
+    let of_limit = |verdict: &Verdict| alternative(verdict, "front-end-limit").status;
+
     let left = ended(499, 45.0);
-    assert_eq!(
-        alternative(&left, "client-abort").status,
-        AlternativeStatus::RuledIn
-    );
-    assert_eq!(
-        alternative(&left, "front-end-limit").status,
-        AlternativeStatus::RuledOut
-    );
+    assert_eq!((of_client(&left), of_limit(&left)), (RuledIn, RuledOut));
 
     let cut = ended(504, 240.0);
-    assert_ne!(
-        alternative(&cut, "client-abort").status,
-        AlternativeStatus::RuledIn
-    );
-    assert_eq!(
-        alternative(&cut, "front-end-limit").status,
-        AlternativeStatus::RuledIn
-    );
+    assert_ne!(of_client(&cut), RuledIn);
+    assert_eq!(of_limit(&cut), RuledIn);
 
     // A client that left at the very moment of the limit is still a client that left.
     let late = ended(499, 240.0);
-    assert_eq!(
-        alternative(&late, "client-abort").status,
-        AlternativeStatus::RuledIn
-    );
-    assert_ne!(
-        alternative(&late, "front-end-limit").status,
-        AlternativeStatus::RuledIn
-    );
+    assert_eq!(of_client(&late), RuledIn);
+    assert_ne!(of_limit(&late), RuledIn);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Emulator, labrat};
-use crate::harness::{Address, chromium, get, skip_unless};
+use crate::harness::{Address, chromium, get, headless, skip_unless};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -75,12 +75,11 @@ fn answer(mut stream: TcpStream, page: &str, report: &mpsc::Sender<Value>) -> Op
 }
 
 fn browser(profile: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(chromium().unwrap());
+    // Names of others lead nowhere, but for one that somebody has pointed here.
+    let rules =
+        "MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1";
+    let mut command = headless(profile, rules);
     command
-        .args(["--headless", "--no-sandbox", "--disable-gpu"])
-        // Names of others lead nowhere, but for one that somebody has pointed here.
-        .arg("--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1")
-        .arg(format!("--user-data-dir={}", profile.display()))
         .args(words)
         .stdin(Stdio::null())
         .stderr(Stdio::null());

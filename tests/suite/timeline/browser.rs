@@ -1,22 +1,19 @@
 //! The page in a real browser, beside a pool that is saturated: dots, words and kernel agree.
 
-use std::process::Command;
-
 use super::{HASTY, Watched, saturate};
-use crate::harness::{PATIENCE, Page, accept_queue, chromium, get_many, skip_unless};
+use crate::harness::{
+    PATIENCE, Page, THIS_MACHINE, accept_queue, chromium, get_many, headless, skip_unless,
+};
 
 /// What a page has become after some seconds, and what it complained of.
 fn shown(url: &str) -> (String, Vec<String>) {
     let profile = tempfile::tempdir().unwrap();
-    let output = Command::new(chromium().unwrap())
-        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+    let output = headless(profile.path(), THIS_MACHINE)
         .args([
             "--enable-logging=stderr",
             "--dump-dom",
             "--virtual-time-budget=4000",
         ])
-        .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-        .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(url)
         .output()
         .unwrap();
