@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Zoned;
 use percent_encoding::percent_decode_str;
 
+use super::clock;
 use super::http::head::Head;
 use super::log_file::{LogFile, StandardStream};
 use super::settings::LogTarget;
@@ -122,7 +122,9 @@ fn atom(name: &str, entry: &Entry<'_>) -> String {
         "h" => entry
             .peer
             .map_or_else(String::new, |peer| peer.ip().to_string()),
-        "t" => Zoned::now().strftime("[%d/%b/%Y:%H:%M:%S %z]").to_string(),
+        "t" => clock::local_time()
+            .strftime("[%d/%b/%Y:%H:%M:%S %z]")
+            .to_string(),
         "r" => format!("{method} {target} {protocol}"),
         "s" => entry.status.to_string(),
         "m" => method.to_owned(),

@@ -7,8 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use jiff::Zoned;
-
+use super::clock;
 use super::log_file::{LogFile, StandardStream};
 use super::settings::{LogLevel, LogTarget};
 use super::statsd::Statsd;
@@ -179,7 +178,7 @@ impl ErrorLog {
             // A log that cannot be written must not stop the pool.
             let lines = format!(
                 "[{}] [{}] [{}] {event}\n",
-                Zoned::now().strftime("%Y-%m-%d %H:%M:%S %z"),
+                clock::local_time().strftime("%Y-%m-%d %H:%M:%S %z"),
                 std::process::id(),
                 level_name(event.level()),
             );

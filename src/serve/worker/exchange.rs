@@ -16,13 +16,13 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Uri};
 use http_body_util::BodyExt;
-use jiff::Zoned;
 use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tower::Service;
 
 use crate::app::{ConsoleText, RequestBase, RouteLabel};
 use crate::serve::access_log::{AccessLog, Entry};
+use crate::serve::clock;
 use crate::serve::console::{ErrorLog, LogEvent, write_standard_error};
 use crate::serve::http::head::{Head, HeadParser, Progress, Refused, SCRIPT_NAME};
 use crate::serve::http::reply::{self, Framing};
@@ -176,7 +176,9 @@ pub(super) struct Answer {
 /// is gone must not stop a worker.
 pub(super) fn print_of(extensions: &http::Extensions) {
     if let Some(ConsoleText(text)) = extensions.get() {
-        let stamp = Zoned::now().strftime("%Y-%m-%d %H:%M:%S,%3f").to_string();
+        let stamp = clock::local_time()
+            .strftime("%Y-%m-%d %H:%M:%S,%3f")
+            .to_string();
         let _ = write_standard_error(&format!("[{stamp}] {text}"));
     }
 }

@@ -1,5 +1,7 @@
 //! The access log: default format, every atom, and what a cut-off or refused request leaves.
 
+use nix::unistd::geteuid;
+
 use crate::differences;
 use crate::harness::{
     Kind, Launch, PATIENCE, Server, Stream, both, exchange, oracle, poll, skip_unless,
@@ -110,6 +112,56 @@ fn the_default_format_and_the_durations_look_like_gunicorns() {
     };
     let (expected, actual) = both(run);
     assert_eq!(expected, actual);
+}
+
+/// The offset of the time of day in the access log and in the console.
+fn offsets(launch: Launch) -> (String, String) {
+    let server = launch.argument("--access-logfile").argument("-").start();
+    server.get("/fast");
+    let logged = logged(&server, 1).remove(0);
+    let of_request = logged.split([' ', ']']).nth(4).unwrap_or_default();
+    let console = server.lines().into_iter();
+    let first = console
+        .map(|line| line.text)
+        .find(|text| text.contains("[INFO]"));
+    let first = first.unwrap_or_else(|| server.fail("no line of the console"));
+    let of_console = first.split([' ', ']']).nth(2).unwrap_or_default();
+    (of_request.to_owned(), of_console.to_owned())
+}
+
+#[test]
+fn the_time_of_day_is_of_the_zone_that_tz_names() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    for (zone, offset) in [
+        ("Asia/Kolkata", "+0530"),
+        ("XYZ-5:45", "+0545"),
+        ("UTC", "+0000"),
+        ("", "+0000"),
+    ] {
+        let (expected, actual) = both(|kind| offsets(Launch::new(kind, "").env("TZ", zone)));
+        assert_eq!(
+            (expected.0.as_str(), &expected),
+            (offset, &actual),
+            "TZ={zone}"
+        );
+    }
+}
+
+#[test]
+fn without_tz_the_time_of_day_is_of_the_machines_zone() {
+    let is_root = geteuid().is_root().then_some(());
+    if skip_unless(oracle().and(is_root.ok_or_else(|| "only root mounts another zone".to_owned())))
+    {
+        return;
+    }
+    let script =
+        "mount --bind /usr/share/zoneinfo/Asia/Kolkata /etc/localtime && exec env -u TZ \"$@\"";
+    let words = ["unshare", "--mount", "sh", "-c", script, "sh"];
+    let (expected, actual) =
+        both(|kind| offsets(Launch::new(kind, "").started_by(words.map(Into::into).to_vec())));
+    assert_eq!((expected.1.as_str(), &expected), ("+0530", &actual));
 }
 
 #[test]
