@@ -30,6 +30,9 @@ pub enum Fact {
     ListensInReach,
     /// Two starts or more began, and none is known to have got ready or to have ended.
     StartsRepeat,
+    /// Two servers began together, as those of two slots or of two instances do. Only without the
+    /// platform's rows, which name the slots.
+    StartsTogether,
     /// A start was given up for another one, and of all that was asked meanwhile nothing was answered.
     StartUnanswered,
     /// The server says that it listens where the platform does not look.
@@ -84,6 +87,8 @@ pub enum Fact {
     FailAtOnce,
     /// The routes that fail were answered before, and none of them failed by then.
     FailingWereWell,
+    /// The routes that fail did so before a start and do so from the first request after it.
+    FailingAfterRestart,
     /// Those that fail are refused with 503.
     FailWith503,
     /// On the routes that fail, other requests succeed within the same time.
@@ -104,6 +109,9 @@ pub enum Fact {
     RestartInTrouble,
     /// Two stops or more lie within the trouble.
     RestartsRepeat,
+    /// Containers are replaced again and again just when slow requests were answered, and nothing is
+    /// refused meanwhile.
+    RecycledAfterSlow,
     /// Requests waited or failed before the first stop.
     TroubleBeforeRestart,
     /// Requests are slow or fail right after a start, and are well later on.
@@ -164,19 +172,21 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
     use Fact::{
         AnyRequests, AnyRows, AnyTrouble, ClientsGaveUp, CommandOutOfReach, EnoughRequests,
         ErrorLines, FailAtOnce, FailAtOneDuration, FailInPart, FailSlowly, FailWith503,
-        FailingWereWell, FewRoutesFail, FrontEndLimit, GaveUpAtALimit, GrowsSlower,
-        HealthPathFails, KilledWithoutTimeout, LastStartFailed, ListensInReach, ListensOutOfReach,
-        LostConnections, ManyWorkers, MigratesLater, MissingModuleIsImported,
+        FailingAfterRestart, FailingWereWell, FewRoutesFail, FrontEndLimit, GaveUpAtALimit,
+        GrowsSlower, HealthPathFails, KilledWithoutTimeout, LastStartFailed, ListensInReach,
+        ListensOutOfReach, LostConnections, ManyWorkers, MigratesLater, MissingModuleIsImported,
         MissingModuleIsTheTarget, NearlyAllFail, NoConsoleInFailedStart, OneRouteQueues,
         OnlyGoodStarts, OnlyLivenessAnswers, OutageBand, QuickPassed, QuickWaited,
-        RestartInTrouble, RestartedAfterSwap, RestartsRepeat, ServerErrors, SettingDrifted,
-        SettingsOpenAfterSwap, SlowAfterStart, SlowAlone, StartExited, StartFailed, StartLate,
-        StartLateButGood, StartUnanswered, StartWaitedInVain, StartedAfterQuiet, StartsRepeat,
-        Swapped, TrafficHealthy, TroubleAfterSwap, TroubleBeforeRestart,
+        RecycledAfterSlow, RestartInTrouble, RestartedAfterSwap, RestartsRepeat, ServerErrors,
+        SettingDrifted, SettingsOpenAfterSwap, SlowAfterStart, SlowAlone, StartExited, StartFailed,
+        StartLate, StartLateButGood, StartUnanswered, StartWaitedInVain, StartedAfterQuiet,
+        StartsRepeat, StartsTogether, Swapped, TrafficHealthy, TroubleAfterSwap,
+        TroubleBeforeRestart,
     };
     match fact {
         StartFailed
         | StartsRepeat
+        | StartsTogether
         | LastStartFailed
         | OnlyGoodStarts
         | StartExited
@@ -199,13 +209,17 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         | TroubleAfterSwap
         | SettingDrifted => super::swap_facts::look(fact, evidence),
         RestartInTrouble | RestartsRepeat | TroubleBeforeRestart | SlowAfterStart
-        | StartUnanswered | StartedAfterQuiet => super::restart_facts::look(fact, evidence),
+        | StartUnanswered | StartedAfterQuiet | RecycledAfterSlow => {
+            super::restart_facts::look(fact, evidence)
+        }
         TrafficHealthy | ServerErrors | ClientsGaveUp | GaveUpAtALimit | QuickWaited
         | QuickPassed | OneRouteQueues | GrowsSlower | FrontEndLimit | EnoughRequests
         | HealthPathFails | SlowAlone => super::traffic_facts::look(fact, evidence),
         FewRoutesFail | FailSlowly | FailAtOnce | FailInPart | NearlyAllFail
-        | OnlyLivenessAnswers | FailWith503 | FailingWereWell | FailAtOneDuration | OutageBand
-        | LostConnections => super::failure_facts::look(fact, evidence),
+        | OnlyLivenessAnswers | FailWith503 | FailingAfterRestart | FailingWereWell
+        | FailAtOneDuration | OutageBand | LostConnections => {
+            super::failure_facts::look(fact, evidence)
+        }
         AnyRows => Seen::of(!evidence.view.lines.is_empty() || evidence.traffic.total() > 0),
         AnyRequests => Seen::of(evidence.traffic.total() > 0),
         AnyTrouble => Seen::of(evidence.any_trouble()),

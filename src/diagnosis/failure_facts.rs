@@ -39,6 +39,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::FailWith503 => with_503(evidence, &here),
         Fact::OutageBand => outage(evidence),
         Fact::LostConnections => lost(evidence, &here),
+        Fact::FailingAfterRestart => after_restart(evidence, &here),
         Fact::FailingWereWell => were_well(evidence, &here),
         Fact::FailAtOneDuration => one_duration(evidence, &here),
         _ => Seen::unknown(),
@@ -127,6 +128,29 @@ fn were_well(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     Seen::of(met).with(quoted(evidence, &before))
 }
 
+/// A start between the failures, and the first request to the failing routes behind it fails again.
+fn after_restart(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
+    let requests = &evidence.view.requests;
+    let errors = errors_of_failing(here);
+    let routes: BTreeSet<u32> = errors.iter().map(|at| requests[*at].route).collect();
+    let again = evidence.starts.iter().find_map(|start| {
+        let began = evidence.view.second(start.began?);
+        let failed_before = errors.iter().any(|at| requests[*at].end < began);
+        let next = requests
+            .iter()
+            .position(|request| request.start > began && routes.contains(&request.route))?;
+        let fails = requests[next].status >= 500;
+        (failed_before && fails).then_some((start.lines.0, next))
+    });
+    let quotes = again.into_iter().flat_map(|(line, at)| {
+        [
+            Cited::numbered(&evidence.view, line),
+            Cited::request(&evidence.view, at),
+        ]
+    });
+    Seen::of(again.is_some()).with(quotes.flatten())
+}
+
 fn nearly_all(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let count: usize = here.iter().map(|route| route.count).sum();
     let answered: usize = here.iter().map(|route| route.answered).sum();
@@ -184,13 +208,13 @@ fn outage(evidence: &Evidence<'_>) -> Seen {
     Seen::of(met).with(quoted(evidence, longest))
 }
 
-/// Answers of 502 that came at once, on routes that are hardly ever refused, while others that came within
+/// Answers of 502 that came at once, on routes that answer three in four, while others that came within
 /// the same second were answered: a site that is away answers nobody.
 fn lost(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let requests = &evidence.view.requests;
     let is_rare = |at: usize| {
         let route = &here[requests[at].route as usize];
-        route.errors.len() * 10 <= route.count && route.answered >= FAILS
+        route.errors.len() * 4 <= route.count && route.answered >= FAILS
     };
     let inside = evidence.inside();
     let lost: Vec<usize> = inside

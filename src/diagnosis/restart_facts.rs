@@ -19,6 +19,9 @@ const CLOCK: f64 = 0.05;
 /// Seconds without a request after which a site may have been unloaded, at a quick pace too.
 const QUIET: f64 = 10.0;
 
+/// Seconds from which an answer is slow enough for a rule that recycles.
+const SLOW: f64 = 1.0;
+
 /// Stops within so many seconds are one.
 const ONE_STOP: f64 = 1.0;
 
@@ -43,6 +46,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::SlowAfterStart => slow_after_start(evidence),
         Fact::StartUnanswered => unanswered(evidence),
         Fact::StartedAfterQuiet => after_quiet(evidence),
+        Fact::RecycledAfterSlow => recycled_after_slow(evidence),
         _ => Seen::unknown(),
     }
 }
@@ -55,9 +59,9 @@ fn stops(evidence: &Evidence<'_>) -> Vec<(u32, f64)> {
         false => evidence.landmarks(Landmark::Stopping).collect(),
         true => evidence
             .starts
-            .iter()
-            .skip(1)
-            .map(|start| start.lines.0)
+            .windows(2)
+            .filter(|pair| !pair[1].began_with(&pair[0]))
+            .map(|pair| pair[1].lines.0)
             .collect(),
     };
     for line in lines {
@@ -166,22 +170,16 @@ fn seen_at(evidence: &Evidence<'_>, found: Option<(usize, u32)>) -> Seen {
     Seen::of(found.is_some()).with(quotes.flatten())
 }
 
-/// A request after a quiet of ten seconds or more, which is ten times the usual one, and a start that began
+/// A request after a quiet of ten seconds or more, which is three times the usual one, and a start that began
 /// while it waited. It is answered, for nothing is wrong but the wait.
 fn after_quiet(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
-    let gaps = requests
-        .windows(2)
-        .map(|pair| pair[1].start - pair[0].start);
-    let mut gaps: Vec<f64> = gaps.collect();
-    let Some(usual) = quantile(&mut gaps, 0.5) else {
-        return Seen::of(false);
-    };
-    let first = requests.windows(2).position(|pair| {
-        let quiet = pair[1].start - pair[0].end;
-        let own = evidence.traffic.routes[pair[1].route as usize].own;
-        let has_waited = pair[1].taken() >= (5.0 * own).max(0.03);
-        quiet >= QUIET && quiet >= 10.0 * usual && has_waited && !pair[1].is_failure()
+    let first = (0..requests.len().saturating_sub(1)).find(|at| {
+        let (before, request) = (&requests[*at], &requests[at + 1]);
+        let quiet = request.start - before.end;
+        let own = evidence.traffic.routes[request.route as usize].own;
+        let has_waited = request.taken() >= (5.0 * own).max(0.03) && !request.is_failure();
+        quiet >= QUIET && has_waited && quiet >= 3.0 * usual_gap(evidence, *at)
     });
     let met = first.and_then(|at| {
         let request = &requests[at + 1];
@@ -193,6 +191,57 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
         Some((at + 1, began.lines.0))
     });
     seen_at(evidence, met)
+}
+
+/// Two starts or more, and three in four of those that began while requests came, each just after two
+/// or more slow answers, while no request failed.
+fn recycled_after_slow(evidence: &Evidence<'_>) -> Seen {
+    let requests = &evidence.view.requests;
+    let came = requests.first().map_or(f64::INFINITY, |first| first.start);
+    let slow: Vec<usize> = (0..requests.len())
+        .filter(|at| requests[*at].taken() >= SLOW && !requests[*at].is_failure())
+        .collect();
+    let mut known = 0;
+    let mut recycled = Vec::new();
+    for start in &evidence.starts {
+        let Some(began) = start.began.map(|began| evidence.view.second(began)) else {
+            continue;
+        };
+        if began <= came {
+            continue;
+        }
+        known += 1;
+        let mut before = slow.iter().filter(|at| {
+            let ago = began - requests[**at].end;
+            (-CLOCK..=(requests[**at].taken() / 4.0).max(CLOCK)).contains(&ago)
+        });
+        if let (Some(at), Some(_)) = (before.next(), before.next()) {
+            recycled.push((*at, start.lines.0));
+        }
+    }
+    let failed = evidence.traffic.failed.len();
+    let hardly_fails = failed * 20 <= evidence.traffic.total();
+    let met = recycled.len() >= 2 && recycled.len() * 4 >= known * 3 && hardly_fails;
+    let mut seen = seen_at(evidence, recycled.first().copied());
+    seen.met = Some(met);
+    if !met {
+        seen.quotes.clear();
+    }
+    seen
+}
+
+/// Seconds between two requests as is usual around one of them: calm days that were exported as well are
+/// no measure for the hour in question.
+fn usual_gap(evidence: &Evidence<'_>, at: usize) -> f64 {
+    const AROUND: usize = 10;
+    let requests = &evidence.view.requests;
+    let near = at.saturating_sub(AROUND)..(at + AROUND + 1).min(requests.len());
+    let near = requests.get(near).unwrap_or_default();
+    let mut gaps: Vec<f64> = near
+        .windows(2)
+        .map(|pair| pair[1].start - pair[0].start)
+        .collect();
+    quantile(&mut gaps, 0.5).unwrap_or(0.0)
 }
 
 /// Requests waited or failed for a while before anything was stopped.

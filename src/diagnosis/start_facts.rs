@@ -32,6 +32,7 @@ pub(super) fn look(fact: Fact, evidence: &Evidence<'_>) -> Seen {
         Fact::CommandOutOfReach => command_out_of_reach(evidence),
         Fact::NoConsoleInFailedStart => no_console(evidence),
         Fact::StartsRepeat => repeat(evidence),
+        Fact::StartsTogether => together(evidence),
         _ => Seen::unknown(),
     }
 }
@@ -138,6 +139,23 @@ fn repeat(evidence: &Evidence<'_>) -> Seen {
         .take(QUOTED)
         .collect();
     Seen::of(quotes.len() >= 2).with(quotes)
+}
+
+/// Two servers that began within two seconds, and neither failed: the two slots of a site, or two
+/// instances of it.
+fn together(evidence: &Evidence<'_>) -> Seen {
+    if evidence.starts.is_empty() || !evidence.view.bundle.platform.rows.is_empty() {
+        return Seen::unknown();
+    }
+    let pair = evidence
+        .starts
+        .windows(2)
+        .find(|pair| pair[1].began_with(&pair[0]) && !pair.iter().any(Start::has_failed));
+    let quotes = pair
+        .into_iter()
+        .flatten()
+        .filter_map(|start| Cited::numbered(&evidence.view, start.lines.0));
+    Seen::of(pair.is_some()).with(quotes)
 }
 
 fn listens(evidence: &Evidence<'_>, in_reach: bool) -> Seen {

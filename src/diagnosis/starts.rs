@@ -8,6 +8,9 @@ use crate::verdict::listening;
 /// Seconds within which landmarks of a beginning belong to the same start.
 const ONE_BEGINNING: f64 = 60.0;
 
+/// Seconds within which two starts are not one after the other.
+const TOGETHER: f64 = 2.0;
+
 /// Seconds that the platform waits for an answer where no setting says otherwise.
 pub(super) const USUAL_LIMIT: f64 = 230.0;
 
@@ -37,6 +40,14 @@ pub(super) struct Start {
 impl Start {
     pub fn has_failed(&self) -> bool {
         !self.failures.is_empty()
+    }
+
+    /// Whether it began with another, and not after its end.
+    pub fn began_with(&self, other: &Start) -> bool {
+        match (self.began, other.began) {
+            (Some(one), Some(other)) => one.seconds_since(other).abs() < TOGETHER,
+            _ => false,
+        }
     }
 
     /// A pull that failed is not the end: where there is a local copy, the start goes on with it.
@@ -111,7 +122,32 @@ pub(super) fn starts(view: &View<'_>, scan: &Scan) -> Vec<Start> {
     for start in &mut starts {
         settle(start, view);
     }
+    tell_who_ended(&mut starts, view);
     starts
+}
+
+/// A start that ends without an exit code, where others before it got no answer in time, was ended by
+/// whoever lost patience: the platform has the same words for it as for a container that exits.
+fn tell_who_ended(starts: &mut [Start], view: &View<'_>) {
+    let mut waited = false;
+    for start in starts {
+        let lines = view
+            .lines
+            .get(start.lines.0 as usize..start.lines.1 as usize);
+        let exited = lines.unwrap_or_default().iter().any(|line| {
+            ["exit code", "has exited", "exited unexpectedly"]
+                .iter()
+                .any(|words| line.text.contains(words))
+        });
+        if waited && !exited {
+            for (_, failure) in &mut start.failures {
+                if *failure == Failure::Exited {
+                    *failure = Failure::Abandoned;
+                }
+            }
+        }
+        waited |= start.failed_as(Failure::NoAnswer) && !start.failed_as(Failure::Exited);
+    }
 }
 
 fn begun(line: u32, time: Option<LogTime>) -> Start {

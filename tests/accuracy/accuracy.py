@@ -14,7 +14,8 @@ from play import play
 from strip import LEVELS, strip
 
 # Causes that the requests alone can tell apart. Of a site that never started they show 503 and no more.
-HTTP_TELLS = {"healthy", "intermittent-5xx", "probe-restart", "dependency-latency", "outbound-pressure", "crashed-but-healthy", "memory-pressure"}
+HTTP_TELLS = {"healthy", "intermittent-5xx", "probe-restart", "dependency-latency", "outbound-pressure", "crashed-but-healthy", "memory-pressure",
+              "front-end-limit", "keep-alive-race"}
 
 
 def diagnose(labrat, paths):

@@ -6,6 +6,9 @@ import random
 import re
 import subprocess
 
+# The pace at which a second is a second.
+REAL = 1.0
+
 # Scenario, pace, weight: those that fill a memory box take minutes and are drawn less often.
 SCENARIOS = {
     "intermittent-5xx": (0.1, 3.0),
@@ -25,6 +28,13 @@ SCENARIOS = {
     "dependency-context": (0.1, 1.0),
     "memory-pressure": (0.2, 0.3),
     "worker-formula": (0.2, 0.3),
+    "idle-cold-start": (0.02, 1.0),
+    "keep-alive-race": (0.3, 0.7),
+    "unresolved-reference": (0.05, 1.0),
+    "home-full": (0.1, 1.0),
+    "auto-heal-loop": (0.1, 1.0),
+    # Its sign is a number of seconds, which a quicker pace would change.
+    "front-end-limit": (REAL, 0.5),
 }
 HEALTHY_SHARE = 0.3
 
@@ -56,7 +66,9 @@ def plan(draw):
         variant = "control"
         if name == "intermittent-5xx":
             variant = draw.choice(["control", "more-workers", "gthread", "async"])
-    pace = SCENARIOS[name][0] * draw.choice([1.0, 1.0, 1.3])
+    pace = SCENARIOS[name][0]
+    if pace != REAL:
+        pace *= draw.choice([1.0, 1.0, 1.3])
     return name, variant, round(pace, 3)
 
 

@@ -73,12 +73,13 @@ class Names:
 
 
 def tables(bundle, names):
-    http = [row for row in rows_of(bundle, "http") if not row["CsUriStem"].startswith("/diag/")]
+    # What the lab asks to observe itself no export has.
+    http = [row for row in rows_of(bundle, "http") if "(observer)" not in (row.get("UserAgent") or "")]
+    hosts = [row.get("CsHost") for row in http]
     for row in http:
         row["CsUriStem"] = names.route(row["CsUriStem"])
         row["CsHost"] = "site.azurewebsites.net" if row.get("CsHost") else None
         row.pop("UserAgent", None)
-    hosts = [row.get("CsHost") for row in rows_of(bundle, "http") if not row["CsUriStem"].startswith("/diag/")]
     known = sorted({host for host in hosts if host}, key=hosts.count, reverse=True)
     for row, host in zip(http, hosts):
         slot = known.index(host) if host in known else 0
@@ -147,6 +148,11 @@ def settings_of(bundle, moment, sticky):
             for name, value in values.items() if not name.startswith(own)]
 
 
+def listed_value(setting):
+    """A bundle keeps no value, but says which settings are references: of those a listing has the text."""
+    return "@Microsoft.KeyVault(VaultName=store;SecretName=item)" if setting.get("reference") else setting["value"]
+
+
 def strip(bundle, folder, level, seed):
     """Write the export of that level into an empty folder."""
     draw = random.Random(f"{seed}/strip")
@@ -166,6 +172,9 @@ def strip(bundle, folder, level, seed):
         sticky = {setting["name"]: setting.get("sticky") or False for setting in listed}
         for moment, word in (("baseline", "before"), ("post", "after")):
             settings = settings_of(bundle, moment, sticky)
-            if settings is not None:
+            if settings is None and moment == "baseline":
+                # A site that is down reports nothing; what was set can be listed all the same.
+                settings = [{"name": one["name"], "value": listed_value(one), "slotSetting": sticky[one["name"]]} for one in listed]
+            if settings:
                 with open(os.path.join(folder, f"app-settings-prod-{word}.json"), "w") as file:
                     json.dump(settings, file)
