@@ -174,21 +174,25 @@ fn seen_at(evidence: &Evidence<'_>, found: Option<(usize, u32)>) -> Seen {
 /// while it waited. It is answered, for nothing is wrong but the wait.
 fn after_quiet(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
-    let first = (0..requests.len().saturating_sub(1)).find(|at| {
-        let (before, request) = (&requests[*at], &requests[at + 1]);
+    // The first start that is known is no second one of a site that had been up.
+    let mut begins: Vec<(f64, u32)> = evidence
+        .starts
+        .iter()
+        .skip(1)
+        .filter_map(|start| Some((evidence.view.second(start.began?), start.lines.0)))
+        .collect();
+    begins.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let met = (1..requests.len()).find_map(|at| {
+        let (before, request) = (&requests[at - 1], &requests[at]);
         let quiet = request.start - before.end;
         let own = evidence.traffic.routes[request.route as usize].own;
         let has_waited = request.taken() >= (5.0 * own).max(0.03) && !request.is_failure();
-        quiet >= QUIET && has_waited && quiet >= 3.0 * usual_gap(evidence, *at)
-    });
-    let met = first.and_then(|at| {
-        let request = &requests[at + 1];
-        // The first start that is known is no second one of a site that had been up.
-        let began = evidence.starts.iter().skip(1).find(|start| {
-            let began = start.began.map(|began| evidence.view.second(began));
-            began.is_some_and(|began| (request.start - CLOCK..request.end).contains(&began))
-        })?;
-        Some((at + 1, began.lines.0))
+        if quiet < QUIET || !has_waited || quiet < 3.0 * usual_gap(evidence, at) {
+            return None;
+        }
+        let next = begins.partition_point(|(began, _)| *began < request.start - CLOCK);
+        let (began, line) = begins.get(next)?;
+        (*began < request.end).then_some((at, *line))
     });
     seen_at(evidence, met)
 }
