@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod child;
 pub mod container;
 pub mod descriptors;
+pub mod family;
 pub mod held_connect;
 mod interface;
 pub mod memory;
