@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::criteria::{Moment, SnapshotKind};
 use super::manifest::{Manifest, PhaseKind, Setting};
+use super::processes::ProcessSample;
 use super::sample::Sample;
 use super::snapshot::Snapshot;
 use crate::tables::LogTime;
@@ -23,6 +24,8 @@ pub struct Bundle {
     pub snapshots: Vec<Snapshot>,
     /// Raw samples, one set a file.
     pub samples: Vec<SampleSet>,
+    /// The server's processes over the run, in the order of the file.
+    pub processes: Vec<ProcessSample>,
     /// Application settings of a slot, as captured.
     pub settings: Vec<SettingsCapture>,
     /// Scripts that start the application, as captured.
@@ -50,6 +53,7 @@ impl Bundle {
             commands: Vec::new(),
             snapshots: Vec::new(),
             samples: Vec::new(),
+            processes: Vec::new(),
             settings: Vec::new(),
             scripts: Vec::new(),
             texts: Vec::new(),

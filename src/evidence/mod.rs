@@ -25,6 +25,7 @@
 //! timeline/
 //!     timeline.jsonl                       events of the room `timeline`, for `labrat replay`; no judge
 //!                                          reads them
+//!     processes.csv                        processes::ProcessSample, one row per process and look
 //! ```
 //!
 //! A snapshot that failed is left out and noted in the manifest's sampler notes. Values that look
@@ -37,6 +38,7 @@ pub mod criteria;
 pub mod digests;
 pub mod figures;
 pub mod manifest;
+pub mod processes;
 mod reading;
 pub mod record;
 pub mod sample;

@@ -24,11 +24,13 @@ pub mod journal;
 mod levers;
 pub mod messages;
 mod network;
+mod notify;
 mod pools;
 mod prepare;
 pub mod presence;
 mod queries;
 mod settings;
+mod shortage;
 mod show_metrics;
 pub mod site;
 mod slots;
@@ -41,8 +43,10 @@ pub use dial::Dialer;
 pub use emulator::Host;
 pub use error::HostError;
 pub use levers::HostLevers;
+pub use notify::Notify;
 pub use queries::{Table, TableQuery, query_names};
-pub use settings::{HostSettings, Image, Mode, Network, Notify, Pace, Probes, SlotSettings};
+pub use settings::{HostSettings, Image, Mode, Network, Pace, Probes, SlotSettings};
+pub use shortage::Shortage;
 pub use site::{Phase, SiteStatus};
 pub use slots::{
     Comparison, ConnectionKind, Difference, Effect, Identity, Objection, Setting, SettingKind,

@@ -38,7 +38,7 @@ fn try_one(executable: &Path, home: &Path) -> Result<(), Unavailable> {
     // Held until the container has ended.
     let (_source, input) = SocketSource::pair().map_err(because)?;
     let tried = Command::new(executable)
-        .args(["__container", supervisor::NAMESPACES])
+        .args([supervisor::COMMAND, supervisor::NAMESPACES])
         .arg(home)
         .args(["--", "/bin/sh", "-c", ":"])
         .stdin(input)

@@ -1,43 +1,12 @@
 //! What the emulator is told when it is started.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AutoHealRules, SlotConfiguration, Vault};
+use super::{AutoHealRules, Notify, SlotConfiguration, Vault};
 use crate::machine::memory_box::MemoryBox;
-
-/// Takes what the emulator has to say to whoever runs it; the room itself prints nothing.
-#[derive(Clone)]
-pub struct Notify(Arc<dyn Fn(&str) + Send + Sync>);
-
-impl Notify {
-    /// Hand each message to `take`.
-    pub fn new(take: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(take))
-    }
-
-    /// Say nothing.
-    pub fn silent() -> Self {
-        Self::new(|_| {})
-    }
-}
-
-impl std::ops::Deref for Notify {
-    type Target = dyn Fn(&str) + Send + Sync;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
-}
-
-impl fmt::Debug for Notify {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Notify")
-    }
-}
 
 /// Which kind of image the site is taken to run, which decides what becomes of its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -27,6 +27,9 @@ use super::guest;
 /// The exit code of a supervisor that could not run the command, as a shell's.
 const CANNOT_RUN: i32 = 127;
 
+/// The command of this program that keeps a container.
+pub const COMMAND: &str = "__container";
+
 /// The word before the command that says that it is a virtual machine.
 pub const GUEST: &str = "--guest";
 /// The word that says that it gets namespaces of its own; the site's home follows.

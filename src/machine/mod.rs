@@ -8,6 +8,8 @@ pub mod accept_queue;
 pub mod cgroup;
 pub mod child;
 pub mod container;
+pub mod descriptors;
+pub mod family;
 pub mod held_connect;
 mod interface;
 pub mod memory;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make the oracle's virtual environment under target/oracle: Gunicorn and Flask in the pinned
-# versions. Does nothing when it is already there with the same requirements; two runs at once wait
+# Make the oracle's virtual environment under target/oracle: Gunicorn, Flask and Uvicorn in the
+# pinned versions. Does nothing when it is already there with the same requirements; two runs at once wait
 # for each other.
 set -euo pipefail
 here="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)"

@@ -23,11 +23,13 @@ pub enum Picture {
     Mix,
     /// Which worker was busy when.
     Workers,
+    /// Memory, threads, descriptors and processor of each worker.
+    Processes,
 }
 
 impl Picture {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Queue,
         Self::Memory,
         Self::Starts,
@@ -35,6 +37,7 @@ impl Picture {
         Self::Requests,
         Self::Mix,
         Self::Workers,
+        Self::Processes,
     ];
 
     /// Its name on the command line.
@@ -48,6 +51,7 @@ impl Picture {
             Self::Requests => "requests",
             Self::Mix => "mix",
             Self::Workers => "workers",
+            Self::Processes => "processes",
         }
     }
 

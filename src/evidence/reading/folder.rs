@@ -208,6 +208,10 @@ impl<'r> Reader<'r> {
                 }
                 Content::Report | Content::Timeline => Ok(FileState::NotUsed),
                 Content::Snapshot(kind, at, slot) => self.read_snapshot(item, kind, at, slot),
+                Content::Processes => samples::read_processes(inputs, item).map(|processes| {
+                    self.bundle.processes = processes;
+                    FileState::Read
+                }),
                 Content::Samples(phase) => self.read_samples(item, &phase),
                 Content::Responses(route) => self.read_responses(item, &route),
                 Content::Probes => self.read_probes(item),

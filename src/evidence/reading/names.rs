@@ -3,6 +3,7 @@
 use crate::evidence::TIMELINE;
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::PhaseKind;
+use crate::evidence::processes::PROCESSES;
 use crate::tables::LogTable;
 
 /// What this program writes beside the evidence.
@@ -31,6 +32,8 @@ pub(super) enum Content {
     Report,
     /// The recorded events of the pools, which are for showing.
     Timeline,
+    /// What the server's processes took.
+    Processes,
     /// Whatever is in it; an export of this table, if its content does not say otherwise.
     Unnamed(Option<LogTable>),
 }
@@ -52,6 +55,7 @@ impl Content {
             Self::Settings(..) => "application settings".to_owned(),
             Self::Report => "a report of this program".to_owned(),
             Self::Timeline => "events of the pools, for labrat replay".to_owned(),
+            Self::Processes => "memory, threads and descriptors of the processes".to_owned(),
             Self::Unnamed(_) => "unknown".to_owned(),
         }
     }
@@ -64,6 +68,9 @@ pub(super) fn classify(path: &str) -> Content {
     }
     if path == TIMELINE {
         return Content::Timeline;
+    }
+    if path == PROCESSES {
+        return Content::Processes;
     }
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let folder = folder.split('/').next().unwrap_or(folder);

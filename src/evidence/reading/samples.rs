@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::source::{Inputs, Item};
 use crate::evidence::bundle::FileState;
+use crate::evidence::processes::ProcessSample;
 use crate::evidence::sample::Sample;
 use crate::load::FailureClass;
 
@@ -16,6 +17,9 @@ const SAMPLES_KEPT: usize = 2_000_000;
 /// How far below the longest wait a request without an answer may end and still have ended at the
 /// same limit.
 const LIMIT_TOLERANCE: f64 = 0.02;
+
+/// Rows that are kept of a file of processes.
+const PROCESSES_KEPT: usize = 500_000;
 
 /// Remembers the last byte that went through it.
 struct LastByte<'r> {
@@ -56,6 +60,28 @@ pub(super) fn read(inputs: &Inputs, item: &Item) -> Result<(Vec<Sample>, FileSta
         return Err(FileState::Empty);
     }
     Ok((samples, state))
+}
+
+/// The rows of what the processes took. What was cut or is no number is left out: it is only drawn.
+pub(super) fn read_processes(
+    inputs: &Inputs,
+    item: &Item,
+) -> Result<Vec<ProcessSample>, FileState> {
+    let rows = inputs.with(item, |source| {
+        csv::Reader::from_reader(source)
+            .into_deserialize::<ProcessSample>()
+            .take(PROCESSES_KEPT)
+            .filter_map(Result::ok)
+            .filter(|row| row.processor_seconds.is_finite())
+            .collect::<Vec<_>>()
+    });
+    match rows {
+        Ok(rows) if rows.is_empty() => Err(FileState::Empty),
+        Ok(rows) => Ok(rows),
+        Err(error) => Err(FileState::Unreadable {
+            reason: error.to_string(),
+        }),
+    }
 }
 
 fn parse(source: &mut dyn Read) -> (Vec<Sample>, Option<String>) {

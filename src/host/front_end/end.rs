@@ -7,15 +7,19 @@ pub enum RequestEnd {
     Answered(u16),
     /// The site's answer broke off after its head, with this status, had gone out.
     AnswerBroken(u16),
+    /// The site's answer went over into what is no HTTP (chunks without a size) after its head, with
+    /// this status, had gone out.
+    AnswerGarbled(u16),
     /// The connection was handed over to another protocol (status 101) and has ended.
     Tunnelled,
     /// The client left before it had its answer.
     ClientLeft,
     /// The site's container took no connection.
     Refused,
-    /// The site took the request and reset or closed the connection without an answer, or answered
-    /// what is no HTTP.
+    /// The site took the request and reset or closed the connection without an answer.
     NoAnswer,
+    /// The site answered what is no HTTP.
+    BadAnswer,
     /// The site gave no answer within the front end's limit.
     LimitReached,
     /// The request waited for a start that failed, or that did not end in time.
@@ -28,12 +32,18 @@ pub enum RequestEnd {
     NotReady,
     /// The front end itself was stopped in the meantime.
     FrontEndStopped,
-    /// The front end itself had no descriptor or port left for a connection to the site.
+    /// The emulator itself had no descriptor or port left for a connection to the site.
     Shortage,
     /// The client stopped sending its body, and waited for nothing but itself.
     ClientStalled,
     /// The client's request is no HTTP.
     NotUnderstood,
+    /// The client's request has more head than the front end reads.
+    HeadTooLarge,
+    /// The client's request has a longer target than the front end reads.
+    TargetTooLong,
+    /// The client's body has a transfer coding other than chunked, which ends at the front end.
+    CodingUnknown,
     /// A method that the front end does not pass on (CONNECT).
     NotPassedOn,
 }
@@ -45,10 +55,12 @@ impl RequestEnd {
     /// documentation and recordings disagree about it, so it is a knob.
     pub fn status(self, limit_status: u16) -> u16 {
         match self {
-            Self::Answered(status) | Self::AnswerBroken(status) => status,
+            Self::Answered(status) | Self::AnswerBroken(status) | Self::AnswerGarbled(status) => {
+                status
+            }
             Self::Tunnelled => 101,
             Self::ClientLeft => 499,
-            Self::Refused | Self::NoAnswer => 502,
+            Self::Refused | Self::NoAnswer | Self::BadAnswer => 502,
             Self::LimitReached => limit_status,
             Self::NotStarted
             | Self::Blocked
@@ -58,8 +70,29 @@ impl RequestEnd {
             Self::Stopped => 403,
             Self::ClientStalled => 408,
             Self::NotUnderstood => 400,
+            Self::HeadTooLarge => 431,
+            Self::TargetTooLong => 414,
+            Self::CodingUnknown => 501,
             Self::NotPassedOn => 405,
         }
+    }
+
+    /// The Win32 code of the row: 0 but for what the other columns do not tell apart.
+    pub(super) fn win32_status(self) -> u32 {
+        /// ERROR_TOO_MANY_OPEN_FILES: the emulator's own lack, and no failure of the site.
+        const TOO_MANY_OPEN_FILES: u32 = 4;
+        /// ERROR_WINHTTP_INVALID_SERVER_RESPONSE: the container's answer is no HTTP.
+        const INVALID_SERVER_RESPONSE: u32 = 12_152;
+        match self {
+            Self::Shortage => TOO_MANY_OPEN_FILES,
+            Self::BadAnswer | Self::AnswerGarbled(_) => INVALID_SERVER_RESPONSE,
+            _ => 0,
+        }
+    }
+
+    /// Whether the row says that the request succeeded.
+    pub(super) fn is_success(self, status: u16) -> bool {
+        status < 400 && !matches!(self, Self::AnswerBroken(_) | Self::AnswerGarbled(_))
     }
 
     /// Whether the site's container had the request.
@@ -68,6 +101,8 @@ impl RequestEnd {
             self,
             Self::Answered(_)
                 | Self::AnswerBroken(_)
+                | Self::AnswerGarbled(_)
+                | Self::BadAnswer
                 | Self::ClientLeft
                 | Self::NoAnswer
                 | Self::LimitReached
@@ -83,13 +118,21 @@ impl RequestEnd {
             ),
             Self::Shortage => (
                 "Service unavailable",
-                "The front end itself has no connection left for this request.",
+                "The emulator itself lacks file descriptors for this request. The application was not \
+                 asked.",
             ),
             Self::ClientStalled => (
                 "Request timeout",
                 "The rest of the request did not come within the time that the front end waits.",
             ),
-            Self::NotUnderstood => ("Bad request", "The request is no HTTP."),
+            Self::NotUnderstood | Self::HeadTooLarge | Self::TargetTooLong => {
+                ("Bad request", "The request is no HTTP.")
+            }
+            Self::CodingUnknown => (
+                "Not implemented",
+                "The only transfer coding of a request's body is chunked.",
+            ),
+            Self::BadAnswer => ("Bad gateway", "The application answered what is no HTTP."),
             Self::NotStarted | Self::Blocked | Self::NotReady => (
                 ":( Application Error",
                 "The application behind this address is not running. Whoever looks after it will \
@@ -122,6 +165,11 @@ mod tests {
         for (end, status) in [
             (RequestEnd::Answered(404), 404),
             (RequestEnd::AnswerBroken(200), 200),
+            (RequestEnd::AnswerGarbled(200), 200),
+            (RequestEnd::BadAnswer, 502),
+            (RequestEnd::HeadTooLarge, 431),
+            (RequestEnd::TargetTooLong, 414),
+            (RequestEnd::CodingUnknown, 501),
             (RequestEnd::Tunnelled, 101),
             (RequestEnd::ClientLeft, 499),
             (RequestEnd::Refused, 502),
@@ -140,5 +188,22 @@ mod tests {
             assert_eq!(end.status(504), status, "{end:?}");
         }
         assert_eq!(RequestEnd::LimitReached.status(499), 499);
+    }
+
+    #[test]
+    fn the_row_tells_the_emulators_lack_and_an_answer_that_is_no_http_from_the_rest() {
+        for (end, win32, is_success) in [
+            (RequestEnd::Answered(200), 0, true),
+            (RequestEnd::AnswerBroken(200), 0, false),
+            (RequestEnd::AnswerGarbled(200), 12_152, false),
+            (RequestEnd::BadAnswer, 12_152, false),
+            (RequestEnd::NoAnswer, 0, false),
+            (RequestEnd::Shortage, 4, false),
+            (RequestEnd::NotStarted, 0, false),
+        ] {
+            assert_eq!(end.win32_status(), win32, "{end:?}");
+            assert_eq!(end.is_success(end.status(504)), is_success, "{end:?}");
+        }
+        assert!(!RequestEnd::Shortage.reached_the_site());
     }
 }

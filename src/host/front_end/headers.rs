@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, MAX_FORWARDS, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, COOKIE, DATE, EXPECT, HOST, HeaderName, LOCATION, MAX_FORWARDS,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Version};
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1), beside those that `Connection`
 /// names.
@@ -21,6 +24,22 @@ static HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+];
+/// Headers that belong to the message, whatever `Connection` says: who reads it to its end needs them
+/// (RFC 9110, 7.6.1).
+static OF_THE_MESSAGE: [HeaderName; 12] = [
+    AUTHORIZATION,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    COOKIE,
+    DATE,
+    HOST,
+    LOCATION,
+    RANGE,
+    SET_COOKIE,
 ];
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -57,13 +76,38 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     // Nobody but the next hop may say where a body ends, so the length goes with the coding.
     let is_coded = headers.contains_key(TRANSFER_ENCODING);
     for name in ending {
-        // Whatever `Connection` says, these belong to the message.
-        if name != HOST && name != CONTENT_LENGTH {
+        if !OF_THE_MESSAGE.contains(&name) {
             headers.remove(name);
         }
     }
     if is_coded {
         headers.remove(CONTENT_LENGTH);
+    }
+}
+
+/// Whether the body's transfer coding, if it has one, is chunked alone: it ends at this hop, so that
+/// nobody behind it would know of another.
+pub(super) fn is_coding_known(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .enumerate()
+        .all(|(number, value)| {
+            number == 0
+                && value
+                    .as_bytes()
+                    .trim_ascii()
+                    .eq_ignore_ascii_case(b"chunked")
+        })
+}
+
+/// Whether a request says once, and properly, which host it is for (RFC 9112, 3.2).
+pub(super) fn has_one_host(head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.is_empty() || Authority::try_from(host.as_bytes()).is_ok(),
+        (None, _) => head.version != Version::HTTP_11,
+        (Some(_), Some(_)) => false,
     }
 }
 
@@ -120,6 +164,12 @@ pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
         head.headers.insert(UPGRADE, protocol);
     }
     let host = host_of(head);
+    // A user and password before it are for nobody else.
+    let host = match host.rsplit_once('@') {
+        Some((_, host)) => host.to_owned(),
+        None if host.is_empty() => arrival.default_host.to_owned(),
+        None => host,
+    };
     let original = head
         .uri
         .path_and_query()
@@ -228,10 +278,12 @@ mod tests {
         let mut head = parts(&[
             ("host", "h"),
             ("content-length", "3"),
-            ("connection", "host, content-length"),
+            ("set-cookie", "a=b"),
+            ("x-mine", "1"),
+            ("connection", "host, content-length, set-cookie, x-mine"),
         ]);
         strip_hop_by_hop(&mut head.headers);
-        assert_eq!(names(&head), ["content-length", "host"]);
+        assert_eq!(names(&head), ["content-length", "host", "set-cookie"]);
         // Of two lengths only the coding is true.
         let mut head = parts(&[("content-length", "3"), ("transfer-encoding", "chunked")]);
         strip_hop_by_hop(&mut head.headers);

@@ -16,8 +16,9 @@ mod tunnel;
 mod upstream;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -31,7 +32,7 @@ pub use server::FrontEnd;
 pub use upstream::{IDLE_LIMIT, Upstream};
 
 use super::journal::Journal;
-use super::{AutoHeal, Notify};
+use super::{AutoHeal, Notify, Shortage};
 use crate::identifiers::guid;
 use crate::metrics::Histogram;
 
@@ -106,6 +107,11 @@ struct Shared {
     tunnels: Mutex<JoinSet<()>>,
     stopping: AtomicBool,
     complained: Mutex<Option<Instant>>,
+    /// Requests that wait until the emulator has a descriptor for their connection to the site.
+    waiting_for_a_descriptor: AtomicUsize,
+    /// One descriptor kept for a request that has been accepted: where there is no other, it goes on
+    /// and lets go of its own in the end.
+    spare: Mutex<Option<File>>,
     log_id_prefix: String,
     log_id_next: AtomicU64,
 }
@@ -131,13 +137,32 @@ impl Shared {
         }
     }
 
-    /// Say what this process lacks, now and then.
+    /// Say what goes wrong with the listener, now and then.
     fn complain(&self, what: &str) {
         let mut complained = self.complained.lock();
         if complained.is_none_or(|last| last.elapsed() >= COMPLAINT_PAUSE) {
             *complained = Some(Instant::now());
             (self.notify)(&format!("{}: {what}", self.settings.default_host));
         }
+    }
+
+    /// Keep a descriptor in reserve. Returns whether there is one, and says where there is none.
+    fn has_spare(&self) -> bool {
+        let mut spare = self.spare.lock();
+        if spare.is_none() {
+            match File::open("/dev/null") {
+                Ok(file) => *spare = Some(file),
+                Err(error) => match Shortage::of(&error) {
+                    Some(shortage) => {
+                        self.notify.lacks(shortage, "accept a connection");
+                        return false;
+                    }
+                    // It is only a reserve.
+                    None => return true,
+                },
+            }
+        }
+        true
     }
 
     /// Write a row, and count its request for the metrics.

@@ -58,8 +58,8 @@ async fn exchange(
         client_side,
         mut record,
     } = arrived;
-    if head.method == Method::CONNECT {
-        return own_answer(&shared, RequestEnd::NotPassedOn, record);
+    if let Some(end) = refused(&head) {
+        return own_answer(&shared, end, record);
     }
     let deadline = record.started() + shared.settings.limit;
     let upstream = match route(&shared, &mut record, head.uri.path(), deadline).await {
@@ -72,20 +72,18 @@ async fn exchange(
     let reusable = body.is_end_stream() && client_side.is_none();
     let progress = Progress::new(record.received(), record.started());
     let body = RequestBody::new(body, Arc::clone(&progress));
-    let sent = upstream.send(Request::from_parts(head, body), reusable);
+    let sent = upstream.send(Request::from_parts(head, body), reusable, &shared);
     let answered = within_limit(sent, &progress, shared.settings.limit).await;
     let (mut answer, connection) = match answered {
         Ok(answered) => answered,
-        Err(end) => {
-            if end == RequestEnd::Shortage {
-                shared.complain("no descriptor or port is left for a connection to the site");
-            }
-            return own_answer(&shared, end, record);
-        }
+        Err(end) => return own_answer(&shared, end, record),
     };
+    if !headers::is_coding_known(answer.headers()) {
+        return own_answer(&shared, RequestEnd::BadAnswer, record);
+    }
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client_side) = client_side else {
-            return own_answer(&shared, RequestEnd::NoAnswer, record);
+            return own_answer(&shared, RequestEnd::BadAnswer, record);
         };
         let site_side = hyper::upgrade::on(&mut answer);
         let (head, _) = answer.into_parts();
@@ -102,8 +100,21 @@ async fn exchange(
     record.count_head_sent(&head.headers);
     let status = head.status.as_u16();
     let limit = shared.settings.limit;
-    let relay = Relay::site(body, status, connection, upstream, reusable, limit, record);
+    let relay = Relay::site(
+        body, status, connection, upstream, reusable, limit, record, progress,
+    );
     Response::from_parts(head, relay)
+}
+
+/// How a request ends that is not passed on, whatever the site would say.
+fn refused(head: &Parts) -> Option<RequestEnd> {
+    if head.method == Method::CONNECT {
+        return Some(RequestEnd::NotPassedOn);
+    }
+    if !headers::has_one_host(head) {
+        return Some(RequestEnd::NotUnderstood);
+    }
+    (!headers::is_coding_known(&head.headers)).then_some(RequestEnd::CodingUnknown)
 }
 
 /// Make the head of a request what the site gets to see.
@@ -235,6 +246,10 @@ fn own_answer(shared: &Shared, end: RequestEnd, mut record: Record) -> Response<
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     headers.insert(http::header::CONTENT_LENGTH, length);
+    if end == RequestEnd::Shortage {
+        // Its descriptor is for who waits.
+        headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    }
     record.count_head_sent(headers);
     let (head, ()) = answer.into_parts();
     Response::from_parts(head, Relay::page(text, end, status, record))

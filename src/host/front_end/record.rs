@@ -62,8 +62,8 @@ impl Record {
         }
     }
 
-    /// The row of a request whose head is no HTTP.
-    pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress) {
+    /// The row of a request whose head was not taken.
+    pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress, end: RequestEnd) {
         let mut row = HttpRow::at(Timestamp::now().into());
         row.c_ip = Some(client.ip.clone());
         row.computer_name = Some(shared.settings.computer.clone());
@@ -78,7 +78,7 @@ impl Record {
             held: false,
             written: false,
         };
-        record.end(RequestEnd::NotUnderstood);
+        record.end(end);
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -123,9 +123,9 @@ impl Record {
         let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());
-        row.sc_win32_status = Some("0".to_owned());
+        row.sc_win32_status = Some(end.win32_status().to_string());
         row.result = Some(
-            match status < 400 && !matches!(end, RequestEnd::AnswerBroken(_)) {
+            match end.is_success(status) {
                 true => "Success",
                 false => "Failure",
             }

@@ -12,6 +12,7 @@ use tokio::time::Sleep;
 
 use super::RequestEnd;
 use super::record::Record;
+use super::request_body::{Progress, Upload, is_no_body};
 use super::upstream::{Connection, Upstream};
 
 /// Why an answer broke off after its head.
@@ -46,6 +47,8 @@ enum Source {
         reusable: bool,
         silence: Option<Pin<Box<Sleep>>>,
         limit: Duration,
+        /// How the client's side is.
+        progress: Arc<Progress>,
     },
 }
 
@@ -59,6 +62,10 @@ impl Relay {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part of the exchange, and they meet here only"
+    )]
     pub(super) fn site(
         body: Incoming,
         status: u16,
@@ -67,6 +74,7 @@ impl Relay {
         reusable: bool,
         limit: Duration,
         record: Record,
+        progress: Arc<Progress>,
     ) -> Self {
         Self {
             source: Source::Site {
@@ -76,6 +84,7 @@ impl Relay {
                 reusable,
                 silence: None,
                 limit,
+                progress,
             },
             status,
             record: Some(record),
@@ -121,12 +130,29 @@ impl Relay {
         }
     }
 
-    fn broken(&mut self) {
-        if let Source::Site { connection, .. } = &mut self.source {
+    /// The answer breaks off. A body of the client that breaks off takes the answer with it.
+    fn broken(&mut self, error: &RelayError) {
+        let mut end = match error {
+            RelayError::Broken(error) if is_no_body(error) => {
+                RequestEnd::AnswerGarbled(self.status)
+            }
+            RelayError::Broken(_) | RelayError::Silent(_) => RequestEnd::AnswerBroken(self.status),
+        };
+        if let Source::Site {
+            connection,
+            progress,
+            ..
+        } = &mut self.source
+        {
             *connection = None;
+            match progress.upload() {
+                Upload::Broken => end = RequestEnd::ClientLeft,
+                Upload::NotUnderstood => end = RequestEnd::NotUnderstood,
+                Upload::Idle | Upload::Awaited => {}
+            }
         }
         if let Some(record) = self.record.take() {
-            record.end(RequestEnd::AnswerBroken(self.status));
+            record.end(end);
         }
     }
 }
@@ -186,8 +212,14 @@ impl Body for Relay {
             },
         };
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => this.count(frame),
-            Poll::Ready(Some(Err(_))) => this.broken(),
+            Poll::Ready(Some(Ok(frame))) => {
+                this.count(frame);
+                // They are the end, and nobody asks for more after them.
+                if frame.is_trailers() {
+                    this.finished();
+                }
+            }
+            Poll::Ready(Some(Err(error))) => this.broken(error),
             Poll::Ready(None) => this.finished(),
             Poll::Pending => {}
         }

@@ -113,7 +113,7 @@ impl Body for RequestBody {
 }
 
 /// Whether a body failed because of what was sent, and not because no more was.
-fn is_no_body(error: &hyper::Error) -> bool {
+pub(super) fn is_no_body(error: &hyper::Error) -> bool {
     let cause = error
         .source()
         .and_then(|source| source.downcast_ref::<io::Error>());

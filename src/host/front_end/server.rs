@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -17,9 +17,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
-use crate::host::Notify;
+use super::{FrontEndSettings, Lanes, RequestEnd, Routing, Shared, proxy};
 use crate::host::journal::Journal;
+use crate::host::{Notify, Shortage, shortage};
 use crate::identifiers::guid_prefix;
 use crate::metrics::Histogram;
 
@@ -31,9 +31,6 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// Between two looks for idle connections that have had their time.
 const REAP_PERIOD: Duration = Duration::from_secs(1);
-
-/// How long the front end waits when it cannot take a connection (no descriptor is free).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A running front end.
 #[derive(Debug)]
@@ -72,6 +69,8 @@ impl FrontEnd {
             tunnels: Mutex::new(JoinSet::new()),
             stopping: AtomicBool::new(false),
             complained: Mutex::new(None),
+            waiting_for_a_descriptor: AtomicUsize::new(0),
+            spare: Mutex::new(None),
             log_id_prefix: guid_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
@@ -120,19 +119,25 @@ async fn serve(
     let mut routing = shared.routing.clone();
     let mut stop = stopped.clone();
     let mut reaping = tokio::time::interval(REAP_PERIOD);
+    let mut short = false;
     loop {
+        // Who waits to be accepted comes after who has been: the kernel holds them meanwhile.
+        let waiting = shared.waiting_for_a_descriptor.load(Ordering::Relaxed);
+        let hold = short || waiting > 0 || !shared.has_spare();
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if !hold => match accepted {
                 Ok((stream, client)) => {
                     let connection = attend(stream, client, Arc::clone(&shared), stopped.clone());
                     connections.spawn_on(connection, lanes.next());
                 }
                 Err(error) => {
-                    shared.complain(&format!("cannot take a connection: {error}"));
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    not_accepted(&error, &shared);
+                    short = true;
                 }
             },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            () = tokio::time::sleep(shortage::PAUSE), if hold => short = false,
+            // It had a descriptor.
+            Some(_) = connections.join_next(), if !connections.is_empty() => short = false,
             _ = reaping.tick() => {
                 if let Routing::Up(upstream) = &*shared.routing.borrow() {
                     upstream.reap();
@@ -155,6 +160,17 @@ async fn serve(
     if drained.is_err() {
         shared.stopping.store(true, Ordering::Relaxed);
         connections.shutdown().await;
+    }
+}
+
+/// Say why no connection could be accepted, and let go of what is held for later use.
+fn not_accepted(error: &std::io::Error, shared: &Shared) {
+    let Some(shortage) = Shortage::of(error) else {
+        return shared.complain(&format!("cannot accept a connection: {error}"));
+    };
+    shared.notify.lacks(shortage, "accept a connection");
+    if let Routing::Up(upstream) = &*shared.routing.borrow() {
+        upstream.close_idle();
     }
 }
 
@@ -201,7 +217,21 @@ async fn converse(
             connection.await
         }
     };
-    if ended.is_err_and(|error| error.is_parse()) {
-        Record::refused(&all, &of_connection);
+    if let Err(error) = ended
+        && let Some(end) = refusal(&error)
+    {
+        Record::refused(&all, &of_connection, end);
+    }
+}
+
+/// How a request ended whose head hyper answered by itself, in hyper's statuses.
+fn refusal(error: &hyper::Error) -> Option<RequestEnd> {
+    /// hyper has no other way to tell its 414 from its 431.
+    const TARGET_TOO_LONG: &str = "URI too long";
+    match (error.is_parse_too_large(), error.is_parse()) {
+        (true, _) if error.to_string().contains(TARGET_TOO_LONG) => Some(RequestEnd::TargetTooLong),
+        (true, _) => Some(RequestEnd::HeadTooLarge),
+        (false, true) => Some(RequestEnd::NotUnderstood),
+        (false, false) => None,
     }
 }

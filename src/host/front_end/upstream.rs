@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -20,13 +21,16 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::RequestEnd;
 use super::request_body::RequestBody;
-use crate::host::Dialer;
+use super::{RequestEnd, Shared};
+use crate::host::{Dialer, Shortage, shortage};
 
 /// How long an idle connection is kept, before the pace: the platform's figure. It is far above the
 /// two seconds after which Gunicorn closes one, so that now and then the two meet.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a request waits at most for a descriptor that the emulator itself lacks.
+const SHORTAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Idle connections that each thread keeps for one container.
 const MOST_IDLE: usize = 256;
@@ -71,6 +75,7 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         alone: bool,
+        shared: &Shared,
     ) -> Result<(Response<Incoming>, Connection), RequestEnd> {
         *self.used.lock() = Instant::now();
         while let Some(mut connection) = self.idle_connection() {
@@ -79,14 +84,41 @@ impl Upstream {
             }
             match connection.send(request, alone).await {
                 Ok(response) => return Ok((response, connection)),
-                Err(Some(unsent)) => request = unsent,
-                Err(None) => return Err(RequestEnd::NoAnswer),
+                Err(NotAnswered::Unsent(unsent)) => request = *unsent,
+                Err(NotAnswered::Sent(end)) => return Err(end),
             }
         }
-        let mut connection = Connection::open(&self.dialer).await?;
+        let mut connection = self.open(shared).await?;
         match connection.send(request, alone).await {
             Ok(response) => Ok((response, connection)),
-            Err(_) => Err(RequestEnd::NoAnswer),
+            Err(NotAnswered::Unsent(_)) => Err(RequestEnd::NoAnswer),
+            Err(NotAnswered::Sent(end)) => Err(end),
+        }
+    }
+
+    /// Open a connection. Where the emulator itself lacks a descriptor for it, let go of what is
+    /// idle, and wait a little for one.
+    async fn open(&self, shared: &Shared) -> Result<Connection, RequestEnd> {
+        let patience = SHORTAGE_PATIENCE.min(shared.settings.limit / 2);
+        let deadline = Instant::now() + patience;
+        let mut waiting = None;
+        loop {
+            let error = match self.dialer.connect().await {
+                Ok(stream) => return Connection::over(stream).await,
+                Err(error) => error,
+            };
+            let Some(shortage) = Shortage::of(&error) else {
+                return Err(RequestEnd::Refused);
+            };
+            shared.notify.lacks(shortage, "pass a request on");
+            if Instant::now() >= deadline {
+                return Err(RequestEnd::Shortage);
+            }
+            waiting.get_or_insert_with(|| Waiting::among(&shared.waiting_for_a_descriptor));
+            self.close_idle();
+            if shared.spare.lock().take().is_none() {
+                tokio::time::sleep(shortage::PAUSE).await;
+            }
         }
     }
 
@@ -134,6 +166,30 @@ impl Upstream {
     }
 }
 
+/// A request that waits for a descriptor, as long as this lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why a connection brought no answer.
+enum NotAnswered {
+    /// Nothing of the request was sent.
+    Unsent(Box<Request<RequestBody>>),
+    /// The container had it.
+    Sent(RequestEnd),
+}
+
 /// One connection to a container. When it is dropped the socket is closed there and then, whatever
 /// is in flight on it.
 #[derive(Debug)]
@@ -159,16 +215,7 @@ enum Driver {
 type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
 impl Connection {
-    async fn open(dialer: &Dialer) -> Result<Self, RequestEnd> {
-        let stream = dialer
-            .connect()
-            .await
-            .map_err(|error| match error.raw_os_error() {
-                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EADDRNOTAVAIL) => {
-                    RequestEnd::Shortage
-                }
-                _ => RequestEnd::Refused,
-            })?;
+    async fn over(stream: TcpStream) -> Result<Self, RequestEnd> {
         // Without it a small request could wait for an acknowledgement; a socket that refuses the
         // option is only slower.
         let _ = stream.set_nodelay(true);
@@ -181,12 +228,12 @@ impl Connection {
         })
     }
 
-    /// Send a request. An error has the request in it when nothing of it was sent.
+    /// Send a request.
     async fn send(
         &mut self,
         request: Request<RequestBody>,
         alone: bool,
-    ) -> Result<Response<Incoming>, Option<Request<RequestBody>>> {
+    ) -> Result<Response<Incoming>, NotAnswered> {
         if !alone {
             self.drive_by_a_task();
         }
@@ -198,7 +245,13 @@ impl Connection {
             driver.poll(context);
             answer.as_mut().poll(context)
         });
-        answered.await.map_err(|mut error| error.take_message())
+        answered
+            .await
+            .map_err(|mut error| match error.take_message() {
+                Some(unsent) => NotAnswered::Unsent(Box::new(unsent)),
+                None if error.error().is_parse() => NotAnswered::Sent(RequestEnd::BadAnswer),
+                None => NotAnswered::Sent(RequestEnd::NoAnswer),
+            })
     }
 
     /// Whether the container has kept a connection that was idle: what it sent meanwhile, the end

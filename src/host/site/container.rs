@@ -95,7 +95,7 @@ impl Container {
             }
         };
         let mut child = Command::new(plan.executable)
-            .arg("__container")
+            .arg(supervisor::COMMAND)
             .args(&plan.words)
             .env_clear()
             .envs(&plan.environment)

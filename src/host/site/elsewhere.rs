@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use procfs::net::TcpState;
-use procfs::process::{FDTarget, Process, all_processes};
+use procfs::process::FDTarget;
+
+use crate::machine::family::family;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -39,32 +41,11 @@ fn listening(supervisor: i32) -> BTreeSet<SocketAddr> {
         .collect()
 }
 
-/// The sockets of a process and its descendants. A parent's number need not be below its child's.
+/// The sockets of a process and its descendants.
 fn sockets_of_family(first: i32) -> BTreeSet<u64> {
-    let processes: Vec<(i32, i32, Process)> = all_processes()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|process| {
-            let stat = process.stat().ok()?;
-            Some((stat.pid, stat.ppid, process))
-        })
-        .collect();
-    let mut family = BTreeSet::from([first]);
-    loop {
-        let before = family.len();
-        for (pid, parent, _) in &processes {
-            if family.contains(parent) {
-                family.insert(*pid);
-            }
-        }
-        if family.len() == before {
-            break;
-        }
-    }
-    let members = processes.iter().filter(|(pid, _, _)| family.contains(pid));
-    members
-        .filter_map(|(_, _, process)| process.fd().ok())
+    family(first)
+        .iter()
+        .filter_map(|member| member.process.fd().ok())
         .flatten()
         .flatten()
         .filter_map(|descriptor| match descriptor.target {

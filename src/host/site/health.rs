@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::order::Watcher;
 use super::{Ground, Probe, SiteIdentity};
 use crate::host::settings::Mode;
-use crate::host::{Dialer, SlotConfiguration};
+use crate::host::{Dialer, Notify, SlotConfiguration};
 
 /// Between two health checks of App Service, and the longest that an answer may take.
 const CHECK_PERIOD: Duration = Duration::from_secs(60);
@@ -53,7 +53,13 @@ pub(super) fn watch(
         agent: "AlwaysOn",
         ..probe("/")
     });
-    let always_on = keep_awake(always_on, dialer.clone(), pace.of(ALWAYS_ON_PERIOD));
+    let notify = ground.notify.clone();
+    let always_on = keep_awake(
+        always_on,
+        dialer.clone(),
+        pace.of(ALWAYS_ON_PERIOD),
+        notify.clone(),
+    );
     let tell = move |finding| {
         // The site may be gone.
         let _ = findings.send((container.clone(), finding));
@@ -74,23 +80,20 @@ pub(super) fn watch(
             let period = pace.of(probes.period);
             tokio::spawn(async move {
                 tokio::join!(
-                    readiness_and_liveness(readiness, liveness, threshold, period, tell),
+                    readiness_and_liveness(readiness, liveness, threshold, period, notify, tell),
                     always_on
                 );
             })
         }
         (Mode::AppService, Some(path)) => {
             let check = probe(path);
-            let failures = configuration
-                .app_setting("WEBSITE_HEALTHCHECK_MAXPINGFAILURES")
-                .and_then(|text| text.trim().parse().ok())
-                .map_or(FAILURES, |failures: u32| failures.clamp(2, 10));
+            let failures = failures_until_unhealthy(configuration);
             let period = pace.of(CHECK_PERIOD);
             let limit = pace.of(UNHEALTHY_LIMIT);
             let dialer = dialer.clone();
             tokio::spawn(async move {
                 tokio::join!(
-                    health_check(check, dialer, period, failures, limit, tell),
+                    health_check(check, dialer, period, failures, limit, notify, tell),
                     always_on
                 );
             })
@@ -101,19 +104,39 @@ pub(super) fn watch(
     Some(Watcher(task))
 }
 
-/// Whether an answer with an accepted status comes within `limit`.
-async fn healthy(probe: &Probe, dialer: &Dialer, limit: Duration) -> bool {
-    let asked = tokio::time::timeout(limit, probe.ask(dialer)).await;
-    matches!(asked, Ok(Some(status)) if probe.accepts(status))
+fn failures_until_unhealthy(configuration: &SlotConfiguration) -> u32 {
+    configuration
+        .app_setting("WEBSITE_HEALTHCHECK_MAXPINGFAILURES")
+        .and_then(|text| text.trim().parse().ok())
+        .map_or(FAILURES, |failures: u32| failures.clamp(2, 10))
 }
 
-async fn keep_awake(probe: Option<Probe>, dialer: Dialer, period: Duration) {
+/// Whether an answer with an accepted status comes within `limit`; `None` where the emulator itself
+/// could not ask, which says nothing of the container.
+async fn healthy(probe: &Probe, dialer: &Dialer, limit: Duration, notify: &Notify) -> Option<bool> {
+    match tokio::time::timeout(limit, probe.ask(dialer, notify)).await {
+        Ok(Ok(status)) => Some(status.is_some_and(|status| probe.accepts(status))),
+        Ok(Err(_)) => None,
+        Err(_) => Some(false),
+    }
+}
+
+/// Failures in a row after another look.
+fn count_failures(before: u32, healthy: Option<bool>) -> u32 {
+    match healthy {
+        Some(true) => 0,
+        Some(false) => before + 1,
+        None => before,
+    }
+}
+
+async fn keep_awake(probe: Option<Probe>, dialer: Dialer, period: Duration, notify: Notify) {
     let Some(probe) = probe else {
         return;
     };
     loop {
         tokio::time::sleep(period).await;
-        let _ = tokio::time::timeout(period, probe.ask(&dialer)).await;
+        let _ = tokio::time::timeout(period, probe.ask(&dialer, &notify)).await;
     }
 }
 
@@ -125,18 +148,23 @@ async fn health_check(
     period: Duration,
     failures_until_unhealthy: u32,
     limit: Duration,
+    notify: Notify,
     tell: impl Fn(Finding),
 ) {
     let mut failures = 0;
     let mut unhealthy_since = None;
     loop {
         tokio::time::sleep(period).await;
-        if healthy(&probe, &dialer, period).await {
-            failures = 0;
-            unhealthy_since = None;
-            continue;
+        let healthy = healthy(&probe, &dialer, period, &notify).await;
+        failures = count_failures(failures, healthy);
+        match healthy {
+            Some(false) => {}
+            Some(true) => {
+                unhealthy_since = None;
+                continue;
+            }
+            None => continue,
         }
-        failures += 1;
         if failures < failures_until_unhealthy {
             continue;
         }
@@ -153,6 +181,7 @@ async fn readiness_and_liveness(
     (liveness, liveness_at): (Probe, Dialer),
     failure_threshold: u32,
     period: Duration,
+    notify: Notify,
     tell: impl Fn(Finding),
 ) {
     let mut ready = true;
@@ -160,18 +189,18 @@ async fn readiness_and_liveness(
     loop {
         tokio::time::sleep(period).await;
         let (is_ready, is_alive) = tokio::join!(
-            healthy(&readiness, &readiness_at, period),
-            healthy(&liveness, &liveness_at, period)
+            healthy(&readiness, &readiness_at, period, &notify),
+            healthy(&liveness, &liveness_at, period, &notify)
         );
-        not_ready = if is_ready { 0 } else { not_ready + 1 };
-        not_alive = if is_alive { 0 } else { not_alive + 1 };
+        not_ready = count_failures(not_ready, is_ready);
+        not_alive = count_failures(not_alive, is_alive);
         if not_alive >= failure_threshold {
             tell(Finding::Restart("the liveness probe failed"));
             return;
         }
         let now_ready = match ready {
             true => not_ready < failure_threshold,
-            false => is_ready,
+            false => is_ready == Some(true),
         };
         if now_ready != ready {
             ready = now_ready;

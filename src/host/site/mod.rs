@@ -159,6 +159,7 @@ pub struct SiteStatus {
 #[derive(Debug)]
 pub(super) struct Site {
     identity: SiteIdentity,
+    notify: Notify,
     orders: mpsc::UnboundedSender<(u64, Order)>,
     /// Number of the last order, and what the site is meant to be configured with.
     wanted: Mutex<(u64, SlotConfiguration)>,
@@ -175,6 +176,7 @@ impl Site {
         identity: SiteIdentity,
         configuration: SlotConfiguration,
     ) -> Self {
+        let notify = ground.notify.clone();
         let (orders, incoming) = mpsc::unbounded_channel();
         let wake = Arc::new(Wakeup::new());
         let (actor, status, routing) = actor::Actor::new(
@@ -186,6 +188,7 @@ impl Site {
         let task = tokio::spawn(actor.run(incoming));
         let site = Self {
             identity,
+            notify,
             orders,
             wanted: Mutex::new((0, configuration)),
             status,
@@ -199,6 +202,11 @@ impl Site {
 
     pub(super) fn identity(&self) -> &SiteIdentity {
         &self.identity
+    }
+
+    /// Takes what the emulator has to say.
+    pub(super) fn notify(&self) -> &Notify {
+        &self.notify
     }
 
     pub(super) fn routing(&self) -> watch::Receiver<Routing> {

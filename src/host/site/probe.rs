@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{Request, Uri};
 use http_body_util::Empty;
-use tokio::time::Instant;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::exchange::exchange;
-use crate::host::Dialer;
+use crate::host::{Dialer, Notify, Shortage};
 
 /// Between two tries of a probe: short at first, because a site is often up in milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -34,9 +35,29 @@ impl Probe {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 
-    /// Ask once and wait for the status.
-    pub(in crate::host) async fn ask(&self, dialer: &Dialer) -> Option<u16> {
-        let stream = dialer.connect().await.ok()?;
+    /// Ask once and wait for the status; `None` where the container gives none.
+    ///
+    /// # Errors
+    /// When the emulator itself has nothing to ask with; `notify` has been told.
+    pub(in crate::host) async fn ask(
+        &self,
+        dialer: &Dialer,
+        notify: &Notify,
+    ) -> Result<Option<u16>, Shortage> {
+        let stream = match dialer.connect().await {
+            Ok(stream) => stream,
+            Err(error) => match Shortage::of(&error) {
+                Some(shortage) => {
+                    notify.lacks(shortage, "ask the container");
+                    return Err(shortage);
+                }
+                None => return Ok(None),
+            },
+        };
+        Ok(self.ask_over(stream).await)
+    }
+
+    async fn ask_over(&self, stream: TcpStream) -> Option<u16> {
         let path = match self.path.starts_with('/') {
             true => self.path.clone(),
             false => format!("/{}", self.path),
@@ -52,24 +73,36 @@ impl Probe {
             .ok()
     }
 
-    /// Ask until an answer counts. `false` when `limit` passes.
-    pub(in crate::host) async fn succeeds(&self, dialer: &Dialer, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        let asking = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                if self
-                    .ask(dialer)
-                    .await
-                    .is_some_and(|status| self.accepts(status))
-                {
-                    return;
+    /// Ask until an answer counts. `false` when `limit` passes, in which the time does not count that
+    /// the emulator itself could not ask.
+    pub(in crate::host) async fn succeeds(
+        &self,
+        dialer: &Dialer,
+        limit: Duration,
+        notify: &Notify,
+    ) -> bool {
+        let mut deadline = Instant::now() + limit;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            match timeout_at(deadline, self.ask(dialer, notify)).await {
+                Err(_) => return false,
+                Ok(Ok(Some(status))) if self.accepts(status) => return true,
+                Ok(Ok(_)) => {
+                    if timeout_at(deadline, tokio::time::sleep(pause))
+                        .await
+                        .is_err()
+                    {
+                        return false;
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                Ok(Err(_)) => {
+                    tokio::time::sleep(LONGEST_PAUSE).await;
+                    deadline += begun.elapsed();
+                }
             }
-        };
-        tokio::time::timeout_at(deadline, asking).await.is_ok()
+        }
     }
 }
 

@@ -4,8 +4,9 @@ use tokio::sync::Mutex;
 
 use super::SlotName;
 use super::swap::{self, PendingSwap};
+use crate::host::Notify;
 use crate::host::prepare::Slot;
-use crate::host::settings::{Notify, Pace};
+use crate::host::settings::Pace;
 use crate::host::{HostError, Phase};
 
 /// Which slot is swapped into which, and whether to pause before routing is switched.

@@ -103,10 +103,12 @@ async fn warm_up(
         return Err(failed("its container is gone".to_owned()));
     };
     let limit = pace.of(PING_LIMIT);
-    for _ in 0..PINGS {
-        match tokio::time::timeout(limit, probe.ask(&dialer)).await {
-            Ok(Some(status)) if probe.accepts(status) => return Ok(()),
-            Ok(Some(status)) => {
+    let mut pings = 0;
+    while pings < PINGS {
+        pings += 1;
+        match tokio::time::timeout(limit, probe.ask(&dialer, source.notify())).await {
+            Ok(Ok(Some(status))) if probe.accepts(status) => return Ok(()),
+            Ok(Ok(Some(status))) => {
                 return Err(failed(format!(
                     "{} was answered {status}, which WEBSITE_SWAP_WARMUP_PING_STATUSES does not \
                      list",
@@ -114,7 +116,12 @@ async fn warm_up(
                 )));
             }
             // Not an answer: it is asked once more.
-            Ok(None) => tokio::time::sleep(PING_PAUSE).await,
+            Ok(Ok(None)) => tokio::time::sleep(PING_PAUSE).await,
+            // The emulator's own lack: the container was not asked.
+            Ok(Err(_)) => {
+                pings -= 1;
+                tokio::time::sleep(PING_PAUSE).await;
+            }
             Err(_) => {}
         }
     }

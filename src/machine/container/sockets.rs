@@ -44,7 +44,8 @@ impl SocketSource {
     /// A TCP socket of the container's network that is not connected, if one is there.
     ///
     /// # Errors
-    /// `WouldBlock` when none is there yet, `ConnectionRefused` when the container is gone.
+    /// `WouldBlock` when none is there yet, `ConnectionRefused` when the container is gone, and
+    /// EMFILE when this process has no descriptor left for it.
     pub fn take(&self) -> io::Result<TcpStream> {
         match receive(&self.0, MsgFlags::MSG_DONTWAIT)? {
             Some(Message {
@@ -116,7 +117,8 @@ pub(super) fn receive(from: &impl AsFd, flags: MsgFlags) -> Result<Option<Messag
     )?;
     let length = message.bytes;
     let mut descriptor = None;
-    for with in message.cmsgs()? {
+    // Cut short: this process has no descriptor for what came, unix(7).
+    for with in message.cmsgs().map_err(|_| Errno::EMFILE)? {
         if let ControlMessageOwned::ScmRights(numbers) = with {
             // The kernel has just opened it for this process.
             descriptor = numbers.first().map(|number| sys::adopt_descriptor(*number));

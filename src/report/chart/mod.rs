@@ -10,6 +10,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod mix;
+mod processes;
 mod queue;
 mod requests;
 mod routes;
@@ -27,11 +28,12 @@ use crate::evidence::criteria::Picture;
 use crate::verdict::Verdict;
 
 /// Pictures that every run's report shows, whatever its scenario.
-const USUAL: [Picture; 4] = [
+const USUAL: [Picture; 5] = [
     Picture::Requests,
     Picture::Mix,
     Picture::Memory,
     Picture::Workers,
+    Picture::Processes,
 ];
 
 /// One picture of a run; `None` where the evidence does not hold it, or nothing moves in it.
@@ -44,6 +46,7 @@ pub(super) fn draw(picture: Picture, verdict: &Verdict, bundle: &Bundle) -> Opti
         Picture::Requests => requests::requests(verdict, bundle),
         Picture::Mix => mix::status_mix(verdict),
         Picture::Workers => workers::workers(verdict, bundle),
+        Picture::Processes => processes::processes(verdict, bundle),
     }
 }
 

@@ -55,6 +55,7 @@ svg .line.swap { stroke: var(--other); stroke-dasharray: 7 3; }
 svg .line.pressure { stroke: var(--gave-up); stroke-dasharray: 2 3; }
 svg .line.tail { stroke: var(--error); }
 svg .line.queue { stroke: var(--soft); }
+svg .line.thin { stroke-width: 1.4; stroke-dasharray: none; }
 svg .point.memory { fill: var(--answered); }
 svg .point.swap { fill: var(--other); }
 svg .point.pressure { fill: var(--gave-up); }

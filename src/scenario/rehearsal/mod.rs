@@ -15,6 +15,7 @@ mod memory_box;
 mod operator;
 mod plan;
 mod prepared;
+mod process_sampler;
 mod stage;
 mod topology;
 mod unplayed;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::downstream::Downstream;
 use super::plan::{RehearsalPlan, recording};
+use super::process_sampler;
 use super::topology::{made, slot_named, slot_of};
 use crate::evidence::TIMELINE;
+use crate::evidence::processes::PROCESSES;
 use crate::host::{Host, SlotName, SwapOptions};
 use crate::scenario::shape::Action;
 use crate::scenario::trigger::{
@@ -124,6 +126,13 @@ impl Operator for Emulator {
             // A recording that is not there is no evidence that is missing: nothing is judged by it.
             if let Ok(text) = std::fs::read_to_string(recording(self.host.folder())) {
                 files.push((TIMELINE.to_owned(), text));
+            }
+            if let Ok(text) = std::fs::read_to_string(process_sampler::file_in(self.host.folder()))
+            {
+                // No container served, and so nothing was looked at.
+                if !text.is_empty() {
+                    files.push((PROCESSES.to_owned(), text));
+                }
             }
             Ok(files)
         })

@@ -9,10 +9,11 @@ use super::error::RehearsalError;
 use super::memory_box;
 use super::operator::Emulator;
 use super::plan::{RehearsalPlan, recording, refuse_what_is_not_here};
+use super::process_sampler::ProcessSampler;
 use super::{prepared, topology};
 use crate::host::Host;
 use crate::load::{StopSignal, Target};
-use crate::machine::memory_box::{MemoryBox, sweep};
+use crate::machine::memory_box::{Inside, MemoryBox, sweep};
 use crate::scenario::apply;
 use crate::scenario::own_folder::{OwnFolder, Purpose};
 use crate::scenario::trigger::{Declared, Order};
@@ -31,6 +32,8 @@ pub struct Rehearsal {
     database_server: Option<DatabaseServer>,
     order: Order,
     memory_box: Option<Arc<MemoryBox>>,
+    /// Looks at the server's processes; `None` where they are in a virtual machine.
+    sampler: Option<ProcessSampler>,
     /// The emulator's folder, gone with the rehearsal.
     folder: OwnFolder,
 }
@@ -67,6 +70,14 @@ impl Rehearsal {
         let front_end_limit = settings.front_end_limit.as_secs_f64() * plan.pace;
         let host = Arc::new(Host::start(settings).await?);
         host.watch(&plan.feed)?;
+        let is_here = !matches!(
+            memory_box.as_deref().map(MemoryBox::inside),
+            Some(Inside::Vm(_))
+        );
+        let sampler = is_here
+            .then(|| ProcessSampler::start(Arc::clone(&host), folder.path(), plan.pace))
+            .transpose()
+            .map_err(RehearsalError::Folder)?;
         let order = Order {
             scenario: plan.scenario,
             variant: plan.variant,
@@ -88,6 +99,7 @@ impl Rehearsal {
             database_server,
             order,
             memory_box,
+            sampler,
             folder,
         };
         match rehearsal.warm_slots(stop).await {
@@ -150,6 +162,7 @@ impl Rehearsal {
             if let Some(memory_box) = &self.memory_box {
                 memory_box.take_away();
             }
+            drop(self.sampler);
             drop(self.folder);
         });
         // Where it is broken off, the next rehearsal does it.

@@ -78,27 +78,22 @@ async fn the_documented_startup_commands_all_start() {
 }
 
 #[tokio::test]
-async fn the_real_gunicorn_starts_as_the_platforms_documents_tell_it() {
+async fn gunicorn_and_uvicorn_start_as_the_platforms_documents_tell_it() {
     if skip_unless(oracle()) {
         return;
     }
-    let bin = root().join("target/oracle/bin");
-    let oracle = root().join("tests/oracle");
     for command in [
         "gunicorn --bind=0.0.0.0 --timeout 600 app:app",
         "gunicorn app:app",
         "",
+        "python -m uvicorn main:app --host 0.0.0.0",
+        "uvicorn main:app --host 0.0.0.0 --port 8000",
+        "gunicorn -w 2 -k uvicorn.workers.UvicornWorker main:app",
+        "gunicorn -w 2 -k uvicorn_worker.UvicornWorker main:app",
+        "gunicorn --bind=0.0.0.0:8000 --workers 2 --worker-class uvicorn.workers.UvicornWorker main:app",
     ] {
         let stand = Stand::warm(command, |settings| {
-            settings.pace = 1.0;
-            let wwwroot = settings.folder.join("home/production/site/wwwroot");
-            fs::create_dir_all(&wwwroot).unwrap();
-            for file in fs::read_dir(&oracle).unwrap().flatten() {
-                if file.path().extension().is_some_and(|end| end == "py") {
-                    fs::copy(file.path(), wwwroot.join(file.file_name())).unwrap();
-                }
-            }
-            setting(settings, "PATH", &bin.display().to_string());
+            python_site(settings);
             if command == "gunicorn app:app" {
                 setting(
                     settings,
@@ -108,9 +103,55 @@ async fn the_real_gunicorn_starts_as_the_platforms_documents_tell_it() {
             }
         })
         .await;
-        assert_eq!(stand.get("/health").await.status, 200, "{command}");
+        let reply = stand.get("/health").await;
+        assert_eq!(reply.status, 200, "{command}");
+        let is_asgi = reply.json()["server"] == "asgi";
+        assert_eq!(is_asgi, command.contains("uvicorn"), "{command}: {reply:?}");
         stand.stop().await;
     }
+}
+
+#[tokio::test]
+async fn uvicorn_on_its_default_host_does_not_answer_on_its_port() {
+    if skip_unless(oracle()) {
+        return;
+    }
+    let stand = Stand::start("uvicorn main:app", |settings| {
+        python_site(settings);
+        setting(settings, "WEBSITES_CONTAINER_START_TIME_LIMIT", "10");
+    })
+    .await;
+    until("it listens, and on loopback", || {
+        let words = "Uvicorn running on http://127.0.0.1:8000";
+        stand
+            .console()
+            .iter()
+            .any(|line| line.contains(words))
+            .then_some(())
+    })
+    .await;
+    let warm = stand
+        .host
+        .wait_until_warm(PRODUCTION, super::PATIENCE)
+        .await;
+    let said = warm.unwrap_err().to_string();
+    let expected = "Container did not start within expected time limit of 10s";
+    assert!(said.contains(expected), "{said}");
+    stand.stop().await;
+}
+
+/// A site whose package is the oracle's, run by the oracle's programs.
+fn python_site(settings: &mut HostSettings) {
+    settings.pace = 1.0;
+    let wwwroot = settings.folder.join("home/production/site/wwwroot");
+    fs::create_dir_all(&wwwroot).unwrap();
+    for file in fs::read_dir(root().join("tests/oracle")).unwrap().flatten() {
+        if file.path().extension().is_some_and(|end| end == "py") {
+            fs::copy(file.path(), wwwroot.join(file.file_name())).unwrap();
+        }
+    }
+    let bin = root().join("target/oracle/bin");
+    setting(settings, "PATH", &bin.display().to_string());
 }
 
 /// The listening sockets of this machine, as its own network sees them.

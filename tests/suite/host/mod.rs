@@ -4,6 +4,7 @@
 mod boxed;
 mod container;
 mod ending;
+mod framing;
 mod front_end;
 mod health;
 mod holding;
@@ -16,6 +17,7 @@ mod program;
 mod real_pool;
 mod recorded;
 mod relayed;
+mod shortage;
 mod slots;
 mod states;
 mod traffic;

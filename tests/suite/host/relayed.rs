@@ -43,49 +43,6 @@ async fn a_get_with_a_chunked_body_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_connection_names_stays() {
-    let site = echo(0).await;
-    let front = Front::start(site.routing(), LIMIT).await;
-    let request = "GET / HTTP/1.1\r\nHost: lab.example\r\nConnection: close, host\r\n\r\n";
-    let reply = send(front.address(), request.as_bytes()).await;
-    assert!(reply.body.contains("host: lab.example"), "{reply:?}");
-}
-
-#[tokio::test]
-async fn an_answer_with_two_lengths_arrives_whole() {
-    let site = OwnSite::start(|mut stream, _| async move {
-        read_head(&mut stream).await;
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n\
-                       5\r\nwhole\r\n0\r\n\r\n";
-        stream.write_all(answer).await.unwrap();
-    })
-    .await;
-    let front = Front::start(site.routing(), LIMIT).await;
-    let reply = send(front.address(), super::head("GET", "/").as_bytes()).await;
-    assert!(reply.body.contains("whole"), "{reply:?}");
-    assert_eq!(front.row().await.sc_status, Some(200));
-}
-
-#[tokio::test]
-async fn chunks_that_are_none_are_the_clients_400_and_no_499() {
-    let site = echo(0).await;
-    let front = Front::start(site.routing(), LIMIT).await;
-    let request = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n";
-    let reply = send(front.address(), request.as_bytes()).await;
-    assert!([0, 200, 400].contains(&reply.status), "{reply:?}");
-    assert_ne!(front.row().await.sc_status, Some(499));
-}
-
-#[tokio::test]
-async fn a_head_that_is_refused_has_its_row() {
-    let site = echo(0).await;
-    let front = Front::start(site.routing(), LIMIT).await;
-    let reply = send(front.address(), b"GET / NOT-HTTP\r\n\r\n").await;
-    assert_eq!(reply.status, 400, "{reply:?}");
-    assert_eq!(front.row().await.sc_status, Some(400));
-}
-
-#[tokio::test]
 async fn a_client_that_stops_sending_is_told_so_and_the_site_is_not_blamed() {
     let site = OwnSite::start(|mut stream, _| async move {
         read_head(&mut stream).await;

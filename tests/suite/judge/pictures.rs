@@ -100,6 +100,53 @@ fn where_nothing_moves_there_is_no_picture() {
     );
 }
 
+/// Rows of two workers of which one grows as `figures` say, a look every second of the load.
+fn processes(figures: impl Fn(u32) -> (u64, i64, u64)) -> Builder {
+    let header = "taken,slot,pid,role,resident_kb,threads,descriptors,processor_seconds";
+    let mut text = vec![header.to_owned()];
+    for number in 0..20_u32 {
+        let taken = super::builder::at(f64::from(30 + number));
+        let (resident, threads, descriptors) = figures(number);
+        text.push(format!(
+            "{taken},production,10,arbiter,{},1,9,0.0",
+            90_000 + number * 1_000
+        ));
+        text.push(format!(
+            "{taken},production,11,worker,{resident},{threads},{descriptors},0.5"
+        ));
+        text.push(format!("{taken},production,12,worker,25000,2,15,0.5"));
+    }
+    let text = text.join("\n") + "\n";
+    timed(incidents::intermittent_control()).text("timeline/processes.csv", &text)
+}
+
+#[test]
+fn what_workers_took_is_shown_by_the_figures_that_move() {
+    let leaking = processes(|number| (25_000 + u64::from(number) * 2_000, 2, 15));
+    let svg = picture(&leaking, Picture::Processes).expect("a picture");
+    well_formed(&svg);
+    assert!(svg.contains("resident memory of each worker, MB"), "{svg}");
+    assert!(svg.contains("2 workers seen"), "{svg}");
+    assert!(svg.contains("24 at first, 62 at last"), "{svg}");
+    // Neither what is flat nor the arbiter is drawn.
+    assert!(
+        !svg.contains("threads of") && !svg.contains("descriptors of"),
+        "{svg}"
+    );
+    assert_eq!(svg.matches("<path class=\"line thin").count(), 2);
+    let opening = processes(|number| (25_000, 2 + i64::from(number), 15 + u64::from(number)));
+    let svg = picture(&opening, Picture::Processes).expect("a picture");
+    assert!(
+        svg.contains("threads of") && svg.contains("descriptors of"),
+        "{svg}"
+    );
+    assert!(!svg.contains("resident memory"), "{svg}");
+    let flat = processes(|number| (25_000 + u64::from(number % 2) * 500, 2, 15));
+    assert_eq!(picture(&flat, Picture::Processes), None);
+    let garbage = flat.text("timeline/processes.csv", "taken,slot\nnever,here\n");
+    assert_eq!(picture(&garbage, Picture::Processes), None);
+}
+
 fn labrat(bundle: &Builder, more: &[&str]) -> Output {
     let folder = bundle.folder();
     Command::new(env!("CARGO_BIN_EXE_labrat"))

@@ -2,6 +2,7 @@
 
 mod kills;
 mod memory;
+mod processes;
 mod variants;
 mod yardstick;
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Actor, Orders};
-use crate::host::HostError;
 use crate::host::front_end::Routing;
 use crate::host::messages::Details;
 use crate::host::settings::Network;
 use crate::host::site::order::{Order, Staging};
 use crate::host::site::start::{Coming, StartPlan};
 use crate::host::site::{Ground, Phase, SiteIdentity, elsewhere, stop};
+use crate::host::{HostError, shortage};
 
 /// How a start ended.
 pub(super) enum StartEnd {
@@ -123,6 +123,10 @@ impl Actor {
         std::pin::pin!(self.wake.notified()).as_mut().enable();
         self.status.send_modify(|status| status.starts += 1);
         self.publish_coming();
+        if let Some((number, order)) = self.wait_for_descriptors(orders).await {
+            self.next = Some((number, order));
+            return StartEnd::Superseded;
+        }
         let launched = {
             let ground = Arc::clone(&self.ground);
             plan.launch(&ground, &mut self.log)
@@ -156,12 +160,26 @@ impl Actor {
         }
     }
 
+    /// Wait until the emulator itself can start a container: that it cannot is no failed start of the
+    /// site. Returns the order that came first.
+    async fn wait_for_descriptors(&self, orders: &mut Orders) -> Option<(u64, Order)> {
+        while let Err(shortage) = shortage::check_for_a_container() {
+            self.ground.notify.lacks(shortage, "start a container");
+            tokio::select! {
+                order = orders.recv() => return Some(order.unwrap_or((u64::MAX, Order::End))),
+                () = tokio::time::sleep(shortage::PAUSE) => {}
+            }
+        }
+        None
+    }
+
     async fn wait_for(&mut self, coming: &Coming, orders: &mut Orders) -> Outcome {
-        let mut probe = std::pin::pin!(
-            coming
-                .probe
-                .succeeds(coming.container.dialer(), coming.limit)
-        );
+        let notify = self.ground.notify.clone();
+        let mut probe = std::pin::pin!(coming.probe.succeeds(
+            coming.container.dialer(),
+            coming.limit,
+            &notify
+        ));
         let (ground, site) = (Arc::clone(&self.ground), &self.identity.platform_name);
         let mut elsewhere = std::pin::pin!(tell_where_it_listens(&ground, site.clone(), coming));
         loop {
