@@ -19,7 +19,7 @@ use super::values::{
     statsd_address,
 };
 use super::warning::Warning;
-use super::words;
+use super::{telemetry, words};
 
 /// Gunicorn's `access_log_format`.
 pub const DEFAULT_ACCESS_LOG_FORMAT: &str =
@@ -68,6 +68,10 @@ pub fn resolve(
     warnings.extend(mapped);
     let (bind, overridden) = layers.bind(environment)?;
     warnings.extend(overridden);
+    let mut otlp = telemetry::otlp(environment)?;
+    if cfg!(not(feature = "otlp")) && otlp.take().is_some() {
+        warnings.push(Warning::NoTelemetry);
+    }
     let settings = Settings {
         bind,
         backlog: layers.number("backlog", 2048)?,
@@ -104,6 +108,7 @@ pub fn resolve(
         enable_backlog_metric: layers.has("enable_backlog_metric"),
         probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
         dashboard: layers.text("dashboard").map(bind_address).transpose()?,
+        otlp,
         drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
             .positionals
