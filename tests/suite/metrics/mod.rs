@@ -3,6 +3,7 @@
 
 mod boxed;
 mod emulator;
+mod otlp;
 mod page;
 mod pool;
 mod rules;
