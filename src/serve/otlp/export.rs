@@ -69,6 +69,9 @@ pub(super) fn run(exporter: Exporter) -> io::Result<()> {
             () = last_moment => spans.give_up(),
         }
     });
+    for way in [&traces, &metrics].into_iter().flatten() {
+        way.voice.finish();
+    }
     // A name that is still being looked up is not waited for.
     runtime.shutdown_background();
     Ok(())
@@ -114,10 +117,7 @@ impl Way {
             };
             if is_last || !failure.may_pass {
                 self.voice.drop(count as u64);
-                return match *over.borrow() {
-                    true => self.voice.failed_at_last(&failure.text),
-                    false => self.voice.failed(&failure.text),
-                };
+                return self.voice.failed(&failure.text);
             }
             self.voice.failed(&failure.text);
             let pause = FIRST_PAUSE * (1 << (tried - 1));
@@ -213,7 +213,7 @@ impl Spans<'_> {
         if let Some(way) = self.way {
             let rest = self.waiting.borrow().len() + self.being_sent.get();
             way.voice.drop(rest as u64);
-            way.voice.failed_at_last("the pool is over");
+            way.voice.failed("the pool is over");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the console hears of a collector: once that it does not answer, then once a minute at most.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,10 @@ pub(super) struct Voice {
     what: &'static str,
     url: String,
     dropped: Cell<u64>,
+    /// How many of them the console knows of.
+    told_dropped: Cell<u64>,
+    /// Why the last ones did not get there.
+    last_error: RefCell<String>,
     is_failing: Cell<bool>,
     told_failure: Cell<Option<Instant>>,
     told_rejection: Cell<Option<Instant>>,
@@ -34,6 +38,8 @@ impl Voice {
             what,
             url,
             dropped: Cell::new(0),
+            told_dropped: Cell::new(0),
+            last_error: RefCell::default(),
             is_failing: Cell::new(false),
             told_failure: Cell::new(None),
             told_rejection: Cell::new(None),
@@ -47,22 +53,26 @@ impl Voice {
 
     /// The collector took nothing.
     pub fn failed(&self, error: &str) {
+        error.clone_into(&mut self.last_error.borrow_mut());
         if is_due(&self.told_failure) {
             self.is_failing.set(true);
-            self.tell_failure(error);
+            self.tell_failure();
         }
     }
 
-    /// The same when nothing is said afterwards.
-    pub fn failed_at_last(&self, error: &str) {
-        self.tell_failure(error);
+    /// Nothing more is sent: say what is lost and was not said yet.
+    pub fn finish(&self) {
+        if self.dropped.get() > self.told_dropped.get() {
+            self.tell_failure();
+        }
     }
 
-    fn tell_failure(&self, error: &str) {
+    fn tell_failure(&self) {
+        self.told_dropped.set(self.dropped.get());
         self.log.log(&LogEvent::ExportFailing {
             what: self.what,
             url: &self.url,
-            error,
+            error: &self.last_error.borrow(),
             dropped: self.dropped.get(),
         });
     }

@@ -141,6 +141,8 @@ pub fn otlp(environment: &dyn Environment) -> Result<Option<Otlp>, VariableError
     }))
 }
 
+/// Longest time that a variable can mean: no clock overflows when it is added.
+const LONGEST_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Most spans that may wait: some hundred bytes each.
 const MOST_QUEUED: usize = 65_536;
 
@@ -215,7 +217,7 @@ impl Variables<'_> {
 
     fn milliseconds(&self, name: &str, default: u64) -> Result<Duration, VariableError> {
         let milliseconds = Duration::from_millis(self.number(name, default)?);
-        Ok(milliseconds.min(super::resolved::LONGEST_TIME))
+        Ok(milliseconds.min(LONGEST_TIME))
     }
 
     fn resource(&self) -> Result<Vec<(String, String)>, VariableError> {
