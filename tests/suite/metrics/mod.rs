@@ -4,6 +4,7 @@
 mod boxed;
 mod emulator;
 mod otlp;
+mod otlp_tls;
 mod page;
 mod pool;
 mod rules;

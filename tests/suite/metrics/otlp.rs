@@ -22,7 +22,7 @@ const CLIENTS_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CLIENTS_SPAN: &str = "b7ad6b7169203331";
 
 /// A pool that exports there, quickly.
-fn exporting(arguments: &str, url: &str) -> Launch {
+pub(super) fn exporting(arguments: &str, url: &str) -> Launch {
     Launch::new(Kind::Labrat, arguments)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         .env("OTEL_BSP_SCHEDULE_DELAY", "50")
@@ -94,7 +94,7 @@ fn writer_of(server: &Server, words: &str) -> u32 {
     pid.parse().expect("a pid")
 }
 
-fn failures(server: &Server) -> Vec<String> {
+pub(super) fn failures(server: &Server) -> Vec<String> {
     let lines = server.lines().into_iter().map(|line| line.text);
     lines
         .filter(|line| line.contains(" do not get to "))
