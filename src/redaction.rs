@@ -246,6 +246,8 @@ mod tests {
     fn settings_are_judged_by_their_name_as_well() {
         assert_eq!(redact_setting("LAB_DB_PASSWORD", "x"), "***");
         assert_eq!(redact_setting("LAB_KEY", "x"), "***");
+        let headers = redact_setting("OTEL_EXPORTER_OTLP_HEADERS", "x-team=abc");
+        assert_eq!(headers, "***");
         assert_eq!(redact_setting("LAB_DB_PASSWORD", ""), "");
         assert_eq!(redact_setting("LAB_MODE", "fast"), "fast");
         assert_eq!(redact_setting("LAB_URL", "redis://:x@h"), "redis://***@h");

@@ -11,7 +11,7 @@ mod scrape;
 
 pub use declared::{Label, Metric, MetricKind, Source};
 pub use reference::reference;
-pub use scrape::{Histogram, Scrape, answer};
+pub use scrape::{Histogram, Sample, Scrape, Value, answer};
 
 /// Where a scrape is answered.
 pub const PATH: &str = "/metrics";

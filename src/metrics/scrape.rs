@@ -35,16 +35,22 @@ impl Histogram {
     }
 }
 
+/// What was measured.
 #[derive(Debug, Clone)]
-enum Value {
+pub enum Value {
+    /// Of a counter or gauge.
     Number(f64),
+    /// Of a histogram.
     Histogram(Histogram),
 }
 
+/// One series of a metric.
 #[derive(Debug, Clone)]
-struct Sample {
-    labels: Vec<(&'static str, String)>,
-    value: Value,
+pub struct Sample {
+    /// Names and values of its labels.
+    pub labels: Vec<(&'static str, String)>,
+    /// Its value.
+    pub value: Value,
 }
 
 /// The figures of one moment. What is not set is not there: Prometheus knows the difference
@@ -77,6 +83,12 @@ impl Scrape {
             Some((_, samples)) => samples.push(sample),
             None => self.families.push((metric, vec![sample])),
         }
+    }
+
+    /// Every metric that was set, with its series.
+    pub fn families(&self) -> impl Iterator<Item = (&'static Metric, &[Sample])> {
+        let families = self.families.iter();
+        families.map(|(metric, samples)| (*metric, samples.as_slice()))
     }
 
     /// The text of OpenMetrics 1.0.

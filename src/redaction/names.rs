@@ -35,6 +35,11 @@ const ENDINGS: &[&str] = &[
     "labkey",
     "accesssignature",
     "sastoken",
+    // OTEL_EXPORTER_OTLP_HEADERS and those of one signal: keys under any name.
+    "otlpheaders",
+    "otlptracesheaders",
+    "otlpmetricsheaders",
+    "otlplogsheaders",
 ];
 
 /// Words that make a credential of a name wherever they stand in it.
@@ -157,7 +162,7 @@ const COUNTED: &[&str] = &[
 
 /// Parts without which a name is not looked at more closely.
 const HINTS: &[&str] = &[
-    "pass", "pwd", "secret", "token", "cred", "jwt", "key", "auth", "sig", "cookie",
+    "pass", "pwd", "secret", "token", "cred", "jwt", "key", "auth", "sig", "cookie", "otlp",
 ];
 
 /// Whether a key of this name holds a credential: `Password`, `DB_PASSWORD_2`, `AccountKey`,

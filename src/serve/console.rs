@@ -71,6 +71,16 @@ events! {
     DashboardAt { url: &'a str } Info "Dashboard at: {url}";
     /// The process that serves it ended, and is replaced.
     DashboardEnded { pid: i32 } Error "The dashboard (pid:{pid}) ended: starting another";
+    /// Where traces or metrics are exported.
+    ExportingTo { what: &'a str, url: &'a str } Info "OTLP: {what} go to {url}";
+    /// A collector that does not take them.
+    ExportFailing { what: &'a str, url: &'a str, error: &'a str, dropped: u64 } Warning "OTLP: {what} do not get to {url}: {error} (dropped so far: {dropped})";
+    /// It takes them again.
+    ExportResumed { what: &'a str, url: &'a str, dropped: u64 } Info "OTLP: {what} get to {url} again (dropped so far: {dropped})";
+    /// A collector that took some.
+    ExportRejected { what: &'a str, url: &'a str, count: i64, reason: &'a str } Warning "OTLP: {url} rejected {count} of the {what}: {reason}";
+    /// The process that exports ended, and is replaced.
+    ExporterEnded { pid: i32 } Error "The exporter (pid:{pid}) ended: starting another";
     /// `TERM`, with a pause before the listeners close.
     Draining { seconds: u64 } Info "Not ready any more: closing the listeners in {seconds} s";
     /// First line of a worker.

@@ -6,7 +6,7 @@
 //! Gunicorn does; [`console`] has every line that is ever logged; the [`scoreboard`] is what all
 //! processes of the pool see of each other; the [`probe_server`] answers probes beside the
 //! workers and shows metrics, and [`dashboard`] shows the pool by what the [`observer`] sees; the [`tally`]
-//! counts for both; [`control`] is the socket for whoever stands beside.
+//! counts for both; [`otlp`] exports what it counts; [`control`] is the socket for whoever stands beside.
 //!
 //! This room uses `app`, `machine` and `metrics`. It must not know of scenarios, evidence or platforms.
 
@@ -21,12 +21,14 @@ pub mod http;
 pub mod listener;
 mod log_file;
 mod observer;
+pub mod otlp;
 mod pool_metrics;
 pub mod probe_server;
 mod python;
 mod request_ring;
 pub mod scoreboard;
 pub mod settings;
+pub mod span_ring;
 mod start;
 pub mod statsd;
 pub mod tally;

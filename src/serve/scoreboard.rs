@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use super::clock;
 use super::request_ring::{Entry, RingCells};
 use super::settings::MOST_WORKERS;
+use super::span_ring::SpanRing;
 use super::tally::Tally;
 use crate::app::pool::{Activity, WorkerSnapshot};
 use crate::machine::sys::{SharedMemory, shared_structs};
@@ -65,6 +66,7 @@ enum Fact {
     Booted = 2,
     Warm = 4,
     WarmUpWanted = 8,
+    Over = 16,
 }
 
 /// The table; clones share it.
@@ -88,6 +90,13 @@ impl Scoreboard {
         pool.arbiter.store(std::process::id(), Ordering::Relaxed);
         scoreboard.want(wanted);
         Ok(scoreboard)
+    }
+
+    /// The same scoreboard, whose tally tells of each request in this ring.
+    #[must_use]
+    pub fn telling(mut self, spans: SpanRing) -> Self {
+        self.tally = self.tally.telling(spans);
+        self
     }
 
     /// What the pool counts, whoever of its workers lives.
@@ -126,6 +135,16 @@ impl Scoreboard {
     /// Whether the pool was told to stop.
     pub fn is_draining(&self) -> bool {
         self.is(Fact::Draining)
+    }
+
+    /// The last worker has gone, and no other comes.
+    pub fn end(&self) {
+        self.note(Fact::Over);
+    }
+
+    /// Whether the last worker has gone for good.
+    pub fn is_over(&self) -> bool {
+        self.is(Fact::Over)
     }
 
     /// Whether as many workers as wanted have beaten at the same time once.

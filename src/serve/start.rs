@@ -15,6 +15,7 @@ use super::arbiter::pidfile::{Pidfile, PidfileError};
 use super::arbiter::run::{Arbiter, ArbiterConfig, block_signals};
 use super::console::{ErrorLog, LogEvent, write_standard_error};
 use super::listener::{self, ListenError, Listener};
+use super::otlp;
 use super::settings::{BindAddress, LogTarget, Settings, WorkerClass};
 use super::statsd::Statsd;
 use super::worker::{BootFailure, Environment, check_application};
@@ -64,6 +65,9 @@ pub enum StartError {
     /// The system gives no random numbers.
     #[error("no token for the dashboard: {0}")]
     Token(io::Error),
+    /// The system gives no random numbers.
+    #[error("no name for this pool among others that export: {0}")]
+    Instance(io::Error),
     /// A system call that does not fail.
     #[error("{call}: {errno}")]
     System {
@@ -155,6 +159,7 @@ fn start(mut settings: Settings) -> Result<Arbiter, StartError> {
         probes: beside.probes,
         dashboard: beside.dashboard,
         dashboard_token: beside.dashboard_token,
+        pool: beside.pool,
         signals,
         pidfile,
     })
@@ -170,6 +175,8 @@ struct Beside {
     dashboard: Option<Listener>,
     /// What opens the dashboard.
     dashboard_token: String,
+    /// What is exported names the pool so.
+    pool: otlp::Identity,
 }
 
 impl Beside {
@@ -179,6 +186,10 @@ impl Beside {
             probes: settings.probe_bind.as_ref().map(open).transpose()?,
             dashboard: None,
             dashboard_token: String::new(),
+            pool: match settings.otlp {
+                Some(_) => otlp::Identity::new().map_err(StartError::Instance)?,
+                None => otlp::Identity::default(),
+            },
         };
         let Some(address) = &settings.dashboard else {
             return Ok(beside);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::span_ring::{Parent, SpanRing};
 use crate::app::RouteLabel;
 use crate::machine::sys::{SharedMemory, shared_structs};
 use crate::metrics::{BUCKETS, Histogram, bucket_of};
@@ -92,6 +93,25 @@ impl ExitReason {
 #[derive(Debug, Clone)]
 pub struct Tally {
     cells: Arc<SharedMemory<Cells>>,
+    /// Where each request is told of as well, where somebody exports it.
+    spans: Option<SpanRing>,
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// Its path, which may have a query behind it.
+    pub target: &'a str,
+    /// The route of the application.
+    pub route: RouteLabel,
+    /// What was answered.
+    pub status: u16,
+    /// After how long.
+    pub took: Duration,
+    /// The client's span, see [`Tally::parent`].
+    pub parent: Option<Parent>,
 }
 
 /// A series of requests.
@@ -115,12 +135,36 @@ impl Tally {
     pub fn new() -> Result<Self, Errno> {
         Ok(Self {
             cells: Arc::new(SharedMemory::new()?),
+            spans: None,
         })
     }
 
-    /// A request was answered, after so long.
-    pub fn count_request(&self, method: &str, route: RouteLabel, status: u16, took: Duration) {
-        let row = self.row(key(method, route, status));
+    /// The same counters, which tell of each request there.
+    #[must_use]
+    pub fn telling(mut self, spans: SpanRing) -> Self {
+        self.spans = Some(spans);
+        self
+    }
+
+    /// Where each request is told of.
+    pub fn spans(&self) -> Option<&SpanRing> {
+        self.spans.as_ref()
+    }
+
+    /// The client's span, from its `traceparent`, which is looked for where it is wanted only.
+    pub fn parent<'a>(&self, header: impl FnOnce() -> Option<&'a str>) -> Option<Parent> {
+        self.spans.as_ref()?;
+        Parent::read(header()?)
+    }
+
+    /// A request was answered.
+    pub fn count_request(&self, request: &Request<'_>) {
+        let (key, took) = (key(request), request.took);
+        if let Some(spans) = &self.spans {
+            let path = request.target.split('?').next().unwrap_or_default();
+            spans.push(key, path, took, request.parent);
+        }
+        let row = self.row(key);
         row.buckets[bucket_of(took.as_secs_f64())].fetch_add(1, Ordering::Relaxed);
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         row.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
@@ -166,12 +210,11 @@ impl Tally {
         let taken = keys.zip(&self.cells.rows).take_while(|(key, _)| *key != 0);
         let mut series: Vec<Series> = taken
             .map(|(key, row)| {
-                let [low, high, route, method, ..] = key.to_le_bytes();
-                let method = METHODS.get(usize::from(method));
+                let (method, route, status) = of_key(key);
                 Series {
-                    method: method.copied().unwrap_or("_OTHER"),
-                    route: RouteLabel::numbered(route).name(),
-                    status: u16::from_le_bytes([low, high]).to_string(),
+                    method,
+                    route: route.name(),
+                    status: status.to_string(),
                     durations: row.durations(),
                 }
             })
@@ -217,12 +260,25 @@ impl RowCells {
 }
 
 /// A series as a number that is not 0.
-fn key(method: &str, route: RouteLabel, status: u16) -> u64 {
+fn key(request: &Request<'_>) -> u64 {
     let other = METHODS.len() - 1;
-    let known = METHODS[..other].iter().position(|known| *known == method);
+    let known = METHODS[..other]
+        .iter()
+        .position(|known| *known == request.method);
     let method = u8::try_from(known.unwrap_or(other)).unwrap_or(u8::MAX);
-    let [low, high] = status.to_le_bytes();
-    u64::from_le_bytes([low, high, route.number(), method, 1, 0, 0, 0])
+    let [low, high] = request.status.to_le_bytes();
+    u64::from_le_bytes([low, high, request.route.number(), method, 1, 0, 0, 0])
+}
+
+/// Method, route and status of such a number.
+pub(super) fn of_key(key: u64) -> (&'static str, RouteLabel, u16) {
+    let [low, high, route, method, ..] = key.to_le_bytes();
+    let method = METHODS.get(usize::from(method));
+    (
+        method.copied().unwrap_or("_OTHER"),
+        RouteLabel::numbered(route),
+        u16::from_le_bytes([low, high]),
+    )
 }
 
 #[cfg(test)]
@@ -230,8 +286,18 @@ mod tests {
     use super::*;
 
     fn count(tally: &Tally, target: &str, status: u16) {
-        let took = Duration::from_millis(250);
-        tally.count_request("GET", RouteLabel::of(target), status, took);
+        count_as(tally, "GET", target, status, Duration::from_millis(250));
+    }
+
+    fn count_as(tally: &Tally, method: &str, path: &str, status: u16, took: Duration) {
+        tally.count_request(&Request {
+            method,
+            target: path,
+            route: RouteLabel::of(path),
+            status,
+            took,
+            parent: None,
+        });
     }
 
     #[test]
@@ -252,7 +318,7 @@ mod tests {
         count(&tally, "/slow?seconds=1", 200);
         count(&tally, "/slow", 200);
         count(&tally, "/slow", 500);
-        tally.count_request("BREW", RouteLabel::of("/pot"), 405, Duration::ZERO);
+        count_as(&tally, "BREW", "/pot", 405, Duration::ZERO);
         let counted: Vec<_> = tally
             .series()
             .into_iter()

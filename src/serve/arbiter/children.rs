@@ -28,6 +28,8 @@ pub(super) enum Role {
     ProbeServer,
     /// Shows the pool beside the workers.
     Dashboard,
+    /// Exports traces and metrics beside the workers.
+    Exporter,
 }
 
 /// A child that has been reaped.
@@ -88,7 +90,7 @@ impl Children {
     /// # Errors
     /// `ESRCH` for a pid that is no child, else those of kill(2).
     pub fn signal(&self, pid: i32, signal: Signal) -> Result<(), Errno> {
-        if !self.roles.contains_key(&pid) {
+        if !self.has(pid) {
             return Err(Errno::ESRCH);
         }
         kill(Pid::from_raw(pid), signal)
@@ -112,7 +114,7 @@ impl Children {
 
     /// Wait for this child to end, and reap it and all that end before it.
     pub fn reap_until(&mut self, pid: i32) {
-        while self.roles.contains_key(&pid) {
+        while self.has(pid) {
             match sys::wait_for_child() {
                 Ok((pid, status)) => {
                     self.take(pid, status);
@@ -121,6 +123,11 @@ impl Children {
                 Err(_) => return,
             }
         }
+    }
+
+    /// Whether this child was forked and not reaped yet.
+    pub fn has(&self, pid: i32) -> bool {
+        self.roles.contains_key(&pid)
     }
 
     fn take(&mut self, pid: i32, status: i32) -> Option<Reaped> {

@@ -23,8 +23,10 @@ use crate::serve::console::{ErrorLog, LogEvent};
 use crate::serve::control::ControlServer;
 use crate::serve::listener::Listener;
 use crate::serve::observer::Observer;
+use crate::serve::otlp;
 use crate::serve::scoreboard::Scoreboard;
-use crate::serve::settings::Settings;
+use crate::serve::settings::{Otlp, Settings};
+use crate::serve::span_ring::SpanRing;
 use crate::serve::statsd::Statsd;
 use crate::serve::worker::Environment;
 
@@ -53,6 +55,9 @@ pub struct Arbiter {
     /// The process that shows the pool, where it is wanted, and what opens it.
     pub(super) dashboard: Option<SideServer>,
     pub(super) dashboard_token: String,
+    /// The process that exports traces and metrics, where it is wanted, and what it says of this pool.
+    pub(super) exporter: Option<SideServer>,
+    pub(super) pool: otlp::Identity,
     /// Gone in a forked worker.
     pub(super) signals: Option<SignalFd>,
     pub(super) control: Option<ControlServer>,
@@ -63,16 +68,16 @@ pub struct Arbiter {
     pub(super) leave: Option<u8>,
 }
 
-/// The listener of a server beside the workers, and its process while there is one.
+/// A server beside the workers: its listener, if it has one, and its process while there is one.
 #[derive(Debug)]
 pub(super) struct SideServer {
-    pub listener: Listener,
+    pub listener: Option<Listener>,
     pub pid: Option<i32>,
     pub backoff: Backoff,
 }
 
 impl SideServer {
-    fn new(listener: Listener) -> Self {
+    fn new(listener: Option<Listener>) -> Self {
         Self {
             listener,
             pid: None,
@@ -109,6 +114,8 @@ pub struct ArbiterConfig {
     pub dashboard: Option<Listener>,
     /// What opens the dashboard.
     pub dashboard_token: String,
+    /// What is exported names this pool so.
+    pub pool: otlp::Identity,
     /// The signals' descriptor, see [`block_signals`].
     pub signals: SignalFd,
     /// The written pid file.
@@ -144,6 +151,16 @@ pub fn block_signals() -> Result<SignalFd, Errno> {
     SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
+/// An empty scoreboard, which tells of each request where spans are exported.
+fn scoreboard(settings: &Settings) -> Result<Scoreboard, Errno> {
+    let scoreboard = Scoreboard::new(settings.workers)?;
+    let exports_spans = |otlp: &Otlp| otlp.traces.is_some();
+    match settings.otlp.as_ref().is_some_and(exports_spans) {
+        true => Ok(scoreboard.telling(SpanRing::new()?)),
+        false => Ok(scoreboard),
+    }
+}
+
 impl Arbiter {
     /// An arbiter that has not forked yet.
     ///
@@ -158,7 +175,9 @@ impl Arbiter {
                 settings.graceful_timeout,
             )
             .draining_for(settings.drain_pause),
-            scoreboard: Scoreboard::new(settings.workers)?,
+            scoreboard: scoreboard(&settings)?,
+            exporter: settings.otlp.is_some().then(|| SideServer::new(None)),
+            pool: config.pool,
             settings,
             environment: config.environment,
             log: config.log,
@@ -168,8 +187,8 @@ impl Arbiter {
             statsd: config.statsd,
             told_workers: None,
             children: Children::default(),
-            probe_server: config.probes.map(SideServer::new),
-            dashboard: config.dashboard.map(SideServer::new),
+            probe_server: config.probes.map(Some).map(SideServer::new),
+            dashboard: config.dashboard.map(Some).map(SideServer::new),
             dashboard_token: config.dashboard_token,
             signals: Some(config.signals),
             control: None,
@@ -185,6 +204,7 @@ impl Arbiter {
     pub fn run(mut self) -> u8 {
         self.pass();
         self.keep_probe_server();
+        self.keep_exporter();
         self.open_control();
         self.keep_dashboard();
         sys::forget_start_up_code();
@@ -200,6 +220,7 @@ impl Arbiter {
             self.answer_control();
             self.pass();
             self.keep_probe_server();
+            self.keep_exporter();
             self.keep_dashboard();
         }
         self.end_side_servers();

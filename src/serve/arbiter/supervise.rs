@@ -34,6 +34,8 @@ impl Arbiter {
                 ),
                 Some(Role::Dashboard) => self
                     .on_side_server_exit(|of| &mut of.dashboard, &LogEvent::DashboardEnded { pid }),
+                Some(Role::Exporter) => self
+                    .on_side_server_exit(|of| &mut of.exporter, &LogEvent::ExporterEnded { pid }),
                 None => {}
             }
         }
@@ -107,6 +109,7 @@ impl Arbiter {
             Ok(Forked::Child(child)) => {
                 self.close_what_is_the_arbiters();
                 (self.probe_server, self.dashboard) = (None, None);
+                self.exporter = None;
                 let context = WorkerContext {
                     settings: self.settings.clone(),
                     environment: self.environment.clone(),

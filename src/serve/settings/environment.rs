@@ -73,6 +73,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "FORWARDED_ALLOW_IPS",
         "changes the default of `--forwarded-allow-ips`",
     ),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "exports traces and metrics there, see [metrics](metrics.md#opentelemetry)",
+    ),
     ("PORT", "changes the default bind to `0.0.0.0:$PORT`"),
     ("WEB_CONCURRENCY", "changes the default number of workers"),
     (

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::telemetry::VariableError;
 use super::words::SplitError;
 use crate::serve::python::repr;
 
@@ -115,6 +116,9 @@ pub enum SettingsError {
     /// `--config` names no file.
     #[error("{} doesn't exist", repr(.0))]
     ConfigFile(String),
+    /// A variable of OpenTelemetry's that cannot be read.
+    #[error(transparent)]
+    Telemetry(#[from] VariableError),
     /// A log file that cannot be appended to.
     #[error("Error: {} isn't writable [{reason}]", repr(&.path.to_string_lossy()))]
     LogFile {

@@ -26,6 +26,7 @@ pub mod flags;
 mod print;
 mod resolve;
 mod resolved;
+pub mod telemetry;
 mod values;
 mod warning;
 pub mod words;
@@ -39,4 +40,5 @@ pub use resolved::{
     AppName, BindAddress, HeadLimits, HeadRules, HeaderMap, LogLevel, LogTarget, MOST_THREADS,
     MOST_WORKERS, Settings, StatsdAddress, WorkerClass,
 };
+pub use telemetry::Otlp;
 pub use warning::Warning;

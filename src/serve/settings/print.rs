@@ -33,6 +33,13 @@ fn entries(resolved: &Resolved) -> Vec<(&'static str, String)> {
     if let Some(dashboard) = &settings.dashboard {
         entries.push(("dashboard", address(dashboard)));
     }
+    let otlp = settings.otlp.as_ref();
+    if let Some(traces) = otlp.and_then(|otlp| otlp.traces.as_ref()) {
+        entries.push(("otlp_traces_endpoint", traces.url.to_string()));
+    }
+    if let Some(metrics) = otlp.and_then(|otlp| otlp.metrics.as_ref()) {
+        entries.push(("otlp_metrics_endpoint", metrics.url.to_string()));
+    }
     if !settings.drain_pause.is_zero() {
         entries.push(("drain_pause", settings.drain_pause.as_secs().to_string()));
     }

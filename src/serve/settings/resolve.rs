@@ -19,7 +19,7 @@ use super::values::{
     statsd_address,
 };
 use super::warning::Warning;
-use super::words;
+use super::{Otlp, telemetry, words};
 
 /// Gunicorn's `access_log_format`.
 pub const DEFAULT_ACCESS_LOG_FORMAT: &str =
@@ -68,6 +68,7 @@ pub fn resolve(
     warnings.extend(mapped);
     let (bind, overridden) = layers.bind(environment)?;
     warnings.extend(overridden);
+    let otlp = exported(environment, &mut warnings)?;
     let settings = Settings {
         bind,
         backlog: layers.number("backlog", 2048)?,
@@ -104,6 +105,7 @@ pub fn resolve(
         enable_backlog_metric: layers.has("enable_backlog_metric"),
         probe_bind: layers.text("probe_bind").map(bind_address).transpose()?,
         dashboard: layers.text("dashboard").map(bind_address).transpose()?,
+        otlp,
         drain_pause: layers.seconds("drain_pause", 0)?,
         app: line
             .positionals
@@ -116,6 +118,18 @@ pub fn resolve(
         check_config: layers.has("check_config"),
         print_config: layers.has("print_config"),
     })
+}
+
+/// Where to export, where this build can.
+fn exported(
+    environment: &dyn Environment,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Otlp>, SettingsError> {
+    let mut otlp = telemetry::otlp(environment)?;
+    if cfg!(not(feature = "otlp")) && otlp.take().is_some() {
+        warnings.push(Warning::NoTelemetry);
+    }
+    Ok(otlp)
 }
 
 /// The lab application, which is also what a bare `labrat serve` runs.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::allow_list::AllowList;
+use super::telemetry::Otlp;
 
 /// Most workers that a pool can have: the scoreboard has room for twice as many, for a reload.
 pub const MOST_WORKERS: usize = 128;
@@ -188,6 +189,8 @@ pub struct Settings {
     pub probe_bind: Option<BindAddress>,
     /// Where a page shows the pool; nowhere by default.
     pub dashboard: Option<BindAddress>,
+    /// Where traces and metrics are exported; nowhere by default.
+    pub otlp: Option<Otlp>,
     /// Time between `TERM`, at which readiness goes, and the closing of the listeners. Default 0.
     pub drain_pause: Duration,
     /// The application.

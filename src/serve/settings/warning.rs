@@ -33,4 +33,9 @@ pub enum Warning {
         /// What is bound instead.
         used: String,
     },
+    /// An endpoint for telemetry, in a build that has none.
+    #[error(
+        "OTEL_EXPORTER_OTLP_ENDPOINT has no effect: this labrat is built without OTLP (hint: build it with the feature otlp)"
+    )]
+    NoTelemetry,
 }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -39,6 +39,7 @@ use crate::serve::http::head::{BodyFraming, Head};
 use crate::serve::http::reply;
 use crate::serve::listener::Listener;
 use crate::serve::scoreboard::{Serving, Slot};
+use crate::serve::tally::Request;
 
 /// Longest pause between two heartbeats.
 const PASS: Duration = Duration::from_secs(1);
@@ -247,6 +248,9 @@ impl AsyncWorker {
         }
         let began = Instant::now();
         let (counted, route) = (request.method().clone(), RouteLabel::of(target));
+        let tally = self.context.scoreboard.tally();
+        let asked = tally.spans().map(|_| request.uri().clone());
+        let parent = tally.parent(|| request.headers().get("traceparent")?.to_str().ok());
         let head = self.context.access.is_some().then(|| head_of(&request));
         let mut router = self.application.router.clone();
         let Ok(mut response) = router.call(request.map(Body::new)).await;
@@ -257,8 +261,14 @@ impl AsyncWorker {
             HeaderValue::from_static(reply::SERVER),
         );
         let (took, status) = (began.elapsed(), response.status().as_u16());
-        let tally = self.context.scoreboard.tally();
-        tally.count_request(counted.as_str(), route, status, took);
+        tally.count_request(&Request {
+            method: counted.as_str(),
+            target: asked.as_ref().map_or("", Uri::path),
+            route,
+            status,
+            took,
+            parent,
+        });
         if let (Some(access), Some(head)) = (&self.context.access, &head) {
             let sent = response.body().size_hint().exact().unwrap_or(0);
             access.write(&Entry {

@@ -29,7 +29,7 @@ use crate::serve::http::reply::{self, Framing};
 use crate::serve::listener::Connection;
 use crate::serve::python::latin1_bytes;
 use crate::serve::settings::HeadRules;
-use crate::serve::tally::Tally;
+use crate::serve::tally::{Request, Tally};
 
 /// Bytes that are read at once, as Gunicorn does: a body that comes with the head is swallowed up
 /// to here.
@@ -160,8 +160,14 @@ impl RequestLog<'_> {
     }
 
     fn count(&self, head: &Head, route: &Route<'_>, status: u16, took: Duration) {
-        let label = RouteLabel::of(&route.target);
-        self.tally.count_request(&head.method, label, status, took);
+        self.tally.count_request(&Request {
+            method: &head.method,
+            target: &route.target,
+            route: RouteLabel::of(&route.target),
+            status,
+            took,
+            parent: self.tally.parent(|| head.header("TRACEPARENT")),
+        });
     }
 }
 

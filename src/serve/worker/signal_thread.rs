@@ -23,6 +23,7 @@ use crate::serve::access_log::Entry;
 use crate::serve::console::LogEvent;
 use crate::serve::http::reply;
 use crate::serve::settings::WorkerClass;
+use crate::serve::tally::Request;
 
 /// Asks a worker to look around: was a reset asked for, is the arbiter gone? Ignored by default,
 /// so that a process that is no worker any more does not mind.
@@ -170,9 +171,15 @@ impl SignalThread {
             ),
         });
         if let Some(head) = head {
-            let (route, took) = (RouteLabel::of(&head.path()), in_flight.since.elapsed());
-            let tally = self.context.scoreboard.tally();
-            tally.count_request(&head.method, route, 500, took);
+            let (path, tally) = (head.path(), self.context.scoreboard.tally());
+            tally.count_request(&Request {
+                method: &head.method,
+                target: &path,
+                route: RouteLabel::of(&path),
+                status: 500,
+                took: in_flight.since.elapsed(),
+                parent: tally.parent(|| head.header("TRACEPARENT")),
+            });
         }
         if let (Some(access), Some(head)) = (&self.context.access, head) {
             access.write(&Entry {

@@ -6,7 +6,9 @@ use std::net::TcpListener;
 use labrat::serve::console::LogEvent;
 use nix::sys::signal::Signal;
 
-use crate::harness::{Kind, Launch, Line, PATIENCE, children, in_parallel, peer, poll};
+use crate::harness::{
+    Collector, Kind, Launch, Line, PATIENCE, Reply, children, in_parallel, peer, poll,
+};
 
 /// Events that a test cannot provoke without harming the machine, and why.
 const UNPROVOKED: &[(&str, &str)] = &[
@@ -172,6 +174,22 @@ const RUNS: &[Run] = &[
         });
         server.signal_to(beside.expect("a dashboard"), Signal::SIGKILL);
         server.wait_for("The dashboard (pid:");
+        server.lines()
+    },
+    // A collector that is busy, then takes all, then a part; and an exporter that is killed.
+    || {
+        let collector = Collector::start(&[Reply::Refuse(503), Reply::Take, Reply::TakePartly(1)]);
+        let server = Launch::new(Kind::Labrat, "--workers 1")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
+            .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .start()
+            .ready();
+        server.wait_for("OTLP: metrics get to ");
+        let line = server.wait_for(" rejected 1 of the metrics").text;
+        let exporter = line.split("] [").nth(1).and_then(|pid| pid.parse().ok());
+        server.signal_to(exporter.expect("its pid"), Signal::SIGKILL);
+        server.wait_for("The exporter (pid:");
         server.lines()
     },
     // A public address, another one than told, and a control socket.

@@ -7,6 +7,7 @@
 mod beside;
 mod browser;
 mod client;
+mod collector;
 mod compare;
 mod console;
 mod launch;
@@ -20,6 +21,7 @@ mod server;
 pub use beside::with_probe_server;
 pub use browser::{Page, THIS_MACHINE, chromium, headless};
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
+pub use collector::{Collector, Reply};
 pub use compare::{covers, normal_head, normal_response};
 pub use console::{entries, per_process};
 pub use launch::{Ended, Launch};

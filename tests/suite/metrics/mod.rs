@@ -3,6 +3,8 @@
 
 mod boxed;
 mod emulator;
+mod otlp;
+mod otlp_tls;
 mod page;
 mod pool;
 mod rules;

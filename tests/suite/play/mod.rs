@@ -13,6 +13,6 @@ mod recorder;
 mod saturation;
 mod secrets;
 mod server;
-mod target;
+pub mod target;
 mod target_double;
 mod trigger;
