@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use super::page_settings::PageSettings;
 use super::{Host, SlotName, SwapOptions};
 use crate::timeline::control_client;
 use crate::timeline::forecast::THREADS;
-use crate::timeline::server::{Lever, Levers};
+use crate::timeline::lever::{Input, Lever, Levers, SettingNames};
 
 /// The levers of a running emulator.
 #[derive(Debug)]
 pub struct HostLevers {
     host: Arc<Host>,
+    settings: PageSettings,
 }
 
 const GTHREAD: Lever = Lever::new(
@@ -21,13 +23,17 @@ const GTHREAD: Lever = Lever::new(
 const ASYNC: Lever = Lever::new("async", "Workers that do not block (async)", None);
 const SYNC: Lever = Lever::new("sync", "Back to sync workers", None);
 const RESTART: Lever = Lever::new("restart", "Restart the site", None);
+const SETTING: Lever = Lever::new("setting", "Set an app setting", None).with_setting();
 const SWAP: Lever = Lever::new("swap", "Swap with staging", None);
 
 impl HostLevers {
     /// Of this emulator.
     #[must_use]
     pub fn of(host: Arc<Host>) -> Self {
-        Self { host }
+        Self {
+            host,
+            settings: PageSettings::default(),
+        }
     }
 
     fn change_class(&self, words: &str) -> Result<String, String> {
@@ -48,14 +54,21 @@ impl HostLevers {
 
 impl Levers for HostLevers {
     fn all(&self) -> Vec<Lever> {
-        let mut all = vec![Lever::ONE_WORKER_MORE, GTHREAD, ASYNC, SYNC, RESTART];
+        let mut all = vec![
+            Lever::ONE_WORKER_MORE,
+            GTHREAD,
+            ASYNC,
+            SYNC,
+            RESTART,
+            SETTING,
+        ];
         if self.host.slots().len() > 1 {
             all.push(SWAP);
         }
         all
     }
 
-    fn pull(&self, name: &str) -> Result<String, String> {
+    fn pull(&self, name: &str, input: &Input) -> Result<String, String> {
         let production = SlotName::Production;
         match name {
             "worker-add" => {
@@ -74,6 +87,8 @@ impl Levers for HostLevers {
                 restarted.map_err(|error| error.to_string())?;
                 Ok("the old container serves until the new one is warm".to_owned())
             }
+            "setting" => self.settings.set(&self.host, &input.name, &input.value),
+            "setting-undo" => self.settings.take_back(&self.host, &input.name),
             "swap" => {
                 let options = SwapOptions {
                     source: SlotName::Staging,
@@ -87,6 +102,18 @@ impl Levers for HostLevers {
             }
             other => Err(format!("there is no {other}")),
         }
+    }
+
+    fn slot(&self) -> Option<String> {
+        Some(SlotName::Production.to_string())
+    }
+
+    fn settings(&self) -> Option<SettingNames> {
+        let configuration = self.host.configuration(SlotName::Production).ok()?;
+        Some(SettingNames {
+            known: configuration.settings.into_keys().collect(),
+            set_here: self.settings.names(),
+        })
     }
 }
 

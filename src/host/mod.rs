@@ -24,6 +24,7 @@ pub mod journal;
 mod levers;
 pub mod messages;
 mod network;
+mod page_settings;
 mod pools;
 mod prepare;
 pub mod presence;

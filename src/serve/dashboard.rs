@@ -12,7 +12,8 @@ use super::listener::Listener;
 use crate::machine::sys;
 use crate::timeline::Feed;
 use crate::timeline::follow::{self, Line, Origin};
-use crate::timeline::server::{self, Lever, Levers, Page};
+use crate::timeline::lever::{Input, Lever, Levers};
+use crate::timeline::server::{self, Page};
 
 /// Everything that the dashboard inherits from its arbiter.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl Levers for PoolLevers {
         LEVERS.iter().map(|(lever, _)| lever.clone()).collect()
     }
 
-    fn pull(&self, name: &str) -> Result<String, String> {
+    fn pull(&self, name: &str, _: &Input) -> Result<String, String> {
         let found = LEVERS.iter().find(|(lever, _)| lever.name == name);
         let (lever, command) = found.ok_or_else(|| format!("there is no {name}"))?;
         let answer = self.0.ask(command).map_err(|error| error.to_string())?;

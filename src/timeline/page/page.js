@@ -29,7 +29,10 @@ function take(text) {
   const event = JSON.parse(text);
   run.apply(event);
   if (run.last > clock.at) Object.assign(clock, { at: run.last, heard: performance.now() });
-  if (event.kind === "lever") notePulled(event);
+  if (event.kind === "lever") {
+    notePulled(event);
+    if (event.name.startsWith("setting")) offerLevers().catch(() => {});
+  }
 }
 
 /** Read server-sent events; the browser's own reader sends no token. */
@@ -193,29 +196,63 @@ element("lanes").addEventListener("keydown", (event) => {
 async function offerLevers() {
   const answer = await ask("levers");
   if (!answer.ok) return;
-  const { levers } = await answer.json();
+  const { levers, settings } = await answer.json();
   element("levers-section").hidden = levers.length === 0;
-  const items = levers.map((lever) => {
+  const items = levers.filter((lever) => !lever.takes_setting).map((lever) => {
     const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = lever.label;
-    button.dataset.lever = lever.name;
-    button.addEventListener("click", () => pull(lever, button));
     const span = document.createElement("span");
     if (lever.forecast) span.dataset.forecast = lever.forecast;
-    item.append(button, span);
+    item.append(button(lever), span);
     return item;
   });
   element("levers").replaceChildren(...items);
+  offerSetting(levers.find((lever) => lever.takes_setting), settings);
 }
 
-async function pull(lever, button) {
+function button(lever, told) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = lever.label;
+  button.dataset.lever = lever.name;
+  button.addEventListener("click", () => pull(lever, button, told));
+  return button;
+}
+
+/** A form for a setting, and a button for each that the page has set. Values are sent and never shown. */
+function offerSetting(lever, settings) {
+  const form = element("setting");
+  form.hidden = !lever || !settings;
+  if (form.hidden) return;
+  const submit = form.querySelector("button");
+  submit.textContent = lever.label;
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const told = { name: element("setting-name").value.trim(), value: element("setting-value").value };
+    element("setting-value").value = "";
+    pull(lever, submit, told);
+  };
+  element("setting-names").replaceChildren(...settings.known.map((name) => new Option(name)));
+  const undo = settings.set_here.map((name) => {
+    const item = document.createElement("li");
+    item.append(button({ name: "setting-undo", label: `Take ${name} back` }, { name }));
+    return item;
+  });
+  element("set-here").replaceChildren(...undo);
+}
+
+/** Whoever looks over a shoulder reads no credential. */
+element("setting-name").addEventListener("input", (event) => {
+  const isSecret = /key|secret|token|pass|pwd|credential|conn/i.test(event.target.value);
+  element("setting-value").type = isSecret ? "password" : "text";
+});
+
+async function pull(lever, button, told) {
   button.disabled = true;
   const forecast = lever.forecast ? run.look(clock.at, chooseSlot())?.[lever.forecast] : undefined;
   view.forecast = { name: lever.name, wait: forecast };
   try {
-    const answer = await ask(`levers/${lever.name}`, { method: "POST" });
+    const body = told && JSON.stringify(told);
+    const answer = await ask(`levers/${lever.name}`, { method: "POST", body });
     const { said, error } = await answer.json();
     element("lever-said").textContent = answer.ok ? `${lever.label}: ${said}.` : `${lever.label} did not work: ${error}`;
   } catch {

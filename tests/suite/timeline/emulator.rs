@@ -5,16 +5,20 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Following;
-use crate::harness::{Address, PATIENCE, exchange, first_words, host_in, poll};
+use crate::harness::{
+    Address, PATIENCE, Page, chromium, exchange, first_words, host_in, poll, skip_unless,
+};
 
 /// An emulator that ends with the test, and the URL of its page.
 struct Shown {
     child: std::process::Child,
     address: String,
     token: String,
+    /// The front end of production.
+    production: Address,
 }
 
 impl Drop for Shown {
@@ -30,15 +34,22 @@ impl Drop for Shown {
 
 impl Shown {
     fn start(folder: &std::path::Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &std::path::Path, arguments: &[&str]) -> Self {
         let said = folder.join("said");
         let mut child = host_in(&folder.join("run"))
             .args(["--pace", "0.05"])
+            .args(arguments)
             .env("XDG_RUNTIME_DIR", folder)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&said).unwrap())
             .spawn()
             .unwrap();
-        first_words(&mut child);
+        let started = first_words(&mut child);
+        let production = started["slots"]["production"].as_str().unwrap();
+        let production = production["http://".len()..].parse().unwrap();
         let text = std::fs::read_to_string(&said).unwrap();
         let (_, url) = text.split_once("dashboard at http://").unwrap();
         let (address, token) = url.lines().next().unwrap().split_once("/#").unwrap();
@@ -46,7 +57,38 @@ impl Shown {
             child,
             address: address.to_owned(),
             token: token.to_owned(),
+            production: Address::Tcp(production),
         }
+    }
+
+    /// Pull a lever with these words; the status, and what was said.
+    fn pull(&self, lever: &str, told: &Value) -> (Option<u16>, String) {
+        let Self { address, token, .. } = self;
+        let body = told.to_string();
+        let request = format!(
+            "POST /levers/{lever} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let page = Address::Tcp(address.parse().unwrap());
+        let answer = exchange(&page, request.as_bytes(), PATIENCE);
+        let said = answer.response().map(|response| response.text());
+        (answer.status(), said.unwrap_or_default())
+    }
+
+    /// What the site in production has as its feature flag, as soon as that is `expected`.
+    fn wait_for_flag(&self, expected: &str) {
+        let request = b"GET /config HTTP/1.0\r\nHost: site\r\n\r\n";
+        let found = poll(PATIENCE, || {
+            let answer = exchange(&self.production, request, PATIENCE);
+            let shown = answer.response()?.json()?;
+            (shown["FEATURE_FLAG"] == expected).then_some(())
+        });
+        assert!(found.is_some(), "the flag never became {expected}");
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/#{}", self.address, self.token)
     }
 
     fn request(&self, method: &str, target: &str) -> Vec<u8> {
@@ -95,6 +137,96 @@ fn the_emulator_shows_its_pools_and_the_platforms_words_and_a_lever_changes_the_
     told.wait_for("the end of the first", |event| {
         event["kind"] == "over" && event["pool"] == before["pool"]
     });
+}
+
+#[test]
+fn a_setting_restarts_the_site_and_is_taken_back_and_its_value_is_shown_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = Shown::start_with(folder.path(), &["--setting", "FEATURE_FLAG=off"]);
+    let mut told = shown.follow();
+    shown.wait_for_flag("off");
+    let (status, said) = shown.pull(
+        "setting",
+        &json!({"name": "FEATURE_FLAG", "value": "hunter2"}),
+    );
+    assert_eq!(status, Some(200), "{said}");
+    shown.wait_for_flag("hunter2");
+    let levers = || {
+        let page = Address::Tcp(shown.address.parse().unwrap());
+        let answer = exchange(&page, &shown.request("GET", "/levers"), PATIENCE);
+        answer.response().unwrap().text()
+    };
+    let offered: Value = serde_json::from_str(&levers()).unwrap();
+    assert_eq!(
+        offered["settings"],
+        json!({"known": ["FEATURE_FLAG"], "set_here": ["FEATURE_FLAG"]})
+    );
+    for (lever, input, words) in [
+        (
+            "setting",
+            json!({"name": "A=B", "value": "hunter2"}),
+            "a name has",
+        ),
+        (
+            "setting",
+            json!({"name": "LD_PRELOAD", "value": "hunter2"}),
+            "before the application",
+        ),
+        (
+            "setting",
+            json!({"name": "A", "value": "hunter2\n"}),
+            "a value has",
+        ),
+        ("setting-undo", json!({"name": "OTHER"}), "no such setting"),
+    ] {
+        let (status, said) = shown.pull(lever, &input);
+        assert!(
+            status == Some(409) && said.contains(words),
+            "{status:?} {said}"
+        );
+    }
+    assert_eq!(shown.pull("setting", &json!("hunter2")).0, Some(400));
+    let (status, _) = shown.pull("setting-undo", &json!({"name": "FEATURE_FLAG"}));
+    assert_eq!(status, Some(200));
+    shown.wait_for_flag("off");
+    told.wait_for("that it was taken back", |event| {
+        event["kind"] == "lever" && event["name"] == "setting-undo" && event["slot"] == "production"
+    });
+    let all = format!("{:?}{}", told.seen, levers());
+    assert!(
+        all.contains("FEATURE_FLAG") && !all.contains("hunter2"),
+        "{all}"
+    );
+}
+
+#[test]
+fn the_page_sets_a_setting_forgets_its_value_and_takes_it_back() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let shown = Shown::start(folder.path());
+    let mut page = Page::open(&shown.url(), (390, 844));
+    page.wait_for("!document.getElementById('setting').hidden");
+    page.value(
+        "document.getElementById('setting-name').value = 'FEATURE_FLAG'; \
+         document.getElementById('setting-value').value = 'hunter2'; \
+         document.getElementById('setting').requestSubmit()",
+    );
+    shown.wait_for_flag("hunter2");
+    page.wait_for("document.querySelectorAll('#set-here button').length === 1");
+    page.wait_for("document.querySelectorAll('#pulled tbody tr').length === 1");
+    assert_eq!(
+        page.value("document.getElementById('setting-value').value"),
+        ""
+    );
+    let html = page.value("document.documentElement.outerHTML");
+    assert!(!html.as_str().unwrap().contains("hunter2"), "{html}");
+    let wider = page.value("document.documentElement.scrollWidth - innerWidth");
+    assert_eq!(wider, 0);
+    page.value("document.querySelector('#set-here button').click()");
+    shown.wait_for_flag("<unset>");
+    page.wait_for("document.querySelectorAll('#set-here button').length === 0");
 }
 
 #[test]
