@@ -12,6 +12,7 @@ use super::listener::Listener;
 use crate::machine::sys;
 use crate::timeline::Feed;
 use crate::timeline::follow::{self, Line, Origin};
+use crate::timeline::forecast::Change;
 use crate::timeline::lever::{Input, Lever, Levers};
 use crate::timeline::server::{self, Page};
 
@@ -59,15 +60,15 @@ struct PoolLevers(Arc<Line>);
 
 const LEVERS: [(Lever, &str); 4] = [
     (Lever::ONE_WORKER_MORE, "worker add"),
+    (Lever::ONE_WORKER_FEWER, "worker remove"),
     (
-        Lever::new("worker-remove", "One worker fewer (TTOU)", None),
-        "worker remove",
-    ),
-    (
-        Lever::new("reload", "Replace all workers (HUP)", None),
+        Lever::new("reload", "Replace all workers (HUP)", Change::Reload),
         "reload",
     ),
-    (Lever::new("reset", "Undo every fault", None), "reset"),
+    (
+        Lever::new("reset", "Undo every fault", Change::Reset),
+        "reset",
+    ),
 ];
 
 impl Levers for PoolLevers {

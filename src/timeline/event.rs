@@ -142,6 +142,12 @@ pub enum What {
         name: String,
         /// What came of it.
         said: String,
+        /// Seconds that a new client was predicted to wait after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        predicted: Option<f64>,
+        /// Why nothing was predicted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unpredicted: Option<String>,
     },
     /// The platform logged something, or the stream has something to say of itself.
     Platform {
@@ -178,8 +184,12 @@ pub struct Load {
     pub wait: Option<f64>,
     /// The same with one worker more.
     pub wait_with_one_more: Option<f64>,
+    /// The same with one worker fewer; nothing where one is all there is.
+    pub wait_with_one_fewer: Option<f64>,
     /// The same with four threads in each worker.
     pub wait_with_threads: Option<f64>,
+    /// The same with workers that serve one connection at a time.
+    pub wait_with_sync: Option<f64>,
     /// All of it in one sentence.
     pub sentence: String,
 }

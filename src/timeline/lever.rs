@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forecast::{Change, Outlook};
+
 /// Something that a responder can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lever {
@@ -9,31 +11,38 @@ pub struct Lever {
     pub name: &'static str,
     /// What its button says.
     pub label: &'static str,
-    /// Which forecast of a look says what it would do: `wait_with_one_more`.
-    pub forecast: Option<&'static str>,
+    /// What it changes.
+    #[serde(skip)]
+    pub change: Change,
+    /// What it would do, or why nobody can say.
+    #[serde(flatten)]
+    pub outlook: Outlook,
     /// It is told which setting, and its value.
     pub takes_setting: bool,
 }
 
 impl Lever {
-    /// What each pool can do.
+    /// One worker more, which each pool can have.
     pub const ONE_WORKER_MORE: Self = Self::new(
         "worker-add",
         "One worker more (TTIN)",
-        Some("wait_with_one_more"),
+        Change::OneWorkerMore,
+    );
+    /// One worker fewer.
+    pub const ONE_WORKER_FEWER: Self = Self::new(
+        "worker-remove",
+        "One worker fewer (TTOU)",
+        Change::OneWorkerFewer,
     );
 
-    /// A lever by its name, its button and its forecast.
+    /// A lever by its name, its button and what it changes.
     #[must_use]
-    pub const fn new(
-        name: &'static str,
-        label: &'static str,
-        forecast: Option<&'static str>,
-    ) -> Self {
+    pub const fn new(name: &'static str, label: &'static str, change: Change) -> Self {
         Self {
             name,
             label,
-            forecast,
+            change,
+            outlook: change.outlook(),
             takes_setting: false,
         }
     }
@@ -47,6 +56,9 @@ impl Lever {
         }
     }
 }
+
+/// The lever that takes a setting back. It has a button for each setting, and is not among the others.
+pub const SETTING_UNDO: &str = "setting-undo";
 
 /// What a lever is told. The value may be anybody's secret, so it is never printed.
 #[derive(Default, Deserialize)]
@@ -89,6 +101,16 @@ pub struct SettingNames {
 pub trait Levers: Send + Sync {
     /// What can be done.
     fn all(&self) -> Vec<Lever>;
+
+    /// What the lever of that name changes.
+    fn change(&self, name: &str) -> Option<Change> {
+        if name == SETTING_UNDO {
+            return Some(Change::Setting);
+        }
+        let mut all = self.all().into_iter();
+        all.find(|lever| lever.name == name)
+            .map(|lever| lever.change)
+    }
 
     /// Do it, and say in a few words what was done.
     ///

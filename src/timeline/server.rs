@@ -229,15 +229,22 @@ async fn pull(State(page): State<Page>, Path(name): Path<String>, body: Bytes) -
         return refused(StatusCode::BAD_REQUEST, "a name and a value are needed");
     };
     let levers = Arc::clone(&page.levers);
+    let slot = levers.slot();
+    let forecast = levers.change(&name).map(|change| {
+        // As of now: a lever may take as long as a swap does.
+        change.forecast(page.feed.last_look(slot.as_deref()).as_ref())
+    });
     let asked = name.clone();
     let pulled = tokio::task::spawn_blocking(move || levers.pull(&asked, &input)).await;
     match pulled.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(said) => {
             page.feed.push(&Event {
-                slot: page.levers.slot(),
+                slot,
                 ..Event::now(What::Lever {
                     name,
                     said: said.clone(),
+                    predicted: forecast.and_then(Result::ok),
+                    unpredicted: forecast.and_then(Result::err).map(str::to_owned),
                 })
             });
             Json(json!({ "said": said })).into_response()

@@ -101,7 +101,7 @@ impl PoolView {
                 self.workers.remove(&worker);
                 self.tell(at, format!("worker {worker} ended: {how}, by {by}"));
             }
-            What::Lever { name, said } => self.tell(at, format!("{name}: {said}")),
+            What::Lever { name, said, .. } => self.tell(at, format!("{name}: {said}")),
             What::Platform { text } => self.tell(at, text),
             What::Over {} => self.tell(at, "the arbiter tells nothing more".to_owned()),
             What::Memory { .. } => {}

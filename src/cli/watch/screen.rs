@@ -60,10 +60,18 @@ fn lines(view: &PoolView, limit: f64) -> Vec<String> {
         ));
     }
     lines.push(String::new());
-    if let (Some(more), Some(threads)) = (load.wait_with_one_more, load.wait_with_threads) {
-        lines.push(format!(
-            "a new client would wait {more:.1} s with one worker more, {threads:.1} s with four threads"
-        ));
+    let with = [
+        (load.wait_with_one_more, "one worker more"),
+        (load.wait_with_one_fewer, "one fewer"),
+        (load.wait_with_threads, "four threads"),
+    ];
+    let with: Vec<String> = with
+        .into_iter()
+        .filter_map(|(wait, change)| Some(format!("{:.1} s with {change}", wait?)))
+        .collect();
+    if !with.is_empty() {
+        let text = format!("a new client would wait {}", with.join(", "));
+        lines.extend(output::wrapped(&text, WIDTH));
     }
     let told = view.told.iter().rev();
     lines.extend(told.map(|(at, text)| format!("{}  {text}", clock(*at))));

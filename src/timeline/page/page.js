@@ -11,7 +11,7 @@ const wanted = new URLSearchParams(options.join("&"));
 const run = new Run();
 const queue = new QueuePicture(element("queue"));
 const lanes = new LanesPicture(element("lanes"));
-const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, limitIsSet: wanted.has("limit") };
+const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, outlooks: new Map(), limitIsSet: wanted.has("limit") };
 /** When the last event came, by this browser's clock, and what time it was then. */
 const clock = { heard: performance.now(), at: 0 };
 
@@ -112,8 +112,7 @@ function draw() {
   element("sentence").textContent = look?.sentence ?? "Nobody has looked at the pool yet.";
   element("queue").dataset.kernel = String(look?.waiting ?? "");
   element("queue-words").textContent = words(waiting, look, at);
-  for (const span of document.querySelectorAll("#levers [data-forecast]"))
-    span.textContent = look ? `predicted: a new client waits ${seconds(look[span.dataset.forecast])}` : "";
+  for (const [span, lever] of view.outlooks) span.textContent = outlook(lever, look);
   listTold(at, slot);
   measurePulled();
 }
@@ -123,6 +122,13 @@ function words(waiting, look, at) {
   const oldest = waiting[0] ? `, the first for ${seconds(at - waiting[0].queued)}` : "";
   const kernel = look?.waiting === null || look?.waiting === undefined ? "the kernel does not count them here" : `the kernel counts ${look.waiting} of at most ${look.backlog}`;
   return `${waiting.length} clients wait${oldest}; ${gone} of them have gone. As of the last look, ${kernel}.`;
+}
+
+/** What a lever would do, or why nobody can say. */
+function outlook(lever, look) {
+  const wait = lever.forecast ? look?.[lever.forecast] : undefined;
+  if (wait === undefined || wait === null) return `no prediction: ${lever.without}`;
+  return `predicted: a new client waits ${seconds(wait)}${lever.provided ? `, ${lever.provided}` : ""}`;
 }
 
 function chooseSlot() {
@@ -198,10 +204,11 @@ async function offerLevers() {
   if (!answer.ok) return;
   const { levers, settings } = await answer.json();
   element("levers-section").hidden = levers.length === 0;
+  view.outlooks.clear();
   const items = levers.filter((lever) => !lever.takes_setting).map((lever) => {
     const item = document.createElement("li");
     const span = document.createElement("span");
-    if (lever.forecast) span.dataset.forecast = lever.forecast;
+    view.outlooks.set(span, lever);
     item.append(button(lever), span);
     return item;
   });
@@ -225,6 +232,7 @@ function offerSetting(lever, settings) {
   if (form.hidden) return;
   const submit = form.querySelector("button");
   submit.textContent = lever.label;
+  view.outlooks.set(form.querySelector("span"), lever);
   form.onsubmit = (event) => {
     event.preventDefault();
     const told = { name: element("setting-name").value.trim(), value: element("setting-value").value };
@@ -248,8 +256,6 @@ element("setting-name").addEventListener("input", (event) => {
 
 async function pull(lever, button, told) {
   button.disabled = true;
-  const forecast = lever.forecast ? run.look(clock.at, chooseSlot())?.[lever.forecast] : undefined;
-  view.forecast = { name: lever.name, wait: forecast };
   try {
     const body = told && JSON.stringify(told);
     const answer = await ask(`levers/${lever.name}`, { method: "POST", body });
@@ -263,13 +269,14 @@ async function pull(lever, button, told) {
 
 function notePulled(event) {
   const row = document.createElement("tr");
-  const own = view.forecast?.name === event.name ? view.forecast.wait : run.look(event.at, event.slot)?.wait;
-  for (const text of [new Date(event.at * 1000).toLocaleTimeString(), event.said, own === undefined ? "none" : seconds(own), "nobody yet"]) {
+  const predicted = event.predicted === undefined ? `none: ${event.unpredicted ?? "not told"}` : seconds(event.predicted);
+  for (const text of [new Date(event.at * 1000).toLocaleTimeString(), event.said, predicted, "nobody yet"]) {
     const cell = document.createElement("td");
     cell.textContent = text;
     row.append(cell);
   }
   row.dataset.at = String(event.at);
+  row.dataset.slot = event.slot ?? "";
   element("pulled").hidden = false;
   element("pulled").tBodies[0].prepend(row);
 }
@@ -279,7 +286,7 @@ function measurePulled() {
   let until = Infinity;
   for (const row of element("pulled").tBodies[0].rows) {
     const since = Number(row.dataset.at);
-    const measured = run.measured(since, until);
+    const measured = run.measured(since, until, row.dataset.slot);
     if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} ${measured.count === 1 ? "client" : "clients"})`;
     until = since;
   }

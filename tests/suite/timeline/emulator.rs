@@ -128,6 +128,8 @@ fn the_emulator_shows_its_pools_and_the_platforms_words_and_a_lever_changes_the_
         (answer.status() == Some(200)).then_some(())
     });
     assert!(pulled.is_some(), "the lever was not pulled");
+    let lever = told.wait_for("the lever", |event| event["kind"] == "lever");
+    assert_eq!(lever["predicted"], 0.0, "nobody waits: {lever}");
     let after = told.wait_for("a pool with threads", of_class("gthread"));
     assert_ne!(
         before["pool"], after["pool"],
@@ -189,9 +191,14 @@ fn a_setting_restarts_the_site_and_is_taken_back_and_its_value_is_shown_to_nobod
     let (status, _) = shown.pull("setting-undo", &json!({"name": "FEATURE_FLAG"}));
     assert_eq!(status, Some(200));
     shown.wait_for_flag("off");
-    told.wait_for("that it was taken back", |event| {
+    let back = told.wait_for("that it was taken back", |event| {
         event["kind"] == "lever" && event["name"] == "setting-undo" && event["slot"] == "production"
     });
+    let reason = back["unpredicted"].as_str().unwrap();
+    assert!(
+        reason.contains("is not known here") && back["predicted"].is_null(),
+        "{back}"
+    );
     let all = format!("{:?}{}", told.seen, levers());
     assert!(
         all.contains("FEATURE_FLAG") && !all.contains("hunter2"),
@@ -205,9 +212,13 @@ fn the_page_sets_a_setting_forgets_its_value_and_takes_it_back() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let shown = Shown::start(folder.path());
+    let shown = Shown::start_with(folder.path(), &["--staging-port", "0"]);
     let mut page = Page::open(&shown.url(), (390, 844));
     page.wait_for("!document.getElementById('setting').hidden");
+    page.wait_for(
+        "[...document.querySelectorAll('#levers span, #setting span')].every(one => \
+         /^(predicted|no prediction): ./.test(one.textContent))",
+    );
     page.value(
         "document.getElementById('setting-name').value = 'FEATURE_FLAG'; \
          document.getElementById('setting-value').value = 'hunter2'; \
