@@ -99,8 +99,11 @@ impl Change {
     /// # Errors
     /// When nothing can be predicted; why, in a few words.
     pub fn forecast(self, look: Option<&Load>) -> Result<f64, &'static str> {
-        let Some(look) = look else {
-            return Err("nobody has looked at the pool yet");
+        let outlook = self.outlook();
+        let look = match (outlook.forecast, look) {
+            (None, _) => return Err(outlook.without),
+            (Some(_), None) => return Err("nobody has looked at the pool yet"),
+            (Some(_), Some(look)) => look,
         };
         let wait = match self {
             Self::OneWorkerMore => look.wait_with_one_more,
@@ -109,7 +112,7 @@ impl Change {
             Self::Sync => look.wait_with_sync,
             _ => None,
         };
-        wait.ok_or(self.outlook().without)
+        wait.ok_or(outlook.without)
     }
 }
 
@@ -326,7 +329,12 @@ mod tests {
             Change::Swap.forecast(Some(&saturated)),
             Err("a swap does not change the number of workers")
         );
-        assert!(Change::OneWorkerMore.forecast(None).is_err());
+        let unseen = Err("nobody has looked at the pool yet");
+        assert_eq!(Change::OneWorkerMore.forecast(None), unseen);
+        assert_eq!(
+            Change::Swap.forecast(None),
+            Err(Change::Swap.outlook().without)
+        );
     }
 
     #[test]

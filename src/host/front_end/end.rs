@@ -1,5 +1,7 @@
 //! How a request ended, and the status that follows from it.
 
+use crate::timeline::event::Unanswered;
+
 /// Who ended a request, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestEnd {
@@ -59,6 +61,27 @@ impl RequestEnd {
             Self::ClientStalled => 408,
             Self::NotUnderstood => 400,
             Self::NotPassedOn => 405,
+        }
+    }
+
+    /// How it is told in the stream, where the site did not answer.
+    pub(super) fn unanswered(self) -> Option<Unanswered> {
+        match self {
+            Self::ClientLeft => Some(Unanswered::ClientLeft),
+            Self::LimitReached => Some(Unanswered::Limit),
+            Self::NotStarted => Some(Unanswered::StartFailed),
+            Self::Refused => Some(Unanswered::Refused),
+            Self::NoAnswer => Some(Unanswered::NoAnswer),
+            Self::Stopped | Self::Blocked | Self::NotReady | Self::Shortage => {
+                Some(Unanswered::TurnedAway)
+            }
+            Self::FrontEndStopped => Some(Unanswered::FrontEndStopped),
+            Self::Answered(_)
+            | Self::AnswerBroken(_)
+            | Self::Tunnelled
+            | Self::ClientStalled
+            | Self::NotUnderstood
+            | Self::NotPassedOn => None,
         }
     }
 

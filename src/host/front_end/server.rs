@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
+use super::{FrontEndSettings, Lanes, Routing, Shared, Teller, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
 use crate::identifiers::guid_prefix;
@@ -62,6 +62,7 @@ impl FrontEnd {
         wake: Arc<Wakeup>,
     ) -> Self {
         let shared = Arc::new(Shared {
+            teller: Teller::new(settings.slot.clone(), Arc::clone(&journal)),
             settings,
             journal,
             notify,
@@ -134,6 +135,7 @@ async fn serve(
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             _ = reaping.tick() => {
+                shared.teller.flush();
                 if let Routing::Up(upstream) = &*shared.routing.borrow() {
                     upstream.reap();
                 }

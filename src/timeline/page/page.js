@@ -1,6 +1,6 @@
 // The page: follows the stream, keeps the time, and answers mouse and keys.
 
-import { LanesPicture, QueuePicture, seconds } from "./draw.js";
+import { HeldPicture, LanesPicture, QueuePicture, seconds } from "./draw.js";
 import { Run } from "./model.js";
 
 const DRAW_PERIOD = 200;
@@ -10,6 +10,7 @@ const [token, ...options] = location.hash.slice(1).split("&");
 const wanted = new URLSearchParams(options.join("&"));
 const run = new Run();
 const queue = new QueuePicture(element("queue"));
+const heldPicture = new HeldPicture(element("held"));
 const lanes = new LanesPicture(element("lanes"));
 const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, outlooks: new Map(), limitIsSet: wanted.has("limit") };
 /** When the last event came, by this browser's clock, and what time it was then. */
@@ -106,6 +107,7 @@ function draw() {
   const slot = chooseSlot();
   if (!view.limitIsSet) learnLimit();
   const limit = Number(element("limit").value) || 10;
+  drawHeld(at, limit, slot);
   const waiting = queue.draw(run, at, limit, slot);
   lanes.draw(run, at, slot, view.chosen);
   const look = run.look(at, slot);
@@ -115,6 +117,21 @@ function draw() {
   for (const [span, lever] of view.outlooks) span.textContent = outlook(lever, look);
   listTold(at, slot);
   measurePulled();
+}
+
+/** Requests that wait before the front end, not in the accept queue: there is no container yet. */
+function drawHeld(at, limit, slot) {
+  const now = run.heldAt(at, slot);
+  const { released, longest, ended } = run.heldBefore(at, slot);
+  element("held-section").hidden = now.count + released + ended === 0;
+  if (element("held-section").hidden) return;
+  heldPicture.draw(now, at, limit);
+  const requests = (count) => (count === 1 ? "1 request is" : `${count} requests are`);
+  const first = now.held[0] ? `, the first for ${seconds(at - now.held[0].queued)}` : "";
+  const held = now.count ? `${requests(now.count)} held until a container serves${first}.` : "No request is held.";
+  const before = released ? ` In the last minute ${released} went to a container, after up to ${seconds(longest)}.` : "";
+  const lost = ended ? ` ${ended} ended while held: clients that left, or a start that failed.` : "";
+  element("held-words").textContent = held + before + lost;
 }
 
 function words(waiting, look, at) {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::Following;
 use crate::harness::{
-    Address, PATIENCE, Page, chromium, exchange, first_words, host_in, poll, skip_unless,
+    Address, Connection, PATIENCE, Page, chromium, exchange, first_words, host_in, poll, request,
+    skip_unless,
 };
 
 /// An emulator that ends with the test, and the URL of its page.
@@ -28,6 +29,35 @@ impl Drop for Shown {
             Pid::from_raw(self.child.id().cast_signed()),
             Signal::SIGTERM,
         );
+        let _ = self.child.wait();
+    }
+}
+
+/// A recorded run that is shown until the test ends.
+struct Replay {
+    child: std::process::Child,
+    url: String,
+}
+
+impl Replay {
+    fn of(recording: &std::path::Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
+            .arg("replay")
+            .arg(recording)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        let output = child.stdout.take().unwrap();
+        std::io::BufReader::new(output).read_line(&mut url).unwrap();
+        let url = url.trim().to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
@@ -238,6 +268,84 @@ fn the_page_sets_a_setting_forgets_its_value_and_takes_it_back() {
     page.value("document.querySelector('#set-here button').click()");
     shown.wait_for_flag("<unset>");
     page.wait_for("document.querySelectorAll('#set-here button').length === 0");
+}
+
+/// Where the page says how many requests are held, and what else it draws.
+fn held_on(page: &mut Page, held: usize) {
+    let drawn = "document.getElementById('held').dataset";
+    page.wait_for(&format!(
+        "{drawn}.held === '{held}' && {drawn}.drawn === '{held}'"
+    ));
+    if held > 0 {
+        let queued = page.value("document.getElementById('queue').dataset.dots");
+        assert_eq!(queued, "0", "who is held is not in the accept queue");
+    }
+}
+
+#[test]
+fn requests_that_a_slow_start_holds_are_on_the_page_and_in_a_replay_until_they_are_let_go() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    let command = format!(
+        "until test -e {}; do sleep 0.05; done; exec labrat serve --bind=0.0.0.0:8000 --workers=2 app:app",
+        gate.display()
+    );
+    let shown = Shown::start_with(
+        folder.path(),
+        &[
+            "--startup-command",
+            &command,
+            "--setting",
+            "WEBSITES_CONTAINER_START_TIME_LIMIT=1800",
+            "--front-end-limit",
+            "1200",
+        ],
+    );
+    let mut told = shown.follow();
+    let mut clients: Vec<Connection> = (0..7)
+        .map(|_| {
+            let mut client = Connection::open(&shown.production);
+            client.send(&request("GET", "/fast"));
+            client
+        })
+        .collect();
+    let held = told.wait_for("seven that are held", |event| event["holding"] == 7);
+    let mut page = Page::open(&shown.url(), (390, 844));
+    held_on(&mut page, 7);
+    drop(clients.pop());
+    let left = told.wait_for("who left", |event| event["kind"] == "unanswered");
+    assert_eq!(
+        (&left["why"], &left["status"], &left["holding"]),
+        (&"client-left".into(), &499.into(), &6.into())
+    );
+    held_on(&mut page, 6);
+    std::fs::write(&gate, "").unwrap();
+    for mut client in clients {
+        let answer = client.next_response(PATIENCE).unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    told.wait_until("those that were let go", |told| {
+        let released = told.iter().filter(|event| event["kind"] == "released");
+        released.count() == 6
+    });
+    held_on(&mut page, 0);
+    page.wait_for(
+        "/6 went to a container.* 1 ended while held/.test(document.getElementById('held-words').textContent)",
+    );
+    let wider = page.value("document.documentElement.scrollWidth - innerWidth");
+    assert_eq!(wider, 0);
+
+    let lines: Vec<String> = told.seen.iter().map(Value::to_string).collect();
+    let recording = folder.path().join("timeline.jsonl");
+    std::fs::write(&recording, lines.join("\n")).unwrap();
+    let replay = Replay::of(&recording);
+    let first = told.seen.iter().filter_map(|event| event["at"].as_f64());
+    let at = held["at"].as_f64().unwrap() - first.fold(f64::INFINITY, f64::min);
+    let mut page = Page::open(&format!("{}&at={}", replay.url, at + 0.001), (1280, 800));
+    held_on(&mut page, 7);
 }
 
 #[test]
