@@ -9,7 +9,8 @@ use tokio::task::AbortHandle;
 
 use crate::identifiers;
 use crate::timeline::Feed;
-use crate::timeline::server::{self, Levers, Page};
+use crate::timeline::lever::{Levers, NoLevers};
+use crate::timeline::server::{self, Page};
 
 /// What opens the page, where it is not left to chance.
 const TOKEN: &str = "LABRAT_DASHBOARD_TOKEN";
@@ -69,7 +70,7 @@ impl LivePage {
     /// # Errors
     /// As [`LivePage::serve`].
     pub(super) fn replay(self) -> anyhow::Result<Shown> {
-        self.serve_as(Arc::new(server::NoLevers), false)
+        self.serve_as(Arc::new(NoLevers), false)
     }
 
     fn serve_as(self, levers: Arc<dyn Levers>, is_live: bool) -> anyhow::Result<Shown> {

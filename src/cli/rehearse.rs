@@ -23,7 +23,7 @@ use crate::scenario::rehearsal::{Rehearsal, RehearsalError, RehearsalPlan, recor
 use crate::scenario::shape::Scenario;
 use crate::scenario::trigger::{Played, prepare};
 use crate::timeline::Feed;
-use crate::timeline::server::NoLevers;
+use crate::timeline::lever::NoLevers;
 
 /// The incident of a bare `labrat rehearse`.
 const FIRST_SCENARIO: &str = "intermittent-5xx";

@@ -112,6 +112,11 @@ impl Journal {
         let _ = self.shown_in.set(feed);
     }
 
+    /// Who wants to see what happens, if anybody does.
+    pub(super) fn feed(&self) -> Option<&Arc<Feed>> {
+        self.shown_in.get()
+    }
+
     /// Try once more to write what could not be written, and count the rows that are lost.
     pub fn close(&self) -> usize {
         [&self.http, &self.console, &self.platform]

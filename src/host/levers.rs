@@ -2,32 +2,48 @@
 
 use std::sync::Arc;
 
+use super::page_settings::PageSettings;
 use super::{Host, SlotName, SwapOptions};
 use crate::timeline::control_client;
-use crate::timeline::forecast::THREADS;
-use crate::timeline::server::{Lever, Levers};
+use crate::timeline::forecast::{Change, THREADS};
+use crate::timeline::lever::{Input, Lever, Levers, SETTING_UNDO, SettingNames};
 
 /// The levers of a running emulator.
 #[derive(Debug)]
 pub struct HostLevers {
     host: Arc<Host>,
+    settings: PageSettings,
 }
 
 const GTHREAD: Lever = Lever::new(
     "gthread",
     "Four threads in each worker (gthread)",
-    Some("wait_with_threads"),
+    Change::Threads,
 );
-const ASYNC: Lever = Lever::new("async", "Workers that do not block (async)", None);
-const SYNC: Lever = Lever::new("sync", "Back to sync workers", None);
-const RESTART: Lever = Lever::new("restart", "Restart the site", None);
-const SWAP: Lever = Lever::new("swap", "Swap with staging", None);
+const ASYNC: Lever = Lever::new("async", "Workers that do not block (async)", Change::Async);
+const SYNC: Lever = Lever::new("sync", "Back to sync workers", Change::Sync);
+const RESTART: Lever = Lever::new("restart", "Restart the site", Change::Restart);
+const SETTING: Lever = Lever::new("setting", "Set an app setting", Change::Setting).with_setting();
+const SWAP: Lever = Lever::new("swap", "Swap with staging", Change::Swap);
 
 impl HostLevers {
     /// Of this emulator.
     #[must_use]
     pub fn of(host: Arc<Host>) -> Self {
-        Self { host }
+        Self {
+            host,
+            settings: PageSettings::default(),
+        }
+    }
+
+    /// Ask the pool of production for another number of workers.
+    fn ask(&self, command: &str) -> Result<String, String> {
+        let socket = self.host.control_socket(SlotName::Production);
+        let socket = socket.ok_or("production has no pool with a control socket")?;
+        let answer =
+            control_client::request(&socket, command).map_err(|error| error.to_string())?;
+        let wanted = answer["total"].as_u64().unwrap_or_default();
+        Ok(format!("{wanted} workers wanted now"))
     }
 
     fn change_class(&self, words: &str) -> Result<String, String> {
@@ -48,24 +64,25 @@ impl HostLevers {
 
 impl Levers for HostLevers {
     fn all(&self) -> Vec<Lever> {
-        let mut all = vec![Lever::ONE_WORKER_MORE, GTHREAD, ASYNC, SYNC, RESTART];
+        let mut all = vec![
+            Lever::ONE_WORKER_MORE,
+            GTHREAD,
+            ASYNC,
+            SYNC,
+            RESTART,
+            SETTING,
+        ];
         if self.host.slots().len() > 1 {
             all.push(SWAP);
         }
         all
     }
 
-    fn pull(&self, name: &str) -> Result<String, String> {
+    fn pull(&self, name: &str, input: &Input) -> Result<String, String> {
         let production = SlotName::Production;
         match name {
-            "worker-add" => {
-                let socket = self.host.control_socket(production);
-                let socket = socket.ok_or("production has no pool with a control socket")?;
-                let answer = control_client::request(&socket, "worker add")
-                    .map_err(|error| error.to_string())?;
-                let wanted = answer["total"].as_u64().unwrap_or_default();
-                Ok(format!("{wanted} workers wanted now"))
-            }
+            "worker-add" => self.ask("worker add"),
+            "worker-remove" => self.ask("worker remove"),
             "gthread" => self.change_class(&format!("--worker-class=gthread --threads={THREADS}")),
             "async" => self.change_class("--worker-class=async"),
             "sync" => self.change_class("--worker-class=sync"),
@@ -74,6 +91,8 @@ impl Levers for HostLevers {
                 restarted.map_err(|error| error.to_string())?;
                 Ok("the old container serves until the new one is warm".to_owned())
             }
+            "setting" => self.settings.set(&self.host, &input.name, &input.value),
+            SETTING_UNDO => self.settings.take_back(&self.host, &input.name),
             "swap" => {
                 let options = SwapOptions {
                     source: SlotName::Staging,
@@ -87,6 +106,18 @@ impl Levers for HostLevers {
             }
             other => Err(format!("there is no {other}")),
         }
+    }
+
+    fn slot(&self) -> Option<String> {
+        Some(SlotName::Production.to_string())
+    }
+
+    fn settings(&self) -> Option<SettingNames> {
+        let configuration = self.host.configuration(SlotName::Production).ok()?;
+        Some(SettingNames {
+            known: configuration.settings.into_keys().collect(),
+            set_here: self.settings.names(),
+        })
     }
 }
 

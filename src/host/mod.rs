@@ -25,6 +25,7 @@ mod levers;
 pub mod messages;
 mod network;
 mod notify;
+mod page_settings;
 mod pools;
 mod prepare;
 pub mod presence;

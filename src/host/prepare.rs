@@ -146,6 +146,7 @@ impl Prepared {
             address,
             Arc::clone(&self.lanes),
             FrontEndSettings {
+                slot: name.to_string(),
                 default_host: identity.host_name,
                 deployment: identity.platform_name,
                 computer: self.computer.clone(),

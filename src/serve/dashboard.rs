@@ -12,7 +12,9 @@ use super::listener::Listener;
 use crate::machine::sys;
 use crate::timeline::Feed;
 use crate::timeline::follow::{self, Line, Origin};
-use crate::timeline::server::{self, Lever, Levers, Page};
+use crate::timeline::forecast::Change;
+use crate::timeline::lever::{Input, Lever, Levers};
+use crate::timeline::server::{self, Page};
 
 /// Everything that the dashboard inherits from its arbiter.
 #[derive(Debug)]
@@ -58,15 +60,15 @@ struct PoolLevers(Arc<Line>);
 
 const LEVERS: [(Lever, &str); 4] = [
     (Lever::ONE_WORKER_MORE, "worker add"),
+    (Lever::ONE_WORKER_FEWER, "worker remove"),
     (
-        Lever::new("worker-remove", "One worker fewer (TTOU)", None),
-        "worker remove",
-    ),
-    (
-        Lever::new("reload", "Replace all workers (HUP)", None),
+        Lever::new("reload", "Replace all workers (HUP)", Change::Reload),
         "reload",
     ),
-    (Lever::new("reset", "Undo every fault", None), "reset"),
+    (
+        Lever::new("reset", "Undo every fault", Change::Reset),
+        "reset",
+    ),
 ];
 
 impl Levers for PoolLevers {
@@ -74,7 +76,7 @@ impl Levers for PoolLevers {
         LEVERS.iter().map(|(lever, _)| lever.clone()).collect()
     }
 
-    fn pull(&self, name: &str) -> Result<String, String> {
+    fn pull(&self, name: &str, _: &Input) -> Result<String, String> {
         let found = LEVERS.iter().find(|(lever, _)| lever.name == name);
         let (lever, command) = found.ok_or_else(|| format!("there is no {name}"))?;
         let answer = self.0.ask(command).map_err(|error| error.to_string())?;

@@ -125,6 +125,47 @@ pub enum What {
     },
     /// The arbiter tells nothing more: it was told to stop, or is gone.
     Over {},
+    /// The front end holds a request: no container serves yet.
+    Held {
+        /// Number of the request at this front end.
+        number: u64,
+        /// Method and path.
+        text: String,
+        /// Requests that it holds now.
+        holding: u64,
+    },
+    /// It has let the request go to a container.
+    Released {
+        /// Number of the request at this front end.
+        number: u64,
+        /// Seconds since it came.
+        waited: f64,
+        /// Requests that it holds now.
+        holding: u64,
+    },
+    /// A request ended at the front end without an answer of the site.
+    Unanswered {
+        /// Its number, where it was held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+        /// Method and path.
+        text: String,
+        /// How it ended.
+        why: Unanswered,
+        /// The status of its row.
+        status: u16,
+        /// Seconds since it came.
+        took: f64,
+        /// Requests that the front end holds now.
+        holding: u64,
+    },
+    /// Events of the front end that were too many to be told one by one.
+    Untold {
+        /// How many.
+        count: u64,
+        /// Requests that it holds now.
+        holding: u64,
+    },
     /// Resident memory of the workers, and what the machine loses by waiting.
     Memory {
         /// Bytes of all workers.
@@ -142,12 +183,54 @@ pub enum What {
         name: String,
         /// What came of it.
         said: String,
+        /// Seconds that a new client was predicted to wait after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        predicted: Option<f64>,
+        /// Why nothing was predicted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unpredicted: Option<String>,
     },
     /// The platform logged something, or the stream has something to say of itself.
     Platform {
         /// Its words.
         text: String,
     },
+}
+
+/// How a request ended that the site did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unanswered {
+    /// The client left first (499).
+    ClientLeft,
+    /// The front end's limit passed: 230 to 240 s on the platform.
+    Limit,
+    /// It was held for a start that failed, or did not end in time.
+    StartFailed,
+    /// The container took no connection.
+    Refused,
+    /// The container closed the connection without an answer.
+    NoAnswer,
+    /// The site is stopped, blocked or not ready, or the front end has no descriptor left.
+    TurnedAway,
+    /// The front end was stopped.
+    FrontEndStopped,
+}
+
+impl Unanswered {
+    /// In a few words, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ClientLeft => "its client left",
+            Self::Limit => "the front end's limit passed",
+            Self::StartFailed => "the start that it was held for failed or took too long",
+            Self::Refused => "the container took no connection",
+            Self::NoAnswer => "the container closed the connection",
+            Self::TurnedAway => "the site is stopped, blocked or not ready",
+            Self::FrontEndStopped => "the front end was stopped",
+        }
+    }
 }
 
 /// The pool at one moment.
@@ -178,8 +261,12 @@ pub struct Load {
     pub wait: Option<f64>,
     /// The same with one worker more.
     pub wait_with_one_more: Option<f64>,
+    /// The same with one worker fewer; nothing where one is all there is.
+    pub wait_with_one_fewer: Option<f64>,
     /// The same with four threads in each worker.
     pub wait_with_threads: Option<f64>,
+    /// The same with workers that serve one connection at a time.
+    pub wait_with_sync: Option<f64>,
     /// All of it in one sentence.
     pub sentence: String,
 }

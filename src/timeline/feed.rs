@@ -1,6 +1,6 @@
 //! The events of a run for those who watch it: numbered lines, up to a bound, and a file of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Event, What};
+use super::{Event, Load, What};
 use crate::encoding;
 use crate::machine::own_files;
 
@@ -33,6 +33,8 @@ struct Lines {
     bytes: usize,
     next: u64,
     record: Option<Record>,
+    /// The last look at the pool of each slot.
+    looks: BTreeMap<Option<String>, Load>,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,18 @@ impl Feed {
         let Ok(line) = serde_json::to_string(event) else {
             return;
         };
+        if let What::Pool(load) = &event.what {
+            let mut lines = self.lines.lock();
+            lines.looks.insert(event.slot.clone(), load.clone());
+        }
         self.push_line(&encoding::json(line));
+    }
+
+    /// The last look at the pool of a slot, or at the only pool.
+    #[must_use]
+    pub fn last_look(&self, slot: Option<&str>) -> Option<Load> {
+        let lines = self.lines.lock();
+        lines.looks.get(&slot.map(str::to_owned)).cloned()
     }
 
     /// Add a line that is an event already.

@@ -3,7 +3,8 @@
 //!
 //! [`event`] has the events, [`forecast`] what a queue means for a new client, [`event_log`] the
 //! arbiter's memory of them. [`follow`] asks an arbiter over its control socket and puts what it
-//! answers into a [`feed`], which [`server`] serves as a page beside the pool. One look at a pool
+//! answers into a [`feed`], which [`server`] serves as a page beside the pool, with the [`lever`]s of
+//! whoever can change it. One look at a pool
 //! reads as
 //!
 //! ```json
@@ -18,6 +19,7 @@ pub mod event_log;
 pub mod feed;
 pub mod follow;
 pub mod forecast;
+pub mod lever;
 pub mod server;
 
 pub use event::{Event, Load, What};

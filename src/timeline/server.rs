@@ -5,7 +5,7 @@
 //! | `GET /`, `/page.css`, `/page.js`, ... | the page; nothing in it is secret |
 //! | `GET /events?from=N` | the events from number N on, as server-sent events, for as long as the client stays |
 //! | `GET /levers` | what can be done, and whether the stream is live |
-//! | `POST /levers/NAME` | do it |
+//! | `POST /levers/NAME` | do it; the levers for settings take `{"name": ..., "value": ...}` |
 //!
 //! All but the page needs the token, in a header that no page of another site can send; a request
 //! for a host that is not this address is refused: a name that somebody has pointed here.
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -27,11 +27,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::lever::{Input, Levers};
 use super::{Event, Feed, What};
 use crate::connections::{self, Bounds, StreamedBody, has_token, is_for_an_address};
 
@@ -43,6 +44,9 @@ const BOUNDS: Bounds = Bounds {
 };
 /// After so long without an event a comment shows who has gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Bytes of what a lever is told.
+const MOST_INPUT: usize = 16 * 1024;
 
 /// Everything comes from here; nothing is inline, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -64,66 +68,6 @@ const FILES: [(&str, &str, &str); 5] = [
     ("/draw.js", SCRIPT, include_str!("page/draw.js")),
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// Something that a responder can do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lever {
-    /// Its name in a request.
-    pub name: &'static str,
-    /// What its button says.
-    pub label: &'static str,
-    /// Which forecast of a look says what it would do: `wait_with_one_more`.
-    pub forecast: Option<&'static str>,
-}
-
-impl Lever {
-    /// What each pool can do.
-    pub const ONE_WORKER_MORE: Self = Self::new(
-        "worker-add",
-        "One worker more (TTIN)",
-        Some("wait_with_one_more"),
-    );
-
-    /// A lever by its name, its button and its forecast.
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        label: &'static str,
-        forecast: Option<&'static str>,
-    ) -> Self {
-        Self {
-            name,
-            label,
-            forecast,
-        }
-    }
-}
-
-/// Who does what the page asks for.
-pub trait Levers: Send + Sync {
-    /// What can be done.
-    fn all(&self) -> Vec<Lever>;
-
-    /// Do it, and say in a few words what was done.
-    ///
-    /// # Errors
-    /// When it cannot be done; why.
-    fn pull(&self, name: &str) -> Result<String, String>;
-}
-
-/// Nothing can be done: the run is over, or plays by its own script.
-#[derive(Debug)]
-pub struct NoLevers;
-
-impl Levers for NoLevers {
-    fn all(&self) -> Vec<Lever> {
-        Vec::new()
-    }
-
-    fn pull(&self, _: &str) -> Result<String, String> {
-        Err("this run is only shown".to_owned())
-    }
-}
 
 /// What the page is served from.
 #[derive(Clone)]
@@ -165,6 +109,7 @@ pub fn router(page: Page) -> Router {
         .route("/events", get(events))
         .route("/levers", get(levers))
         .route("/levers/{name}", post(pull))
+        .layer(DefaultBodyLimit::max(MOST_INPUT))
         .with_state(page)
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             let token = Arc::clone(&token);
@@ -271,19 +216,37 @@ async fn send_events(
 }
 
 async fn levers(State(page): State<Page>) -> Response {
-    Json(json!({ "live": page.is_live, "levers": page.levers.all() })).into_response()
+    Json(json!({
+        "live": page.is_live,
+        "levers": page.levers.all(),
+        "settings": page.levers.settings(),
+    }))
+    .into_response()
 }
 
-async fn pull(State(page): State<Page>, Path(name): Path<String>) -> Response {
+async fn pull(State(page): State<Page>, Path(name): Path<String>, body: Bytes) -> Response {
+    let Some(input) = Input::parse(&body) else {
+        return refused(StatusCode::BAD_REQUEST, "a name and a value are needed");
+    };
     let levers = Arc::clone(&page.levers);
+    let slot = levers.slot();
+    let forecast = levers.change(&name).map(|change| {
+        // As of now: a lever may take as long as a swap does.
+        change.forecast(page.feed.last_look(slot.as_deref()).as_ref())
+    });
     let asked = name.clone();
-    let pulled = tokio::task::spawn_blocking(move || levers.pull(&asked)).await;
+    let pulled = tokio::task::spawn_blocking(move || levers.pull(&asked, &input)).await;
     match pulled.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(said) => {
-            page.feed.push(&Event::now(What::Lever {
-                name,
-                said: said.clone(),
-            }));
+            page.feed.push(&Event {
+                slot,
+                ..Event::now(What::Lever {
+                    name,
+                    said: said.clone(),
+                    predicted: forecast.and_then(Result::ok),
+                    unpredicted: forecast.and_then(Result::err).map(str::to_owned),
+                })
+            });
             Json(json!({ "said": said })).into_response()
         }
         Err(error) => refused(StatusCode::CONFLICT, &error),

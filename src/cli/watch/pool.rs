@@ -18,6 +18,10 @@ pub(super) struct PoolView {
     pub queue: BTreeMap<u64, Waiting>,
     /// The workers, by process.
     pub workers: BTreeMap<u32, Worker>,
+    /// How many requests the front end of each slot holds.
+    pub holding: BTreeMap<Option<String>, u64>,
+    /// Since when the first of them is held.
+    pub held_since: Option<f64>,
     /// What happened last, with its time.
     pub told: VecDeque<(f64, String)>,
 }
@@ -101,11 +105,62 @@ impl PoolView {
                 self.workers.remove(&worker);
                 self.tell(at, format!("worker {worker} ended: {how}, by {by}"));
             }
-            What::Lever { name, said } => self.tell(at, format!("{name}: {said}")),
+            other => self.take_around(at, event.slot, other),
+        }
+    }
+
+    /// What happens around the workers and their queue.
+    fn take_around(&mut self, at: f64, slot: Option<String>, what: What) {
+        match what {
+            What::Held { holding, .. } | What::Released { holding, .. } => {
+                self.hold(at, slot, holding);
+            }
+            What::Untold { holding, .. } => self.hold(at, slot, holding),
+            What::Unanswered {
+                text,
+                why,
+                status,
+                took,
+                holding,
+                ..
+            } => {
+                self.hold(at, slot, holding);
+                self.tell(
+                    at,
+                    format!("{text}: {} after {took:.1} s ({status})", why.words()),
+                );
+            }
+            What::Lever { name, said, .. } => self.tell(at, format!("{name}: {said}")),
             What::Platform { text } => self.tell(at, text),
             What::Over {} => self.tell(at, "the arbiter tells nothing more".to_owned()),
-            What::Memory { .. } => {}
+            _ => {}
         }
+    }
+
+    /// So many requests are held in a slot now.
+    fn hold(&mut self, at: f64, slot: Option<String>, holding: u64) {
+        self.holding.insert(slot, holding);
+        match (self.held(), self.held_since) {
+            (0, Some(since)) => {
+                self.held_since = None;
+                let text = format!(
+                    "the front end holds no request any more, after {:.1} s",
+                    at - since
+                );
+                self.tell(at, text);
+            }
+            (1.., None) => {
+                self.held_since = Some(at);
+                let text = "the front end holds requests: no container serves yet";
+                self.tell(at, text.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// Requests that the front ends hold.
+    pub fn held(&self) -> u64 {
+        self.holding.values().sum()
     }
 
     fn tell(&mut self, at: f64, text: String) {

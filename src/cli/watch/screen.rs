@@ -35,13 +35,23 @@ pub(super) fn line(view: &PoolView, since: Duration) -> String {
         true => "nobody has looked at the pool yet",
         false => &view.load.sentence,
     };
-    format!("{:4} s  {said}\n", since.as_secs())
+    let held = match view.held() {
+        0 => String::new(),
+        held => format!("; the front end holds {held}"),
+    };
+    format!("{:4} s  {said}{held}\n", since.as_secs())
 }
 
 fn lines(view: &PoolView, limit: f64) -> Vec<String> {
     let load = &view.load;
     let mut lines = output::wrapped(&load.sentence, WIDTH);
     lines.push(String::new());
+    if let (held @ 1.., Some(since)) = (view.held(), view.held_since) {
+        let for_so_long = (view.at - since).max(0.0);
+        lines.push(format!(
+            "front end: {held} held until a container serves, for {for_so_long:.1} s so far"
+        ));
+    }
     lines.push(match (load.waiting, load.backlog) {
         (Some(waiting), Some(backlog)) => {
             format!("accept queue: {waiting} of at most {backlog}, next at the right")
@@ -60,10 +70,18 @@ fn lines(view: &PoolView, limit: f64) -> Vec<String> {
         ));
     }
     lines.push(String::new());
-    if let (Some(more), Some(threads)) = (load.wait_with_one_more, load.wait_with_threads) {
-        lines.push(format!(
-            "a new client would wait {more:.1} s with one worker more, {threads:.1} s with four threads"
-        ));
+    let with = [
+        (load.wait_with_one_more, "one worker more"),
+        (load.wait_with_one_fewer, "one fewer"),
+        (load.wait_with_threads, "four threads"),
+    ];
+    let with: Vec<String> = with
+        .into_iter()
+        .filter_map(|(wait, change)| Some(format!("{:.1} s with {change}", wait?)))
+        .collect();
+    if !with.is_empty() {
+        let text = format!("a new client would wait {}", with.join(", "));
+        lines.extend(output::wrapped(&text, WIDTH));
     }
     let told = view.told.iter().rev();
     lines.extend(told.map(|(at, text)| format!("{}  {text}", clock(*at))));
@@ -158,6 +176,37 @@ mod tests {
         assert!(text.contains("accept queue: 3 of at most 9"));
         assert!(text.contains("worker 41      GET /slow"), "{text}");
         assert!(text.contains("5.0 s      1 begun"), "{text}");
+    }
+
+    #[test]
+    fn what_the_front_end_holds_is_shown_apart_from_the_queue_until_it_is_let_go() {
+        let mut view = view();
+        for line in [
+            r#"{"at":4.0,"slot":"production","kind":"held","number":1,"text":"GET /","holding":1}"#,
+            r#"{"at":5.0,"slot":"production","kind":"held","number":2,"text":"GET /","holding":2}"#,
+        ] {
+            view.take(line);
+        }
+        let shown = lines(&view, 10.0).join("\n");
+        let words = "front end: 2 held until a container serves, for 2.0 s so far";
+        assert!(shown.contains(words), "{shown}");
+        assert!(line(&view, Duration::ZERO).ends_with("; the front end holds 2\n"));
+        for line in [
+            r#"{"at":7.0,"slot":"production","kind":"unanswered","number":2,"text":"GET /","why":"client-left","status":499,"took":2.0,"holding":1}"#,
+            r#"{"at":8.0,"slot":"production","kind":"released","number":1,"waited":4.0,"holding":0}"#,
+        ] {
+            view.take(line);
+        }
+        let shown = lines(&view, 10.0).join("\n");
+        assert!(!shown.contains("front end: "), "{shown}");
+        assert!(
+            shown.contains("GET /: its client left after 2.0 s (499)"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("holds no request any more, after 4.0 s"),
+            "{shown}"
+        );
     }
 
     #[test]

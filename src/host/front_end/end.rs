@@ -1,5 +1,7 @@
 //! How a request ended, and the status that follows from it.
 
+use crate::timeline::event::Unanswered;
+
 /// Who ended a request, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestEnd {
@@ -93,6 +95,31 @@ impl RequestEnd {
     /// Whether the row says that the request succeeded.
     pub(super) fn is_success(self, status: u16) -> bool {
         status < 400 && !matches!(self, Self::AnswerBroken(_) | Self::AnswerGarbled(_))
+    }
+
+    /// How it is told in the stream, where the site did not answer.
+    pub(super) fn unanswered(self) -> Option<Unanswered> {
+        match self {
+            Self::ClientLeft => Some(Unanswered::ClientLeft),
+            Self::LimitReached => Some(Unanswered::Limit),
+            Self::NotStarted => Some(Unanswered::StartFailed),
+            Self::Refused => Some(Unanswered::Refused),
+            Self::NoAnswer | Self::BadAnswer => Some(Unanswered::NoAnswer),
+            Self::Stopped | Self::Blocked | Self::NotReady | Self::Shortage => {
+                Some(Unanswered::TurnedAway)
+            }
+            Self::FrontEndStopped => Some(Unanswered::FrontEndStopped),
+            Self::Answered(_)
+            | Self::AnswerBroken(_)
+            | Self::AnswerGarbled(_)
+            | Self::Tunnelled
+            | Self::ClientStalled
+            | Self::NotUnderstood
+            | Self::HeadTooLarge
+            | Self::TargetTooLong
+            | Self::CodingUnknown
+            | Self::NotPassedOn => None,
+        }
     }
 
     /// Whether the site's container had the request.

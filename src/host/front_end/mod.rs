@@ -12,6 +12,7 @@ mod record;
 mod relay;
 mod request_body;
 mod server;
+mod teller;
 mod tunnel;
 mod upstream;
 
@@ -29,6 +30,7 @@ pub use end::RequestEnd;
 pub use lanes::Lanes;
 use record::Unfinished;
 pub use server::FrontEnd;
+use teller::Teller;
 pub use upstream::{IDLE_LIMIT, Upstream};
 
 use super::journal::Journal;
@@ -74,6 +76,8 @@ pub struct Liveness {
 /// What a front end has to know.
 #[derive(Debug, Clone)]
 pub struct FrontEndSettings {
+    /// The slot, in the stream of events.
+    pub slot: String,
     /// The site's own host name.
     pub default_host: String,
     /// Name of the deployment, in practice the site's.
@@ -95,6 +99,7 @@ pub struct FrontEndSettings {
 struct Shared {
     settings: FrontEndSettings,
     journal: Arc<Journal>,
+    teller: Teller,
     notify: Notify,
     routing: watch::Receiver<Routing>,
     /// Asks the site for a start.

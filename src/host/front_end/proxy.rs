@@ -185,11 +185,12 @@ async fn route(
         let now = routing.borrow_and_update().clone();
         match now {
             Routing::Up(upstream) => {
-                record.set_held(false);
+                record.release();
                 return Ok(upstream);
             }
             Routing::Stopped => return Err(RequestEnd::Stopped),
             Routing::NotReady(Some(liveness)) if liveness.path == path => {
+                record.release();
                 return Ok(liveness.upstream);
             }
             Routing::NotReady(_) => return Err(RequestEnd::NotReady),

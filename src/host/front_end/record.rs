@@ -12,10 +12,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::headers::{ClientAddress, head_bytes, host_of};
+use super::teller::{End, Hold};
 use super::{RequestEnd, Shared};
 use crate::host::Ended;
 use crate::redaction::{MASK, redact, redact_query};
 use crate::tables::{HttpRow, TableRow};
+use crate::timeline::event::Unanswered;
 
 /// A request that has not ended. Dropping it means that the client left, or that the front end was
 /// stopped: either way hyper gives up the work on a request by dropping it.
@@ -29,6 +31,8 @@ pub(super) struct Record {
     sent: u64,
     /// The request waits for the site to start.
     held: bool,
+    /// What was told of that.
+    hold: Hold,
     written: bool,
 }
 
@@ -58,6 +62,7 @@ impl Record {
             received: Arc::new(AtomicU64::new(received)),
             sent: 0,
             held: false,
+            hold: Hold::Never,
             written: false,
         }
     }
@@ -76,6 +81,7 @@ impl Record {
             received: Arc::new(AtomicU64::new(0)),
             sent: 0,
             held: false,
+            hold: Hold::Never,
             written: false,
         };
         record.end(end);
@@ -100,6 +106,44 @@ impl Record {
 
     pub(super) fn set_held(&mut self, held: bool) {
         self.held = held;
+        if held && self.hold == Hold::Never {
+            self.hold = Hold::Held(self.shared.teller.held(&self.text()));
+        }
+    }
+
+    /// It goes to a container, and waits for no start any more.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+        if let Hold::Held(number) = self.hold {
+            self.hold = Hold::Released(number);
+            self.shared.teller.released(number, self.started.elapsed());
+        }
+    }
+
+    /// Method and path.
+    fn text(&self) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!(
+            "{} {}",
+            part(&self.row.cs_method),
+            part(&self.row.cs_uri_stem)
+        )
+    }
+
+    /// Tell the stream of an end without an answer.
+    fn tell(&self, end: RequestEnd, status: u16) {
+        let why = match (end.unanswered(), self.hold) {
+            (Some(why), _) => why,
+            (None, Hold::Held(_)) => Unanswered::TurnedAway,
+            (None, _) => return,
+        };
+        self.shared.teller.unanswered(End {
+            hold: self.hold,
+            text: &self.text(),
+            why,
+            status,
+            took: self.started.elapsed(),
+        });
     }
 
     /// Write the row.
@@ -110,6 +154,7 @@ impl Record {
     fn write(&mut self, end: RequestEnd) {
         self.written = true;
         let status = end.status(self.shared.settings.limit_status);
+        self.tell(end, status);
         if let Some(heal) = &self.shared.settings.auto_heal
             && end.reached_the_site()
             && !self.held

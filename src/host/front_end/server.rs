@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, RequestEnd, Routing, Shared, proxy};
+use super::{FrontEndSettings, Lanes, RequestEnd, Routing, Shared, Teller, proxy};
 use crate::host::journal::Journal;
 use crate::host::{Notify, Shortage, shortage};
 use crate::identifiers::guid_prefix;
@@ -59,6 +59,7 @@ impl FrontEnd {
         wake: Arc<Wakeup>,
     ) -> Self {
         let shared = Arc::new(Shared {
+            teller: Teller::new(settings.slot.clone(), Arc::clone(&journal)),
             settings,
             journal,
             notify,
@@ -139,6 +140,7 @@ async fn serve(
             // It had a descriptor.
             Some(_) = connections.join_next(), if !connections.is_empty() => short = false,
             _ = reaping.tick() => {
+                shared.teller.flush();
                 if let Routing::Up(upstream) = &*shared.routing.borrow() {
                     upstream.reap();
                 }

@@ -218,7 +218,9 @@ impl Observer {
         let known = Load {
             wait: self.told.wait,
             wait_with_one_more: self.told.wait_with_one_more,
+            wait_with_one_fewer: self.told.wait_with_one_fewer,
             wait_with_threads: self.told.wait_with_threads,
+            wait_with_sync: self.told.wait_with_sync,
             sentence: self.told.sentence.clone(),
             service: self.told.service,
             ..load.clone()

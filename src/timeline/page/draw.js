@@ -41,6 +41,36 @@ function mood(connection, at, limit) {
   return used < 0.5 ? "young" : used < 0.85 ? "half" : "late";
 }
 
+/** First come, first at the right; smaller where there are many. */
+function place(waiting, area) {
+  const pitch = [30, 22, 17, 12, 8, 6].find((pitch) => Math.floor(area.height / pitch) * Math.floor(area.right / pitch) >= waiting.length) ?? 4;
+  const rows = Math.max(1, Math.floor(area.height / pitch));
+  const places = new Map();
+  for (const [i, connection] of waiting.entries()) {
+    const x = area.right - pitch / 2 - Math.floor(i / rows) * pitch;
+    const y = area.top + pitch / 2 + (i % rows) * pitch;
+    places.set(connection.key, { connection, x, y, r: pitch * 0.36 });
+  }
+  return places;
+}
+
+/** The requests that wait before the front end for a container. */
+export class HeldPicture {
+  constructor(svg) {
+    this.svg = svg;
+  }
+
+  draw({ held, count }, at, limit) {
+    const width = frame(this.svg, 94);
+    const children = [make("text", { x: width - 8, y: 17, "text-anchor": "end", class: "faint" }, "go when a container serves →")];
+    for (const { connection, x, y, r } of place(held, { right: width - 8, top: 26, height: 66 }).values())
+      children.push(make("circle", { cx: x, cy: y, r, class: mood(connection, at, limit) }));
+    this.svg.replaceChildren(...children);
+    this.svg.dataset.held = String(count);
+    this.svg.dataset.drawn = String(held.length);
+  }
+}
+
 /** The queue between clients and workers. Dots are kept from one drawing to the next, and move. */
 export class QueuePicture {
   constructor(svg) {
@@ -59,7 +89,7 @@ export class QueuePicture {
     const dotsHeight = isWide ? Math.max(boxesHeight, 168) : 150;
     const width = frame(this.svg, isWide ? dotsHeight + 26 : dotsHeight + boxesHeight + 34);
     const area = { right: isWide ? width - 250 : width - 8, top: 26, height: dotsHeight - 8 };
-    const places = this.place(waiting, area);
+    const places = place(waiting, area);
     const box = { left: isWide ? width - 226 : 8, top: isWide ? 24 : dotsHeight + 30, width: isWide ? 218 : width - 16 };
     this.drawBoxes(shown, lanes.length, box, at, width, isWide);
     for (const [i, { requests }] of shown.entries()) {
@@ -74,19 +104,6 @@ export class QueuePicture {
     this.svg.dataset.gone = String(waiting.filter((one) => (one.left ?? Infinity) <= at).length);
     this.svg.dataset.served = String(places.size - waiting.length);
     return waiting;
-  }
-
-  /** First come, first at the right; smaller where there are many. */
-  place(waiting, area) {
-    const pitch = [30, 22, 17, 12, 8, 6].find((pitch) => Math.floor(area.height / pitch) * Math.floor(area.right / pitch) >= waiting.length) ?? 4;
-    const rows = Math.max(1, Math.floor(area.height / pitch));
-    const places = new Map();
-    for (const [i, connection] of waiting.entries()) {
-      const x = area.right - pitch / 2 - Math.floor(i / rows) * pitch;
-      const y = area.top + pitch / 2 + (i % rows) * pitch;
-      places.set(connection.key, { connection, x, y, r: pitch * 0.36 });
-    }
-    return places;
   }
 
   drawBoxes(lanes, all, box, at, width, isWide) {
@@ -155,7 +172,8 @@ export class LanesPicture {
     const heights = lanes.map(({ rows }) => 22 + Math.min(rows, MOST_ROWS) * (rows > 1 ? 13 : 20));
     const memory = run.memory.filter((sample) => inWindow(sample, at, slot));
     const pressure = memory.filter((sample) => Math.max(sample.memory_pressure ?? 0, sample.processor_pressure ?? 0) > 1);
-    const charts = 96 + (memory.length ? 72 : 0) + (pressure.length ? 72 : 0);
+    const holding = run.holdingWithin(at, slot);
+    const charts = 96 + (holding.length ? 96 : 0) + (memory.length ? 72 : 0) + (pressure.length ? 72 : 0);
     const height = heights.reduce((sum, one) => sum + one, 8) + charts + 26;
     const width = frame(this.svg, height);
     const x = (time) => Math.max(0, Math.min(width, ((time - at) / WINDOW + 1) * width));
@@ -167,8 +185,9 @@ export class LanesPicture {
       top += heights[i];
     }
     this.marks(children, run, { top, x, at, slot });
+    if (holding.length) top = queueChart(children, holding, { top, x, at, width, title: "held by the front end", css: "held-area" });
     const looks = run.looks.filter((look) => inWindow(look, at, slot));
-    top = queueChart(children, looks, { top, x, at, width });
+    top = queueChart(children, looks, { top, x, at, width, title: "accept queue", css: "queue-area", note: "; grey: clients gone" });
     if (memory.length) top = lineChart(children, memory, { top, x, at, title: "memory of the workers", of: (one) => one.resident / 1048576, unit: "MiB", css: "memory-line" });
     if (pressure.length) top = lineChart(children, memory, { top, x, at, title: "waiting for memory or a processor", of: (one) => Math.max(one.memory_pressure ?? 0, one.processor_pressure ?? 0), unit: "%", css: "pressure-line", least: 10 });
     for (let ago = 0; ago < WINDOW; ago += width < 500 ? 20 : 10) {
@@ -204,7 +223,7 @@ export class LanesPicture {
   }
 
   marks(children, run, { top, x, at, slot }) {
-    const kinds = ["platform", "lever", "death"];
+    const kinds = ["platform", "lever", "death", "held"];
     for (const mark of run.told)
       if (kinds.includes(mark.kind) && inWindow(mark, at, slot)) {
         const line = make("line", { x1: x(mark.at), x2: x(mark.at), y1: 0, y2: top + 88, class: "mark" });
@@ -219,7 +238,7 @@ function inWindow(event, at, slot) {
   return isOf && event.at <= at && event.at > at - WINDOW;
 }
 
-function queueChart(children, looks, { top, x, at, width }) {
+function queueChart(children, looks, { top, x, at, width, title, css, note = "" }) {
   const most = Math.max(4, ...looks.map((look) => look.waiting ?? 0));
   const [high, floor] = [60, top + 86];
   const area = (of) => {
@@ -231,9 +250,9 @@ function queueChart(children, looks, { top, x, at, width }) {
     }
     return path && `${path}L${x(at)} ${floor}Z`;
   };
-  children.push(make("text", { x: 6, y: top + 17 }, "accept queue"));
-  children.push(make("text", { x: width - 4, y: top + 17, "text-anchor": "end", class: "faint" }, `up to ${most}; grey: clients gone`));
-  children.push(make("path", { d: area((look) => look.waiting ?? 0), class: "queue-area" }));
+  children.push(make("text", { x: 6, y: top + 17 }, title));
+  children.push(make("text", { x: width - 4, y: top + 17, "text-anchor": "end", class: "faint" }, `up to ${most}${note}`));
+  children.push(make("path", { d: area((look) => look.waiting ?? 0), class: css }));
   children.push(make("path", { d: area((look) => Math.min(look.left ?? 0, look.waiting ?? 0)), class: "left-area" }));
   children.push(make("line", { x1: 0, x2: width, y1: floor, y2: floor, class: "axis" }));
   return top + 96;

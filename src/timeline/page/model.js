@@ -11,6 +11,10 @@ export class Run {
     this.connections = new Map();
     this.requests = new Map();
     this.workers = new Map();
+    /** Requests that a front end holds or has held, and how many it held at each event. */
+    this.held = new Map();
+    this.holding = [];
+    this.episodes = new Map();
     this.looks = [];
     this.memory = [];
     this.told = [];
@@ -35,10 +39,10 @@ export class Run {
   /** Forget what is too old to be drawn. */
   prune(now) {
     const old = now - KEPT;
-    for (const map of [this.connections, this.requests])
+    for (const map of [this.connections, this.requests, this.held])
       for (const [key, value] of map) if ((value.over ?? value.ended ?? now) < old) map.delete(key);
     for (const [key, worker] of this.workers) if ((worker.died ?? now) < old) this.workers.delete(key);
-    for (const list of [this.looks, this.memory]) {
+    for (const list of [this.looks, this.memory, this.holding]) {
       const keep = list.findIndex((entry) => entry.at >= old);
       if (keep > 0) list.splice(0, keep - 1);
     }
@@ -62,6 +66,30 @@ export class Run {
       if (isIn && (!slot || connection.slot === slot)) waiting.push(connection);
     }
     return waiting.sort((a, b) => a.queued - b.queued || a.number - b.number);
+  }
+
+  /** What the front end holds at that moment, first come first: the requests, and their true number. */
+  heldAt(at, slot) {
+    const held = [...this.held.values()].filter((one) => one.queued <= at && (one.over ?? Infinity) > at && (!slot || one.slot === slot));
+    const last = new Map();
+    for (const sample of this.holding) if (sample.at <= at && (!slot || sample.slot === slot)) last.set(sample.slot, sample.waiting);
+    const count = [...last.values()].reduce((sum, one) => sum + one, 0);
+    return { held: held.sort((a, b) => a.queued - b.queued || a.number - b.number), count };
+  }
+
+  /** How many were held within the window, from the sample on that was in force when it began. */
+  holdingWithin(at, slot) {
+    const samples = this.holding.filter((one) => one.at <= at && (!slot || one.slot === slot));
+    const inside = samples.findIndex((one) => one.at > at - WINDOW);
+    const shown = samples.slice(inside < 0 ? -1 : Math.max(0, inside - 1));
+    return shown.some((one) => one.waiting > 0 || one.at > at - WINDOW) ? shown : [];
+  }
+
+  /** What became of those that were held and are not any more, within the window. */
+  heldBefore(at, slot) {
+    const over = [...this.held.values()].filter((one) => one.over <= at && one.over > at - WINDOW && (!slot || one.slot === slot));
+    const released = over.filter((one) => one.waited !== undefined);
+    return { released: released.length, longest: Math.max(0, ...released.map((one) => one.waited)), ended: over.length - released.length };
   }
 
   /** The workers that lived within the window, oldest first, each with its requests. */
@@ -102,13 +130,14 @@ export class Run {
     return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
-  /** How long clients waited that came after a lever was pulled. */
-  measured(since, until) {
+  /** How long clients of a slot waited that came after a lever was pulled. */
+  measured(since, until, slot) {
     const waits = [];
     for (const request of this.requests.values()) {
       const connection = this.connections.get(request.connection);
       const came = connection?.queued ?? request.began;
-      if (came >= since && came < until && request.began <= this.last)
+      const isOf = !slot || request.slot === slot;
+      if (isOf && came >= since && came < until && request.began <= this.last)
         waits.push(request.waited ?? 0);
     }
     if (waits.length === 0) return null;
@@ -152,7 +181,55 @@ function tell(run, event, text, kind) {
   run.told.push({ at: event.at, slot: event.slot, text, kind });
 }
 
+/** Words for a request that ended at the front end. */
+const UNANSWERED = {
+  "client-left": "its client left",
+  limit: "the front end's limit passed",
+  "start-failed": "the start that it was held for failed or took too long",
+  refused: "the container took no connection",
+  "no-answer": "the container closed the connection",
+  "turned-away": "the site is stopped, blocked or not ready",
+  "front-end-stopped": "the front end was stopped",
+};
+
+/** A front end holds so many requests now. */
+function hold(run, event) {
+  const slot = event.slot ?? "";
+  run.holding.push({ at: event.at, slot: event.slot, waiting: event.holding });
+  const since = run.episodes.get(slot);
+  if (event.holding > 0 && since === undefined) {
+    run.episodes.set(slot, event.at);
+    tell(run, event, "the front end holds requests: no container serves yet", "held");
+  }
+  if (event.holding === 0 && since !== undefined) {
+    run.episodes.delete(slot);
+    // Not each has an end of its own where there were too many.
+    for (const one of run.held.values()) if (one.slot === event.slot) one.over ??= event.at;
+    tell(run, event, `the front end holds no request any more, after ${(event.at - since).toFixed(1)} s`, "held");
+  }
+}
+
 const HANDLERS = {
+  held(run, event, of) {
+    const key = of(`h${event.number}`);
+    run.held.set(key, { key, number: event.number, slot: event.slot, queued: event.at, text: event.text });
+    hold(run, event);
+  },
+  released(run, event, of) {
+    const found = run.held.get(of(`h${event.number}`));
+    if (found) Object.assign(found, { over: event.at, waited: event.waited });
+    hold(run, event);
+  },
+  unanswered(run, event, of) {
+    const found = run.held.get(of(`h${event.number}`));
+    if (found) found.over ??= event.at;
+    tell(run, event, `${event.text}: ${UNANSWERED[event.why] ?? event.why} after ${event.took.toFixed(1)} s (${event.status})`, "unanswered");
+    hold(run, event);
+  },
+  untold(run, event) {
+    tell(run, event, `${event.count} more events of the front end, not told one by one`, "unanswered");
+    hold(run, event);
+  },
   pool(run, event) {
     run.looks.push(event);
   },

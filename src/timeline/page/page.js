@@ -1,6 +1,6 @@
 // The page: follows the stream, keeps the time, and answers mouse and keys.
 
-import { LanesPicture, QueuePicture, seconds } from "./draw.js";
+import { HeldPicture, LanesPicture, QueuePicture, seconds } from "./draw.js";
 import { Run } from "./model.js";
 
 const DRAW_PERIOD = 200;
@@ -10,8 +10,9 @@ const [token, ...options] = location.hash.slice(1).split("&");
 const wanted = new URLSearchParams(options.join("&"));
 const run = new Run();
 const queue = new QueuePicture(element("queue"));
+const heldPicture = new HeldPicture(element("held"));
 const lanes = new LanesPicture(element("lanes"));
-const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, limitIsSet: wanted.has("limit") };
+const view = { live: true, at: 0, playing: false, speed: 1, chosen: null, told: 0, ended: false, outlooks: new Map(), limitIsSet: wanted.has("limit") };
 /** When the last event came, by this browser's clock, and what time it was then. */
 const clock = { heard: performance.now(), at: 0 };
 
@@ -29,7 +30,10 @@ function take(text) {
   const event = JSON.parse(text);
   run.apply(event);
   if (run.last > clock.at) Object.assign(clock, { at: run.last, heard: performance.now() });
-  if (event.kind === "lever") notePulled(event);
+  if (event.kind === "lever") {
+    notePulled(event);
+    if (event.name.startsWith("setting")) offerLevers().catch(() => {});
+  }
 }
 
 /** Read server-sent events; the browser's own reader sends no token. */
@@ -103,16 +107,31 @@ function draw() {
   const slot = chooseSlot();
   if (!view.limitIsSet) learnLimit();
   const limit = Number(element("limit").value) || 10;
+  drawHeld(at, limit, slot);
   const waiting = queue.draw(run, at, limit, slot);
   lanes.draw(run, at, slot, view.chosen);
   const look = run.look(at, slot);
   element("sentence").textContent = look?.sentence ?? "Nobody has looked at the pool yet.";
   element("queue").dataset.kernel = String(look?.waiting ?? "");
   element("queue-words").textContent = words(waiting, look, at);
-  for (const span of document.querySelectorAll("#levers [data-forecast]"))
-    span.textContent = look ? `predicted: a new client waits ${seconds(look[span.dataset.forecast])}` : "";
+  for (const [span, lever] of view.outlooks) span.textContent = outlook(lever, look);
   listTold(at, slot);
   measurePulled();
+}
+
+/** Requests that wait before the front end, not in the accept queue: there is no container yet. */
+function drawHeld(at, limit, slot) {
+  const now = run.heldAt(at, slot);
+  const { released, longest, ended } = run.heldBefore(at, slot);
+  element("held-section").hidden = now.count + released + ended === 0;
+  if (element("held-section").hidden) return;
+  heldPicture.draw(now, at, limit);
+  const requests = (count) => (count === 1 ? "1 request is" : `${count} requests are`);
+  const first = now.held[0] ? `, the first for ${seconds(at - now.held[0].queued)}` : "";
+  const held = now.count ? `${requests(now.count)} held until a container serves${first}.` : "No request is held.";
+  const before = released ? ` In the last minute ${released} went to a container, after up to ${seconds(longest)}.` : "";
+  const lost = ended ? ` ${ended} ended while held: clients that left, or a start that failed.` : "";
+  element("held-words").textContent = held + before + lost;
 }
 
 function words(waiting, look, at) {
@@ -120,6 +139,13 @@ function words(waiting, look, at) {
   const oldest = waiting[0] ? `, the first for ${seconds(at - waiting[0].queued)}` : "";
   const kernel = look?.waiting === null || look?.waiting === undefined ? "the kernel does not count them here" : `the kernel counts ${look.waiting} of at most ${look.backlog}`;
   return `${waiting.length} clients wait${oldest}; ${gone} of them have gone. As of the last look, ${kernel}.`;
+}
+
+/** What a lever would do, or why nobody can say. */
+function outlook(lever, look) {
+  const wait = lever.forecast ? look?.[lever.forecast] : undefined;
+  if (wait === undefined || wait === null) return `no prediction: ${lever.without}`;
+  return `predicted: a new client waits ${seconds(wait)}${lever.provided ? `, ${lever.provided}` : ""}`;
 }
 
 function chooseSlot() {
@@ -193,29 +219,63 @@ element("lanes").addEventListener("keydown", (event) => {
 async function offerLevers() {
   const answer = await ask("levers");
   if (!answer.ok) return;
-  const { levers } = await answer.json();
+  const { levers, settings } = await answer.json();
   element("levers-section").hidden = levers.length === 0;
-  const items = levers.map((lever) => {
+  view.outlooks.clear();
+  const items = levers.filter((lever) => !lever.takes_setting).map((lever) => {
     const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = lever.label;
-    button.dataset.lever = lever.name;
-    button.addEventListener("click", () => pull(lever, button));
     const span = document.createElement("span");
-    if (lever.forecast) span.dataset.forecast = lever.forecast;
-    item.append(button, span);
+    view.outlooks.set(span, lever);
+    item.append(button(lever), span);
     return item;
   });
   element("levers").replaceChildren(...items);
+  offerSetting(levers.find((lever) => lever.takes_setting), settings);
 }
 
-async function pull(lever, button) {
+function button(lever, told) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = lever.label;
+  button.dataset.lever = lever.name;
+  button.addEventListener("click", () => pull(lever, button, told));
+  return button;
+}
+
+/** A form for a setting, and a button for each that the page has set. Values are sent and never shown. */
+function offerSetting(lever, settings) {
+  const form = element("setting");
+  form.hidden = !lever || !settings;
+  if (form.hidden) return;
+  const submit = form.querySelector("button");
+  submit.textContent = lever.label;
+  view.outlooks.set(form.querySelector("span"), lever);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const told = { name: element("setting-name").value.trim(), value: element("setting-value").value };
+    element("setting-value").value = "";
+    pull(lever, submit, told);
+  };
+  element("setting-names").replaceChildren(...settings.known.map((name) => new Option(name)));
+  const undo = settings.set_here.map((name) => {
+    const item = document.createElement("li");
+    item.append(button({ name: "setting-undo", label: `Take ${name} back` }, { name }));
+    return item;
+  });
+  element("set-here").replaceChildren(...undo);
+}
+
+/** Whoever looks over a shoulder reads no credential. */
+element("setting-name").addEventListener("input", (event) => {
+  const isSecret = /key|secret|token|pass|pwd|credential|conn/i.test(event.target.value);
+  element("setting-value").type = isSecret ? "password" : "text";
+});
+
+async function pull(lever, button, told) {
   button.disabled = true;
-  const forecast = lever.forecast ? run.look(clock.at, chooseSlot())?.[lever.forecast] : undefined;
-  view.forecast = { name: lever.name, wait: forecast };
   try {
-    const answer = await ask(`levers/${lever.name}`, { method: "POST" });
+    const body = told && JSON.stringify(told);
+    const answer = await ask(`levers/${lever.name}`, { method: "POST", body });
     const { said, error } = await answer.json();
     element("lever-said").textContent = answer.ok ? `${lever.label}: ${said}.` : `${lever.label} did not work: ${error}`;
   } catch {
@@ -226,13 +286,14 @@ async function pull(lever, button) {
 
 function notePulled(event) {
   const row = document.createElement("tr");
-  const own = view.forecast?.name === event.name ? view.forecast.wait : run.look(event.at, event.slot)?.wait;
-  for (const text of [new Date(event.at * 1000).toLocaleTimeString(), event.said, own === undefined ? "none" : seconds(own), "nobody yet"]) {
+  const predicted = event.predicted === undefined ? `none: ${event.unpredicted ?? "not told"}` : seconds(event.predicted);
+  for (const text of [new Date(event.at * 1000).toLocaleTimeString(), event.said, predicted, "nobody yet"]) {
     const cell = document.createElement("td");
     cell.textContent = text;
     row.append(cell);
   }
   row.dataset.at = String(event.at);
+  row.dataset.slot = event.slot ?? "";
   element("pulled").hidden = false;
   element("pulled").tBodies[0].prepend(row);
 }
@@ -242,7 +303,7 @@ function measurePulled() {
   let until = Infinity;
   for (const row of element("pulled").tBodies[0].rows) {
     const since = Number(row.dataset.at);
-    const measured = run.measured(since, until);
+    const measured = run.measured(since, until, row.dataset.slot);
     if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} ${measured.count === 1 ? "client" : "clients"})`;
     until = since;
   }

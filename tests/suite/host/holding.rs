@@ -1,8 +1,10 @@
 //! Requests for a site that is not up, rows at a stop and on a full disk.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use labrat::host::front_end::Routing;
+use labrat::timeline::Feed;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -159,4 +161,106 @@ async fn a_full_disk_is_said_once_and_serving_goes_on() {
     assert!(said[0].contains("http.jsonl") && said[0].contains("serving goes on"));
     assert_eq!(front.journal.close(), 5);
     assert!(front.said.lock()[1].contains("5 rows are lost"));
+}
+
+/// The events of a front end, as they lie in the stream.
+fn told(feed: &Feed) -> Vec<serde_json::Value> {
+    let (lines, _) = feed.since(0);
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn who_is_held_and_who_is_let_go_and_who_gets_no_answer_is_told_with_the_number_held() {
+    let site = answering_site().await;
+    let front = Front::start(Routing::Starting, LIMIT).await;
+    let feed = Arc::new(Feed::default());
+    front.journal.show_platform_in(Arc::clone(&feed));
+    let address = front.address();
+    let asked = tokio::spawn(async move { get(address, "/first?password=hunter2").await.status });
+    front.held(1).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let request = head("GET", "/second");
+    client.write_all(request.as_bytes()).await.unwrap();
+    front.held(2).await;
+    drop(client);
+    front.held(1).await;
+    front.routing.send_replace(site.routing());
+    assert_eq!(asked.await.unwrap(), 200);
+    front.routing.send_replace(Routing::Stopped);
+    assert_eq!(get(address, "/third").await.status, 403);
+    let events = told(&feed);
+    let brief: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let number = |name: &str| event[name].as_u64();
+            let kind = event["kind"].as_str().unwrap();
+            (kind, number("number"), number("status"), number("holding"))
+        })
+        .collect();
+    assert_eq!(
+        brief,
+        [
+            ("held", Some(1), None, Some(1)),
+            ("held", Some(2), None, Some(2)),
+            ("unanswered", Some(2), Some(499), Some(1)),
+            ("released", Some(1), None, Some(0)),
+            ("unanswered", None, Some(403), Some(0)),
+        ],
+        "{events:#?}"
+    );
+    assert_eq!(events[0]["text"], "GET /first");
+    assert_eq!(events[2]["why"], "client-left");
+    assert!(events.iter().all(|event| event["slot"] == "production"));
+}
+
+#[tokio::test]
+async fn a_request_at_the_front_ends_limit_is_told() {
+    let silent = OwnSite::start(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let front = Front::start(silent.routing(), Duration::from_millis(150)).await;
+    let feed = Arc::new(Feed::default());
+    front.journal.show_platform_in(Arc::clone(&feed));
+    assert_eq!(get(front.address(), "/slow").await.status, 504);
+    let events = told(&feed);
+    assert_eq!(events.len(), 1, "{events:#?}");
+    let event = &events[0];
+    assert_eq!(
+        (&event["why"], &event["status"]),
+        (&"limit".into(), &504.into())
+    );
+    assert!(event["took"].as_f64().unwrap() >= 0.145, "{event}");
+}
+
+#[tokio::test]
+async fn events_beyond_the_bound_are_counted_and_the_number_held_stays_right() {
+    const CLIENTS: usize = 150;
+    let site = answering_site().await;
+    let front = Front::start(Routing::Starting, LIMIT).await;
+    let feed = Arc::new(Feed::default());
+    front.journal.show_platform_in(Arc::clone(&feed));
+    let address = front.address();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| tokio::spawn(async move { get(address, "/").await.status }))
+        .collect();
+    front.held(CLIENTS).await;
+    front.routing.send_replace(site.routing());
+    for client in clients {
+        assert_eq!(client.await.unwrap(), 200);
+    }
+    let events = until("what was not told", || {
+        let events = told(&feed);
+        let told = events.iter().filter(|event| event["kind"] != "untold");
+        let untold = events.iter().filter_map(|event| event["count"].as_u64());
+        let all = told.count() as u64 + untold.sum::<u64>();
+        (all == 2 * CLIENTS as u64).then_some(events)
+    })
+    .await;
+    assert!(events.iter().any(|event| event["kind"] == "untold"));
+    assert_eq!(events.last().unwrap()["holding"], 0, "{events:#?}");
 }

@@ -51,6 +51,7 @@ impl Front {
             address,
             Arc::new(Lanes::start(NonZeroUsize::MIN).unwrap()),
             FrontEndSettings {
+                slot: "production".to_owned(),
                 default_host: "site.localhost".to_owned(),
                 deployment: "site".to_owned(),
                 computer: "machine".to_owned(),

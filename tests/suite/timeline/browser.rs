@@ -113,13 +113,28 @@ fn the_keyboard_alone_reaches_a_request_and_pulls_a_lever_whose_effect_is_measur
         "{detail}"
     );
 
+    let outlook =
+        |lever: &str| format!("document.querySelector('[data-lever={lever}] + span').textContent");
+    for lever in ["worker-add", "worker-remove"] {
+        let words = page.value(&outlook(lever));
+        let words = words.as_str().unwrap();
+        assert!(
+            words.starts_with("predicted: a new client waits"),
+            "{words}"
+        );
+    }
+    assert_eq!(
+        page.value(&outlook("reload")),
+        "no prediction: as many workers serve afterwards as before"
+    );
     page.tab_to("#levers button[data-lever=worker-add]");
     page.press("Enter");
     page.wait_for("document.getElementById('sentence').textContent.includes('of 3 workers')");
     page.wait_for("document.querySelectorAll('#pulled tbody tr').length === 1");
     let row = "[...document.querySelectorAll('#pulled tbody td')].map(one => one.textContent)";
     let cells = page.value(row);
-    assert_ne!(cells[2], "none", "a predicted wait: {cells}");
+    let predicted = cells[2].as_str().unwrap();
+    assert!(predicted.ends_with(" s"), "a predicted wait: {cells}");
     // Those that come since are taken by the third worker.
     for answer in get_many(
         watched.server.address(),
