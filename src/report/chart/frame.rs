@@ -11,6 +11,9 @@ use crate::tables::LogTime;
 /// Width of every chart in its own units.
 pub(super) const WIDTH: f64 = 640.0;
 
+/// Width of a chart that a telephone shows without scrolling: a unit is about a pixel there.
+pub(super) const NARROW: f64 = 350.0;
+
 /// The plotting area.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
@@ -22,9 +25,14 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn new(left: f64, top: f64, bottom: f64) -> Frame {
+        Frame::across(WIDTH, left, top, bottom)
+    }
+
+    /// In a chart of another width.
+    pub(super) fn across(width: f64, left: f64, top: f64, bottom: f64) -> Frame {
         Frame {
             left,
-            right: WIDTH - 12.0,
+            right: width - 12.0,
             top,
             bottom,
         }
@@ -120,6 +128,8 @@ pub(in crate::report) struct Chart {
     description: String,
     height: f64,
     plot: Markup,
+    /// The same for a narrow screen, with its height, where the wide one would only shrink.
+    narrow: Option<(f64, Markup)>,
 }
 
 /// Put a chart together.
@@ -136,6 +146,7 @@ pub(super) fn chart(
         description: description.to_owned(),
         height,
         plot,
+        narrow: None,
     }
 }
 
@@ -143,6 +154,14 @@ pub(super) fn chart(
 const HEADING: f64 = 32.0;
 
 impl Chart {
+    /// Show this instead on a narrow screen: a plot that is [`NARROW`] wide.
+    pub(super) fn or_narrow(self, height: f64, plot: Markup) -> Chart {
+        Chart {
+            narrow: Some((height, plot)),
+            ..self
+        }
+    }
+
     /// What it shows, in words.
     pub(in crate::report) fn words(&self) -> &str {
         &self.description
@@ -155,13 +174,27 @@ impl Chart {
             figure class={ "chart " (name) } {
                 figcaption { (title) }
                 div class="canvas" tabindex="0" role="group" aria-label=(title) {
-                    svg viewBox={ "0 0 " (px(WIDTH)) " " (px(self.height)) } role="img" aria-labelledby={ (name) "-title " (name) "-desc" } {
-                        title id={ (name) "-title" } { (title) }
-                        desc id={ (name) "-desc" } { (self.description) }
-                        (self.plot)
+                    (self.drawing(if self.narrow.is_some() { "wide" } else { "any" }, WIDTH, self.height, &self.plot))
+                    @if let Some((height, plot)) = &self.narrow {
+                        (self.drawing("narrow", NARROW, *height, plot))
                     }
                 }
                 p class="reading" { (self.description) }
+            }
+        }
+    }
+
+    /// The plot for screens of a kind: `any`, `wide` or `narrow`.
+    fn drawing(&self, screen: &str, width: f64, height: f64, plot: &Markup) -> Markup {
+        let name = match screen {
+            "narrow" => format!("{}-narrow", self.name),
+            _ => self.name.to_owned(),
+        };
+        html! {
+            svg class=[(screen != "any").then_some(screen)] viewBox={ "0 0 " (px(width)) " " (px(height)) } role="img" aria-labelledby={ (name) "-title " (name) "-desc" } {
+                title id={ (name) "-title" } { (self.title) }
+                desc id={ (name) "-desc" } { (self.description) }
+                (plot)
             }
         }
     }
@@ -180,6 +213,30 @@ impl Chart {
                 g transform={ "translate(0 " (px(HEADING)) ")" } { (self.plot) }
             }
             "\n"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_for_narrow_screens_is_another_drawing_with_names_of_its_own() {
+        let plot = || html! { text { "x" } };
+        let one = chart("starts", "Starts", "Words.", 100.0, plot());
+        assert_eq!(one.figure().into_string().matches("<svg").count(), 1);
+        let two = one.or_narrow(300.0, plot()).figure().into_string();
+        assert!(
+            two.contains(r#"<svg class="wide" viewBox="0 0 640 100""#),
+            "{two}"
+        );
+        assert!(
+            two.contains(r#"<svg class="narrow" viewBox="0 0 350 300""#),
+            "{two}"
+        );
+        for id in ["starts-title", "starts-narrow-title"] {
+            assert_eq!(two.matches(&format!("id=\"{id}\"")).count(), 1, "{two}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, WIDTH, chart, px};
+use super::frame::{Chart, NARROW, WIDTH, chart, px};
 use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
@@ -37,30 +37,71 @@ pub(super) fn settings(bundle: &Bundle) -> Option<Chart> {
     if rows.is_empty() {
         return None;
     }
-    let height = TOP + ROW * rows.len() as f64 + 10.0;
-    let width = (WIDTH - NAME - 12.0) / slots.len() as f64;
+    let words = words(&slots, &rows);
+    let title = "Settings of each slot before and after";
+    let (height, plot) = draw(&WIDE, &slots, &rows);
+    let (narrow_height, narrow) = draw(&ON_A_TELEPHONE, &slots, &rows);
+    let chart = chart("settings", title, &words, height, plot);
+    Some(chart.or_narrow(narrow_height, narrow))
+}
+
+/// Where names and values stand.
+struct Columns {
+    width: f64,
+    /// Width of the names, which stand above their values where there is none.
+    name: f64,
+    /// Height of a row.
+    row: f64,
+    /// Where in a row its values begin.
+    values: f64,
+    /// Signs of a value that fit.
+    signs: usize,
+    caption: &'static str,
+}
+
+const WIDE: Columns = Columns {
+    width: WIDTH,
+    name: NAME,
+    row: ROW,
+    values: 0.0,
+    signs: SIGNS,
+    caption: "above before, below after the swap",
+};
+const ON_A_TELEPHONE: Columns = Columns {
+    width: NARROW,
+    name: 0.0,
+    row: ROW + 22.0,
+    values: 20.0,
+    signs: 18,
+    caption: "before, → after the swap",
+};
+
+/// The table in these columns, with its height.
+fn draw(columns: &Columns, slots: &[String], rows: &[(String, Cells)]) -> (f64, Markup) {
+    let Columns { name, row, .. } = *columns;
+    let height = TOP + row * rows.len() as f64 + 10.0;
+    let width = (columns.width - name - 12.0) / slots.len() as f64;
     let plot = html! {
         @for (number, slot) in slots.iter().enumerate() {
-            @let x = NAME + number as f64 * width;
+            @let x = name + number as f64 * width;
             text class="legend strong" x=(px(x + 8.0)) y="16" { (slot) }
-            text class="tick" x=(px(x + 8.0)) y="34" { "above before, below after the swap" }
+            text class="tick" x=(px(x + 8.0)) y="34" { (columns.caption) }
         }
-        @for (number, (name, cells)) in rows.iter().enumerate() {
-            @let y = TOP + number as f64 * ROW;
-            line class="grid" x1="0" x2=(px(WIDTH)) y1=(px(y - 4.0)) y2=(px(y - 4.0)) {}
-            text class="legend" x="4" y=(px(y + 13.0)) { (cut(name, NAME_SIGNS)) }
-            @for (slot, [before, after]) in cells.iter().enumerate().take(slots.len()) {
-                (cell(NAME + slot as f64 * width, y, width, before.as_deref(), after.as_deref()))
+        @for (number, (setting, cells)) in rows.iter().enumerate() {
+            @let y = TOP + number as f64 * row;
+            line class="grid" x1="0" x2=(px(columns.width)) y1=(px(y - 4.0)) y2=(px(y - 4.0)) {}
+            text class="legend" x="4" y=(px(y + 13.0)) { (cut(setting, NAME_SIGNS)) }
+            @for (slot, change) in cells.iter().enumerate().take(slots.len()) {
+                (cell(name + slot as f64 * width, y + columns.values, width, columns.signs, change))
             }
         }
     };
-    let words = words(&slots, &rows);
-    let title = "Settings of each slot before and after";
-    Some(chart("settings", title, &words, height, plot))
+    (height, plot)
 }
 
 /// A value that changed has a frame and an arrow, and one that stayed has neither.
-fn cell(x: f64, y: f64, width: f64, before: Option<&str>, after: Option<&str>) -> Markup {
+fn cell(x: f64, y: f64, width: f64, signs: usize, change: &[Option<String>; 2]) -> Markup {
+    let [before, after] = change.each_ref().map(Option::as_deref);
     let changed = before != after;
     let same = match (before, after) {
         (Some(before), Some(after)) if changed => common_start(before, after),
@@ -68,7 +109,7 @@ fn cell(x: f64, y: f64, width: f64, before: Option<&str>, after: Option<&str>) -
     };
     let told = |value: Option<&str>| {
         value.map_or("not there".to_owned(), |value| {
-            from_the_difference(value, same)
+            from_the_difference(value, same, signs)
         })
     };
     html! {
@@ -163,12 +204,12 @@ fn common_start(one: &str, other: &str) -> usize {
 }
 
 /// A value that is longer than its column begins shortly before what differs.
-fn from_the_difference(value: &str, same: usize) -> String {
+fn from_the_difference(value: &str, same: usize, signs: usize) -> String {
     const BEFORE: usize = 8;
-    let is_long = value.chars().count() > SIGNS;
+    let is_long = value.chars().count() > signs;
     match value.char_indices().nth(same.saturating_sub(BEFORE)) {
-        Some((at, _)) if is_long && at > 0 => cut(&format!("…{}", &value[at..]), SIGNS),
-        _ => cut(value, SIGNS),
+        Some((at, _)) if is_long && at > 0 => cut(&format!("…{}", &value[at..]), signs),
+        _ => cut(value, signs),
     }
 }
 
@@ -211,8 +252,8 @@ mod tests {
             "Server=tcp:sql-prod.example.net;Database=ordres",
         );
         let same = common_start(one, other);
-        assert_eq!(from_the_difference(one, same), "…base=orders");
-        assert_eq!(from_the_difference(other, same), "…base=ordres");
-        assert_eq!(from_the_difference("off", 1), "off");
+        assert_eq!(from_the_difference(one, same, SIGNS), "…base=orders");
+        assert_eq!(from_the_difference(other, same, SIGNS), "…base=ordres");
+        assert_eq!(from_the_difference("off", 1, SIGNS), "off");
     }
 }

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, Frame, WIDTH, chart, elapsed, px};
+use super::frame::{Chart, Frame, NARROW, WIDTH, chart, elapsed, px};
 use super::requests::Ending;
 use super::scale::Scale;
 use crate::encoding::line;
@@ -22,6 +22,10 @@ const LINE: f64 = 17.0;
 const MOST_LINES: usize = 14;
 /// Signs of a line that fit into the width.
 const SIGNS: usize = 76;
+/// Signs and rows of a line on a narrow screen, and the room between two lines.
+const NARROW_SIGNS: usize = 30;
+const NARROW_ROWS: usize = 3;
+const BETWEEN: f64 = 6.0;
 /// How long before the load a start may be that still belongs to it, in seconds.
 const BEFORE: f64 = 600.0;
 
@@ -51,35 +55,121 @@ pub(super) fn starts(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     };
     let (first, last) = (times().fold(0.0, f64::min), times().fold(1.0, f64::max));
     let x = Scale::Linear(first, last + (last - first) * 0.02);
-    let lanes = LANES.len() + usize::from(!answers.is_empty());
-    let frame = Frame::new(LEFT, 4.0, 4.0 + NAMES + LANE * lanes as f64);
     let lines = chosen(&happenings);
-    let words_top = frame.bottom + 60.0;
-    let height = words_top + LINE * lines.len() as f64;
-    let plot = html! {
-        (frame.phases(bundle, origin, x, true))
-        @for (lane, name) in LANES.iter().chain(&["requests"]).take(lanes).enumerate() {
-            @let y = lane_y(&frame, lane);
-            text class="tick" x=(px(frame.left - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (name) }
-            line class="grid" x1=(px(frame.left)) x2=(px(frame.right)) y1=(px(y)) y2=(px(y)) {}
-        }
-        @for happening in &happenings {
-            (mark(happening.lane, frame.x(x.place(happening.at)), lane_y(&frame, happening.lane), &happening.text))
-        }
-        @for (at, ending) in &answers {
-            (ending.mark(frame.x(x.place(*at)), lane_y(&frame, LANES.len()), None))
-        }
-        (frame.x_axis(x, "seconds since the load began", elapsed))
-        @for (number, happening) in lines.iter().enumerate() {
-            @let y = words_top + number as f64 * LINE;
-            text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
-            (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
-            text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y)) { (cut(&happening.text)) }
-        }
+    let story = Story {
+        bundle,
+        origin,
+        x,
+        happenings: &happenings,
+        answers: &answers,
+        lines: &lines,
     };
     let words = words(&happenings, &lines, &answers);
     let title = "Platform, console and requests";
-    Some(chart("starts", title, &words, height, plot))
+    let (height, plot) = story.draw(WIDTH, SIGNS, 1);
+    let (narrow_height, narrow) = story.draw(NARROW, NARROW_SIGNS, NARROW_ROWS);
+    let chart = chart("starts", title, &words, height, plot);
+    Some(chart.or_narrow(narrow_height, narrow))
+}
+
+/// What is drawn, on whatever width.
+struct Story<'a> {
+    bundle: &'a Bundle,
+    origin: LogTime,
+    x: Scale,
+    happenings: &'a [Happening],
+    answers: &'a [(f64, Ending)],
+    lines: &'a [&'a Happening],
+}
+
+impl Story<'_> {
+    /// The lanes above the lines, each line of so many rows and signs a row at most; with its height.
+    fn draw(&self, width: f64, signs: usize, rows: usize) -> (f64, Markup) {
+        let lanes = LANES.len() + usize::from(!self.answers.is_empty());
+        let frame = Frame::across(width, LEFT, 4.0, 4.0 + NAMES + LANE * lanes as f64);
+        let mut bottom = frame.bottom + 60.0;
+        let mut told = Vec::new();
+        for happening in self.lines {
+            let text = told_in_rows(&happening.text, signs, rows);
+            let next = bottom + LINE * text.len() as f64 + if rows > 1 { BETWEEN } else { 0.0 };
+            told.push((bottom, *happening, text));
+            bottom = next;
+        }
+        let plot = html! {
+            (frame.phases(self.bundle, self.origin, self.x, true))
+            (self.lanes(&frame, lanes))
+            (frame.x_axis(self.x, "seconds since the load began", elapsed))
+            @for (y, happening, text) in &told {
+                (row(*y, happening, text))
+            }
+        };
+        (bottom, plot)
+    }
+
+    fn lanes(&self, frame: &Frame, lanes: usize) -> Markup {
+        html! {
+            @for (lane, name) in LANES.iter().chain(&["requests"]).take(lanes).enumerate() {
+                @let y = lane_y(frame, lane);
+                text class="tick" x=(px(frame.left - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (name) }
+                line class="grid" x1=(px(frame.left)) x2=(px(frame.right)) y1=(px(y)) y2=(px(y)) {}
+            }
+            @for happening in self.happenings {
+                (mark(happening.lane, frame.x(self.x.place(happening.at)), lane_y(frame, happening.lane), &happening.text))
+            }
+            @for (at, ending) in self.answers {
+                (ending.mark(frame.x(self.x.place(*at)), lane_y(frame, LANES.len()), None))
+            }
+        }
+    }
+}
+
+/// A line: when it was, whose it is, and its words.
+fn row(y: f64, happening: &Happening, text: &[String]) -> Markup {
+    html! {
+        text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
+        (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
+        @for (number, part) in text.iter().enumerate() {
+            text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y + number as f64 * LINE)) { (part) }
+        }
+    }
+}
+
+/// The words of a line in rows; what has no room is cut.
+fn told_in_rows(text: &str, signs: usize, most: usize) -> Vec<String> {
+    let text = cut(text, signs * most);
+    if most == 1 {
+        return vec![text];
+    }
+    let mut rows = vec![String::new()];
+    let mut length = 0;
+    for word in text.split_inclusive(' ') {
+        let wanted = word.trim_end().chars().count();
+        if length > 0 && length + wanted > signs {
+            rows.push(String::new());
+            length = 0;
+        }
+        // A path is longer than a row, and has no blank.
+        for sign in word.chars() {
+            if length == signs && sign == ' ' {
+                continue;
+            }
+            if length == signs {
+                rows.push(String::new());
+                length = 0;
+            }
+            length += 1;
+            if let Some(row) = rows.last_mut() {
+                row.push(sign);
+            }
+        }
+    }
+    if rows.len() > most {
+        rows.truncate(most);
+        if let Some(last) = rows.last_mut() {
+            *last = format!("{}…", last.trim_end());
+        }
+    }
+    rows
 }
 
 fn lane_y(frame: &Frame, lane: usize) -> f64 {
@@ -177,13 +267,13 @@ fn chosen(happenings: &[Happening]) -> Vec<&Happening> {
     chosen
 }
 
-fn cut(text: &str) -> String {
+fn cut(text: &str, signs: usize) -> String {
     // A line of Gunicorn begins with its time, which stands beside it.
     let text = match text.split_once("] ") {
         Some((stamp, rest)) if stamp.starts_with("[20") => rest,
         _ => text,
     };
-    match text.char_indices().nth(SIGNS) {
+    match text.char_indices().nth(signs) {
         Some((at, _)) => format!("{}…", text[..at].trim_end()),
         None => text.to_owned(),
     }
@@ -212,6 +302,7 @@ fn words(happenings: &[Happening], lines: &[&Happening], answers: &[(f64, Ending
 
 /// A line of the list is as wide as the chart.
 const _: () = assert!(SIGNS as f64 * 7.2 + LEFT + 16.0 < WIDTH);
+const _: () = assert!(NARROW_SIGNS as f64 * 7.2 + LEFT + 16.0 < NARROW);
 
 #[cfg(test)]
 mod tests {
@@ -247,8 +338,29 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_where_a_sign_ends() {
-        let cut = cut(&"ü".repeat(200));
+        let cut = cut(&"ü".repeat(200), SIGNS);
         assert_eq!(cut.chars().count(), SIGNS + 1);
         assert!(cut.ends_with('…'));
+    }
+
+    #[test]
+    fn on_a_narrow_screen_a_line_is_broken_where_words_end_and_a_long_word_anywhere() {
+        for (text, expected) in [
+            ("a short one", &["a short ", "one"][..]),
+            (
+                "one two three four five",
+                &["one two ", "three four", "five"],
+            ),
+            ("/home/site/wwwroot", &["/home/site", "/wwwroot"]),
+            (
+                "x /home/site/wwwroot/y",
+                &["x ", "/home/site", "/wwwroot/y"],
+            ),
+        ] {
+            assert_eq!(told_in_rows(text, 10, 3), expected);
+        }
+        let long = told_in_rows(&"word ".repeat(40), 10, 3);
+        assert_eq!(long.len(), 3);
+        assert!(long[2].ends_with('…'), "{long:?}");
     }
 }

@@ -76,6 +76,7 @@ figcaption { font-weight: 600; margin-bottom: .4rem; }
 .canvas { overflow-x: auto; }
 .canvas:focus-visible { outline: 2px solid var(--answered); }
 svg { display: block; width: 100%; min-width: 32rem; max-width: 54rem; height: auto; }
+svg.narrow { display: none; }
 ";
 
 /// Narrow screens, and the colours of print.
@@ -92,8 +93,11 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .86rem; border-top: 
   svg { min-width: 0; }
   svg text { font-size: 16px; }
   svg .tick, svg .caption, svg .phase-name, svg .on-bar { font-size: 14px; }
-  .chart.starts svg, .chart.settings svg { min-width: 34rem; }
-  .chart.starts svg text, .chart.settings svg text { font-size: 12px; }
+  svg.wide { display: none; }
+  svg.narrow { display: block; }
+  svg.narrow text { font-size: 12.5px; }
+  svg.narrow .tick, svg.narrow .caption, svg.narrow .phase-name { font-size: 12px; }
+  svg.narrow .value { font-size: 11.5px; }
   td[data-label]::before { content: attr(data-label) ': '; color: var(--soft); font-size: .82rem; }
 }
 @media print {
@@ -107,6 +111,8 @@ const PRINT: &str = "
   }
   body { max-width: none; padding: 0; font-size: 10pt; }
   svg { min-width: 0; }
+  svg.wide { display: block; }
+  svg.narrow { display: none; }
   .badge { border: 1px solid currentColor; }
   tr, pre, figure { break-inside: avoid; }
   h2 { break-after: avoid; }
