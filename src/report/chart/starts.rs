@@ -288,9 +288,9 @@ fn words(happenings: &[Happening], lines: &[&Happening], answers: &[(f64, Ending
         .iter()
         .filter(|(_, ending)| *ending == Ending::Answered);
     format!(
-        "{} messages of the platform (squares), {} lines of the console (bars), {} actions \
-         (flags); {} of {} requests were answered 2xx. {} lines are told; those that decided a \
-         criterion are bold.",
+        "Messages of the platform: {} (squares); lines of the console: {} (bars); actions: {} \
+         (flags); answered 2xx: {} of {} requests. Lines told: {}; those that decided a criterion \
+         are bold.",
         count(0),
         count(1),
         count(2),
