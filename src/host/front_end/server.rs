@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, Routing, Shared, proxy};
+use super::{FrontEndSettings, Routing, Shared, proxy};
 use crate::host::Notify;
 use crate::host::journal::Journal;
 use crate::identifiers::guid_prefix;
@@ -45,7 +45,7 @@ pub struct FrontEnd {
 }
 
 impl FrontEnd {
-    /// Serve `listener`, its connections on `lanes`. `routing` says where requests go; `wake` is
+    /// Serve `listener`, `routing` says where requests go; `wake` is
     /// notified when a request wants a start.
     #[expect(
         clippy::too_many_arguments,
@@ -54,7 +54,6 @@ impl FrontEnd {
     pub fn start(
         listener: TcpListener,
         address: SocketAddr,
-        lanes: Arc<Lanes>,
         settings: FrontEndSettings,
         journal: Arc<Journal>,
         notify: Notify,
@@ -76,7 +75,7 @@ impl FrontEnd {
             log_id_next: AtomicU64::new(1),
         });
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, lanes, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
         Self {
             address,
             shared,
@@ -112,7 +111,6 @@ impl FrontEnd {
 
 async fn serve(
     listener: TcpListener,
-    lanes: Arc<Lanes>,
     shared: Arc<Shared>,
     stopped: watch::Receiver<bool>,
 ) {
@@ -124,8 +122,7 @@ async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, client)) => {
-                    let connection = attend(stream, client, Arc::clone(&shared), stopped.clone());
-                    connections.spawn_on(connection, lanes.next());
+                    connections.spawn(converse(stream, client, Arc::clone(&shared), stopped.clone()));
                 }
                 Err(error) => {
                     shared.complain(&format!("cannot take a connection: {error}"));
@@ -155,18 +152,6 @@ async fn serve(
     if drained.is_err() {
         shared.stopping.store(true, Ordering::Relaxed);
         connections.shutdown().await;
-    }
-}
-
-/// Take over a connection from the event loop that accepted it.
-async fn attend(
-    stream: TcpStream,
-    client: SocketAddr,
-    shared: Arc<Shared>,
-    stopped: watch::Receiver<bool>,
-) {
-    if let Ok(stream) = stream.into_std().and_then(TcpStream::from_std) {
-        converse(stream, client, shared, stopped).await;
     }
 }
 
