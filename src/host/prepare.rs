@@ -10,7 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::net::TcpListener;
 
 use super::auto_heal::AutoHeal;
-use super::front_end::{FrontEnd, FrontEndSettings, Lanes};
+use super::front_end::{FrontEnd, FrontEndSettings};
 use super::home_volume::HomeVolume;
 use super::journal::Journal;
 use super::network;
@@ -40,7 +40,6 @@ pub(super) struct Prepared {
     was_here: bool,
     /// What this run's targets key their digests of credentials with.
     run_key: String,
-    lanes: Arc<Lanes>,
     home: PathBuf,
     /// Where the containers have their folders.
     pub(super) runtime: PathBuf,
@@ -97,7 +96,6 @@ impl Prepared {
             lock,
             was_here,
             run_key: presence::new_token().map_err(HostError::Random)?,
-            lanes: Arc::new(Lanes::for_this_machine().map_err(HostError::Threads)?),
             home,
             runtime: folder(root.join("run"))?,
             network,
@@ -144,7 +142,6 @@ impl Prepared {
         let front_end = FrontEnd::start(
             listener,
             address,
-            Arc::clone(&self.lanes),
             FrontEndSettings {
                 slot: name.to_string(),
                 default_host: identity.host_name,

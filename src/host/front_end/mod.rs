@@ -6,7 +6,6 @@
 
 mod end;
 mod headers;
-mod lanes;
 mod proxy;
 mod record;
 mod relay;
@@ -27,7 +26,6 @@ use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::JoinSet;
 
 pub use end::RequestEnd;
-pub use lanes::Lanes;
 use record::Unfinished;
 pub use server::FrontEnd;
 use teller::Teller;

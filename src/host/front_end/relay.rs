@@ -157,21 +157,6 @@ impl Relay {
     }
 }
 
-/// The next piece of the site's answer; what has come of it is taken from the socket first when
-/// none is there.
-fn poll_site(
-    body: &mut Incoming,
-    connection: Option<&mut Connection>,
-    context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    let polled = Pin::new(&mut *body).poll_frame(context);
-    let (Poll::Pending, Some(connection)) = (&polled, connection) else {
-        return polled;
-    };
-    connection.drive(context);
-    Pin::new(body).poll_frame(context)
-}
-
 impl Body for Relay {
     type Data = Bytes;
     type Error = RelayError;
@@ -192,11 +177,10 @@ impl Body for Relay {
             },
             Source::Site {
                 body,
-                connection,
                 silence,
                 limit,
                 ..
-            } => match poll_site(body, connection.as_mut(), context) {
+            } => match Pin::new(body).poll_frame(context) {
                 Poll::Ready(frame) => {
                     *silence = None;
                     Poll::Ready(frame.map(|frame| frame.map_err(RelayError::from)))

@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::headers::ClientAddress;
 use super::record::Record;
-use super::{FrontEndSettings, Lanes, RequestEnd, Routing, Shared, Teller, proxy};
+use super::{FrontEndSettings, RequestEnd, Routing, Shared, Teller, proxy};
 use crate::host::journal::Journal;
 use crate::host::{Notify, Shortage, shortage};
 use crate::identifiers::guid_prefix;
@@ -42,16 +42,11 @@ pub struct FrontEnd {
 }
 
 impl FrontEnd {
-    /// Serve `listener`, its connections on `lanes`. `routing` says where requests go; `wake` is
+    /// Serve `listener`, `routing` says where requests go; `wake` is
     /// notified when a request wants a start.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is another part of the emulator, and they meet here only"
-    )]
     pub fn start(
         listener: TcpListener,
         address: SocketAddr,
-        lanes: Arc<Lanes>,
         settings: FrontEndSettings,
         journal: Arc<Journal>,
         notify: Notify,
@@ -76,7 +71,7 @@ impl FrontEnd {
             log_id_next: AtomicU64::new(1),
         });
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, lanes, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
         Self {
             address,
             shared,
@@ -110,12 +105,7 @@ impl FrontEnd {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    lanes: Arc<Lanes>,
-    shared: Arc<Shared>,
-    stopped: watch::Receiver<bool>,
-) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut routing = shared.routing.clone();
     let mut stop = stopped.clone();
@@ -128,8 +118,7 @@ async fn serve(
         tokio::select! {
             accepted = listener.accept(), if !hold => match accepted {
                 Ok((stream, client)) => {
-                    let connection = attend(stream, client, Arc::clone(&shared), stopped.clone());
-                    connections.spawn_on(connection, lanes.next());
+                    connections.spawn(converse(stream, client, Arc::clone(&shared), stopped.clone()));
                 }
                 Err(error) => {
                     not_accepted(&error, &shared);
@@ -173,18 +162,6 @@ fn not_accepted(error: &std::io::Error, shared: &Shared) {
     shared.notify.lacks(shortage, "accept a connection");
     if let Routing::Up(upstream) = &*shared.routing.borrow() {
         upstream.close_idle();
-    }
-}
-
-/// Take over a connection from the event loop that accepted it.
-async fn attend(
-    stream: TcpStream,
-    client: SocketAddr,
-    shared: Arc<Shared>,
-    stopped: watch::Receiver<bool>,
-) {
-    if let Ok(stream) = stream.into_std().and_then(TcpStream::from_std) {
-        converse(stream, client, shared, stopped).await;
     }
 }
 

@@ -4,12 +4,7 @@
 //! container has not closed. A request is sent twice only when the first connection provably took
 //! nothing of it.
 
-use std::collections::HashMap;
-use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -32,15 +27,15 @@ pub const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a request waits at most for a descriptor that the emulator itself lacks.
 const SHORTAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Idle connections that each thread keeps for one container.
-const MOST_IDLE: usize = 256;
+/// Idle connections that are kept for one container.
+const MOST_IDLE: usize = 1024;
 
 /// A container as the front end sees it.
 #[derive(Debug)]
 pub struct Upstream {
     dialer: Dialer,
-    /// By the thread whose event loop a connection belongs to.
-    idle: Mutex<HashMap<ThreadId, Vec<(Instant, Connection)>>>,
+    /// Which was used last stands last.
+    idle: Mutex<Vec<(Instant, Connection)>>,
     idle_limit: Duration,
     /// When the last request came.
     used: Mutex<Instant>,
@@ -51,7 +46,7 @@ impl Upstream {
     pub fn new(dialer: impl Into<Dialer>) -> Self {
         Self {
             dialer: dialer.into(),
-            idle: Mutex::new(HashMap::new()),
+            idle: Mutex::default(),
             idle_limit: IDLE_LIMIT,
             used: Mutex::new(Instant::now()),
         }
@@ -69,27 +64,22 @@ impl Upstream {
         *self.used.lock()
     }
 
-    /// Send a request and wait for the head of its answer. A request that is `alone` has no body
-    /// and asks for no other protocol: its connection is driven by who waits for the answer.
+    /// Send a request and wait for the head of its answer.
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
-        alone: bool,
         shared: &Shared,
     ) -> Result<(Response<Incoming>, Connection), RequestEnd> {
         *self.used.lock() = Instant::now();
         while let Some(mut connection) = self.idle_connection() {
-            if !connection.is_open().await {
-                continue;
-            }
-            match connection.send(request, alone).await {
+            match connection.send(request).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(NotAnswered::Unsent(unsent)) => request = *unsent,
                 Err(NotAnswered::Sent(end)) => return Err(end),
             }
         }
         let mut connection = self.open(shared).await?;
-        match connection.send(request, alone).await {
+        match connection.send(request).await {
             Ok(response) => Ok((response, connection)),
             Err(NotAnswered::Unsent(_)) => Err(RequestEnd::NoAnswer),
             Err(NotAnswered::Sent(end)) => Err(end),
@@ -122,42 +112,33 @@ impl Upstream {
         }
     }
 
+    /// The one that was used last, where the container has not closed it.
     fn idle_connection(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
-        let idle = idle.get_mut(&std::thread::current().id())?;
-        let (since, connection) = idle.pop()?;
-        if since.elapsed() < self.idle_limit {
-            return Some(connection);
+        while let Some((since, connection)) = idle.pop() {
+            if since.elapsed() >= self.idle_limit {
+                // The newest is too old, so all are.
+                idle.clear();
+            } else if connection.sender.is_ready() {
+                return Some(connection);
+            }
         }
-        // The newest is too old, so all are.
-        idle.clear();
         None
     }
 
     /// Keep a connection whose answer has been read to its end.
     pub(super) fn keep(&self, connection: Connection) {
-        if connection.sender.is_closed() {
-            return;
-        }
         let mut idle = self.idle.lock();
-        let idle = idle.entry(std::thread::current().id()).or_default();
-        // The oldest stand first.
-        let old = idle.partition_point(|(since, _)| since.elapsed() >= self.idle_limit);
-        idle.drain(..old);
-        if idle.len() < MOST_IDLE {
+        if !connection.sender.is_closed() && idle.len() < MOST_IDLE {
             idle.push((Instant::now(), connection));
         }
     }
 
-    /// Close what has been idle for too long, and what the container has closed.
+    /// Close what has been idle for too long, and let go of what the container has closed.
     pub(super) fn reap(&self) {
-        let mut context = Context::from_waker(Waker::noop());
-        for idle in self.idle.lock().values_mut() {
-            idle.retain_mut(|(since, connection)| {
-                connection.drive(&mut context);
-                since.elapsed() < self.idle_limit && !matches!(connection.driver, Driver::Ended)
-            });
-        }
+        self.idle.lock().retain(|(since, connection)| {
+            since.elapsed() < self.idle_limit && !connection.sender.is_closed()
+        });
     }
 
     /// Close what is idle: the container is about to stop.
@@ -190,29 +171,13 @@ enum NotAnswered {
     Sent(RequestEnd),
 }
 
-/// One connection to a container. When it is dropped the socket is closed there and then, whatever
-/// is in flight on it.
+/// One connection to a container. Dropped, it is closed, whatever is in flight on it.
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
-    driver: Driver,
+    /// The task that moves its bytes.
+    driver: AbortHandle,
 }
-
-/// What moves the bytes of a connection. hyper parts the two so that one connection can be asked
-/// from many places; here it is asked from one, and waking a task of its own for every answer costs
-/// more than the answer.
-#[derive(Debug)]
-enum Driver {
-    /// Whoever waits for the answer or reads it.
-    Asker(Box<Socket>),
-    /// A task of its own: a body that comes from the client must go on when nobody reads the
-    /// answer.
-    Task(AbortHandle),
-    /// The connection has ended.
-    Ended,
-}
-
-type Socket = http1::Connection<TokioIo<TcpStream>, RequestBody>;
 
 impl Connection {
     async fn over(stream: TcpStream) -> Result<Self, RequestEnd> {
@@ -222,9 +187,13 @@ impl Connection {
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|_| RequestEnd::Refused)?;
+        let driver = tokio::spawn(async move {
+            // Its errors are those of the request on it.
+            let _ = connection.with_upgrades().await;
+        });
         Ok(Self {
             sender,
-            driver: Driver::Asker(Box::new(connection)),
+            driver: driver.abort_handle(),
         })
     }
 
@@ -232,74 +201,18 @@ impl Connection {
     async fn send(
         &mut self,
         request: Request<RequestBody>,
-        alone: bool,
     ) -> Result<Response<Incoming>, NotAnswered> {
-        if !alone {
-            self.drive_by_a_task();
-        }
-        let answer = self.sender.try_send_request(request);
-        let mut answer = std::pin::pin!(answer);
-        let driver = &mut self.driver;
-        let answered = poll_fn(|context| {
-            // The answer is there after the connection has been polled.
-            driver.poll(context);
-            answer.as_mut().poll(context)
-        });
-        answered
-            .await
-            .map_err(|mut error| match error.take_message() {
-                Some(unsent) => NotAnswered::Unsent(Box::new(unsent)),
-                None if error.error().is_parse() => NotAnswered::Sent(RequestEnd::BadAnswer),
-                None => NotAnswered::Sent(RequestEnd::NoAnswer),
-            })
-    }
-
-    /// Whether the container has kept a connection that was idle: what it sent meanwhile, the end
-    /// above all, is looked at now.
-    async fn is_open(&mut self) -> bool {
-        poll_fn(|context| {
-            self.driver.poll(context);
-            Poll::Ready(())
+        let answered = self.sender.try_send_request(request).await;
+        answered.map_err(|mut error| match error.take_message() {
+            Some(unsent) => NotAnswered::Unsent(Box::new(unsent)),
+            None if error.error().is_parse() => NotAnswered::Sent(RequestEnd::BadAnswer),
+            None => NotAnswered::Sent(RequestEnd::NoAnswer),
         })
-        .await;
-        !matches!(self.driver, Driver::Ended) && self.sender.is_ready()
-    }
-
-    /// Move bytes, where nobody else does.
-    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
-        self.driver.poll(context);
-    }
-
-    fn drive_by_a_task(&mut self) {
-        let driver = match std::mem::replace(&mut self.driver, Driver::Ended) {
-            Driver::Asker(socket) => {
-                let task = tokio::spawn(async move {
-                    // Its errors are those of the request on it.
-                    let _ = socket.with_upgrades().await;
-                });
-                Driver::Task(task.abort_handle())
-            }
-            other => other,
-        };
-        self.driver = driver;
-    }
-}
-
-impl Driver {
-    fn poll(&mut self, context: &mut Context<'_>) {
-        if let Driver::Asker(socket) = self
-            && Pin::new(socket).poll(context).is_ready()
-        {
-            // Its errors are those of the request on it.
-            *self = Driver::Ended;
-        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Driver::Task(task) = &self.driver {
-            task.abort();
-        }
+        self.driver.abort();
     }
 }
