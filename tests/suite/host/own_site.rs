@@ -2,13 +2,12 @@
 //! does with each connection.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use labrat::host::Notify;
-use labrat::host::front_end::{FrontEnd, FrontEndSettings, Lanes, Routing, Upstream};
+use labrat::host::front_end::{FrontEnd, FrontEndSettings, Routing, Upstream};
 use labrat::host::journal::Journal;
 use labrat::tables::HttpRow;
 use parking_lot::Mutex;
@@ -49,7 +48,6 @@ impl Front {
         let front_end = FrontEnd::start(
             listener,
             address,
-            Arc::new(Lanes::start(NonZeroUsize::MIN).unwrap()),
             FrontEndSettings {
                 slot: "production".to_owned(),
                 default_host: "site.localhost".to_owned(),
