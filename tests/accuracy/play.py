@@ -54,6 +54,12 @@ def drawn(text, name, draw):
         workers = draw.choice([1, 2, 2, 3])
         text = text.replace("--workers 2", f"--workers {workers}", 1)
         text = text.replace("\nworkers = 2", f"\nworkers = {workers}", 1)
+        if workers > 1 and draw.random() < 0.5:
+            # Many who wait to the end, which comes before the front end's limit: enough answers to tell
+            # the number of servers from.
+            patient = workers * draw.randint(16, 18)
+            text = re.sub(r'"/slow", count = \d+, concurrency = \d+, limit_seconds = [\d.]+',
+                          f'"/slow", count = {patient}, concurrency = {patient}, limit_seconds = 500.0', text, count=1)
     return text
 
 
