@@ -7,6 +7,7 @@ mod exported;
 mod incidents;
 mod queue;
 mod sinks;
+mod telling_apart;
 
 use std::path::Path;
 use std::process::{Command, Output};
