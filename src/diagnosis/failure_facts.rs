@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::evidence::Evidence;
 use super::facts::{Fact, Seen};
 use super::quote::Cited;
+use super::restart_facts::seen_at;
 use super::traffic::quantile;
 
 /// Failures of a route from which it counts as failing.
@@ -132,23 +133,20 @@ fn were_well(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
 fn after_restart(evidence: &Evidence<'_>, here: &[Here]) -> Seen {
     let requests = &evidence.view.requests;
     let errors = errors_of_failing(here);
+    let first = errors.iter().map(|at| requests[*at].end);
+    let first = first.fold(f64::INFINITY, f64::min);
     let routes: BTreeSet<u32> = errors.iter().map(|at| requests[*at].route).collect();
+    let asked: Vec<usize> = (0..requests.len())
+        .filter(|at| routes.contains(&requests[*at].route))
+        .collect();
     let again = evidence.starts.iter().find_map(|start| {
         let began = evidence.view.second(start.began?);
-        let failed_before = errors.iter().any(|at| requests[*at].end < began);
-        let next = requests
-            .iter()
-            .position(|request| request.start > began && routes.contains(&request.route))?;
-        let fails = requests[next].status >= 500;
-        (failed_before && fails).then_some((start.lines.0, next))
+        let next = asked.partition_point(|at| requests[*at].start <= began);
+        let next = *asked.get(next)?;
+        let fails_again = first < began && requests[next].status >= 500;
+        fails_again.then_some((next, start.lines.0))
     });
-    let quotes = again.into_iter().flat_map(|(line, at)| {
-        [
-            Cited::numbered(&evidence.view, line),
-            Cited::request(&evidence.view, at),
-        ]
-    });
-    Seen::of(again.is_some()).with(quotes.flatten())
+    seen_at(evidence, again)
 }
 
 fn nearly_all(evidence: &Evidence<'_>, here: &[Here]) -> Seen {

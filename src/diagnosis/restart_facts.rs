@@ -5,7 +5,7 @@ use super::facts::{Fact, Seen};
 use super::quote::Cited;
 use super::scan::Landmark;
 use super::traffic::quantile;
-use super::view::Source;
+use super::view::{Request, Source};
 
 /// Seconds around a stop in which failures belong to it.
 const AROUND: f64 = 30.0;
@@ -160,7 +160,7 @@ fn unanswered(evidence: &Evidence<'_>) -> Seen {
 }
 
 /// Met by a request and a line, where there are such.
-fn seen_at(evidence: &Evidence<'_>, found: Option<(usize, u32)>) -> Seen {
+pub(super) fn seen_at(evidence: &Evidence<'_>, found: Option<(usize, u32)>) -> Seen {
     let quotes = found.into_iter().flat_map(|(at, line)| {
         [
             Cited::request(&evidence.view, at),
@@ -202,36 +202,59 @@ fn after_quiet(evidence: &Evidence<'_>) -> Seen {
 fn recycled_after_slow(evidence: &Evidence<'_>) -> Seen {
     let requests = &evidence.view.requests;
     let came = requests.first().map_or(f64::INFINITY, |first| first.start);
-    let slow: Vec<usize> = (0..requests.len())
+    let slow: Vec<JustAfter> = (0..requests.len())
         .filter(|at| requests[*at].taken() >= SLOW && !requests[*at].is_failure())
+        .map(|at| JustAfter::of(at, &requests[at]))
         .collect();
-    let mut known = 0;
-    let mut recycled = Vec::new();
-    for start in &evidence.starts {
-        let Some(began) = start.began.map(|began| evidence.view.second(began)) else {
-            continue;
-        };
-        if began <= came {
-            continue;
-        }
-        known += 1;
-        let mut before = slow.iter().filter(|at| {
-            let ago = began - requests[**at].end;
-            (-CLOCK..=(requests[**at].taken() / 4.0).max(CLOCK)).contains(&ago)
-        });
-        if let (Some(at), Some(_)) = (before.next(), before.next()) {
-            recycled.push((*at, start.lines.0));
+    let in_order = |moment: fn(&JustAfter) -> f64| {
+        let mut moments: Vec<f64> = slow.iter().map(moment).collect();
+        moments.sort_by(f64::total_cmp);
+        moments
+    };
+    let (from, to) = (in_order(|one| one.from), in_order(|one| one.to));
+    let began = evidence.starts.iter().filter_map(|start| {
+        let began = evidence.view.second(start.began?);
+        (began > came).then_some((began, start.lines.0))
+    });
+    let began: Vec<(f64, u32)> = began.collect();
+    let just_before = |second: f64| {
+        let begun = from.partition_point(|from| *from <= second);
+        begun - to.partition_point(|to| *to < second)
+    };
+    let recycled: Vec<(f64, u32)> = began
+        .iter()
+        .copied()
+        .filter(|(second, _)| just_before(*second) >= 2)
+        .collect();
+    let hardly_fails = evidence.traffic.failed.len() * 20 <= evidence.traffic.total();
+    let met = recycled.len() >= 2 && recycled.len() * 4 >= began.len() * 3 && hardly_fails;
+    let first = recycled.first().filter(|_| met);
+    let shown = first.and_then(|(second, line)| {
+        let before = slow.iter().find(|one| one.holds(*second))?;
+        Some((before.at, *line))
+    });
+    seen_at(evidence, shown)
+}
+
+/// From when to when something that begins did so just after a slow answer.
+struct JustAfter {
+    at: usize,
+    from: f64,
+    to: f64,
+}
+
+impl JustAfter {
+    fn of(at: usize, request: &Request) -> JustAfter {
+        JustAfter {
+            at,
+            from: request.end - CLOCK,
+            to: request.end + (request.taken() / 4.0).max(CLOCK),
         }
     }
-    let failed = evidence.traffic.failed.len();
-    let hardly_fails = failed * 20 <= evidence.traffic.total();
-    let met = recycled.len() >= 2 && recycled.len() * 4 >= known * 3 && hardly_fails;
-    let mut seen = seen_at(evidence, recycled.first().copied());
-    seen.met = Some(met);
-    if !met {
-        seen.quotes.clear();
+
+    fn holds(&self, second: f64) -> bool {
+        (self.from..=self.to).contains(&second)
     }
-    seen
 }
 
 /// Seconds between two requests as is usual around one of them: calm days that were exported as well are

@@ -50,6 +50,14 @@ impl Start {
         }
     }
 
+    /// Whether one of its lines says that the container exited, and not only that it is gone.
+    fn tells_an_exit(&self, view: &View<'_>) -> bool {
+        const WORDS: [&str; 3] = ["exit code", "has exited", "exited unexpectedly"];
+        let lines = view.lines.get(self.lines.0 as usize..self.lines.1 as usize);
+        let mut lines = lines.unwrap_or_default().iter();
+        lines.any(|line| WORDS.iter().any(|words| line.text.contains(words)))
+    }
+
     /// A pull that failed is not the end: where there is a local copy, the start goes on with it.
     fn may_go_on(&self) -> bool {
         let pull = |(_, failure): &(u32, Failure)| *failure == Failure::NotPulled;
@@ -131,15 +139,7 @@ pub(super) fn starts(view: &View<'_>, scan: &Scan) -> Vec<Start> {
 fn tell_who_ended(starts: &mut [Start], view: &View<'_>) {
     let mut waited = false;
     for start in starts {
-        let lines = view
-            .lines
-            .get(start.lines.0 as usize..start.lines.1 as usize);
-        let exited = lines.unwrap_or_default().iter().any(|line| {
-            ["exit code", "has exited", "exited unexpectedly"]
-                .iter()
-                .any(|words| line.text.contains(words))
-        });
-        if waited && !exited {
+        if waited && start.failed_as(Failure::Exited) && !start.tells_an_exit(view) {
             for (_, failure) in &mut start.failures {
                 if *failure == Failure::Exited {
                     *failure = Failure::Abandoned;
