@@ -214,10 +214,8 @@ async fn route(
                 failed_before.get_or_insert(0);
             }
         }
-        record.set_held(true);
-        let changed = tokio::time::timeout_at(deadline, routing.changed()).await;
-        record.set_held(false);
-        match changed {
+        record.hold();
+        match tokio::time::timeout_at(deadline, routing.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(RequestEnd::FrontEndStopped),
             Err(_) => return Err(RequestEnd::NotStarted),

@@ -29,9 +29,7 @@ pub(super) struct Record {
     /// Bytes of the request's head and, as it comes, of its body.
     received: Arc<AtomicU64>,
     sent: u64,
-    /// The request waits for the site to start.
-    held: bool,
-    /// What was told of that.
+    /// Whether the request waits for the site to start, as was told.
     hold: Hold,
     written: bool,
 }
@@ -44,16 +42,28 @@ impl Record {
         };
         let first_line = head.method.as_str().len() + uri_length(&head.uri) + 10;
         let received = head_bytes(first_line, &head.headers);
-        let mut row = HttpRow::at(Timestamp::now().into());
-        row.c_ip = Some(client.ip.clone());
-        row.computer_name = Some(shared.settings.computer.clone());
+        let mut record = Self::begun(shared, client, received);
+        let row = &mut record.row;
         row.cs_host = Some(without_user(&host_of(head)));
         row.cs_method = Some(head.method.as_str().to_owned());
         row.cs_uri_query = head.uri.query().map(redact_query);
         row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());
         row.referer = text(REFERER);
-        row.s_port = Some(shared.settings.port.to_string());
         row.user_agent = text(USER_AGENT);
+        record
+    }
+
+    /// The row of a request whose head was not taken.
+    pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress, end: RequestEnd) {
+        Self::begun(shared, client, 0).end(end);
+    }
+
+    /// A request of which no more is known than whose it is and how many bytes of it have come.
+    fn begun(shared: &Arc<Shared>, client: &ClientAddress, received: u64) -> Self {
+        let mut row = HttpRow::at(Timestamp::now().into());
+        row.c_ip = Some(client.ip.clone());
+        row.computer_name = Some(shared.settings.computer.clone());
+        row.s_port = Some(shared.settings.port.to_string());
         row.row_type = Some(HttpRow::TABLE.to_owned());
         Self {
             shared: Arc::clone(shared),
@@ -61,30 +71,9 @@ impl Record {
             row,
             received: Arc::new(AtomicU64::new(received)),
             sent: 0,
-            held: false,
             hold: Hold::Never,
             written: false,
         }
-    }
-
-    /// The row of a request whose head was not taken.
-    pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress, end: RequestEnd) {
-        let mut row = HttpRow::at(Timestamp::now().into());
-        row.c_ip = Some(client.ip.clone());
-        row.computer_name = Some(shared.settings.computer.clone());
-        row.s_port = Some(shared.settings.port.to_string());
-        row.row_type = Some(HttpRow::TABLE.to_owned());
-        let record = Self {
-            shared: Arc::clone(shared),
-            started: Instant::now(),
-            row,
-            received: Arc::new(AtomicU64::new(0)),
-            sent: 0,
-            held: false,
-            hold: Hold::Never,
-            written: false,
-        };
-        record.end(end);
     }
 
     pub(super) fn started(&self) -> Instant {
@@ -104,16 +93,15 @@ impl Record {
         self.sent += bytes;
     }
 
-    pub(super) fn set_held(&mut self, held: bool) {
-        self.held = held;
-        if held && self.hold == Hold::Never {
+    /// It waits for the site to start.
+    pub(super) fn hold(&mut self) {
+        if self.hold == Hold::Never {
             self.hold = Hold::Held(self.shared.teller.held(&self.text()));
         }
     }
 
     /// It goes to a container, and waits for no start any more.
     pub(super) fn release(&mut self) {
-        self.held = false;
         if let Hold::Held(number) = self.hold {
             self.hold = Hold::Released(number);
             self.shared.teller.released(number, self.started.elapsed());
@@ -155,9 +143,10 @@ impl Record {
         self.written = true;
         let status = end.status(self.shared.settings.limit_status);
         self.tell(end, status);
+        let is_held = matches!(self.hold, Hold::Held(_));
         if let Some(heal) = &self.shared.settings.auto_heal
             && end.reached_the_site()
-            && !self.held
+            && !is_held
         {
             heal.note(Ended {
                 path: self.row.cs_uri_stem.as_deref().unwrap_or_default(),
@@ -185,7 +174,7 @@ impl Record {
         };
         // Clients that leave while their site starts get their rows when the start has ended, with
         // the whole wait: the platform looks at them only then.
-        match end == RequestEnd::ClientLeft && self.held {
+        match end == RequestEnd::ClientLeft && is_held {
             true => self.shared.defer(unfinished),
             false => self.shared.write(unfinished),
         }
