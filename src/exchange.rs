@@ -2,12 +2,26 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A client of TLS that trusts these and shows no certificate of its own.
+///
+/// # Errors
+/// When the TLS library refuses its own settings.
+pub(crate) fn tls_client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
 
 /// Send `request` over `stream`, and give the head of the answer to `read`, which reads of its body
 /// what it needs. The connection is driven by this very future and not by a task of its own, so that

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::failure::{Failure, FailureClass};
 use super::target::{Scheme, Target};
-use crate::exchange::exchange;
+use crate::exchange::{exchange, tls_client};
 
 /// The largest body that is read, in bytes: a target that streams without end must not fill this
 /// machine's memory. The labs' largest answer is a few kilobytes.
@@ -93,11 +93,7 @@ impl Client {
     /// # Errors
     /// When the TLS library refuses its own settings.
     pub fn trusting(roots: RootCertStore, user_agent: &'static str) -> Result<Self, ClientError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls_client(roots)?;
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(user_agent));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));

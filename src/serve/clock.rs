@@ -13,7 +13,12 @@ const LOCAL_ZONE: &str = "/etc/localtime";
 /// Nanoseconds of `CLOCK_MONOTONIC`; the same number in every process of this machine, never 0.
 pub fn now_nanoseconds() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
-    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX).max(1)
+    nanoseconds(now).max(1)
+}
+
+/// A time as a whole number of nanoseconds.
+pub fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Time since `then`, zero when `then` is in the future.

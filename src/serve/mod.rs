@@ -28,6 +28,7 @@ mod python;
 mod request_ring;
 pub mod scoreboard;
 pub mod settings;
+mod shared_text;
 pub mod span_ring;
 mod start;
 pub mod statsd;

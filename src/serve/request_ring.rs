@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-use super::clock;
+use super::{clock, shared_text};
 use crate::machine::accept_queue::canonical;
 use crate::machine::sys::shared_structs;
 
@@ -18,7 +18,7 @@ pub(super) const ENTRIES: usize = 64;
 
 /// Words of text that an entry keeps.
 const TEXT_WORDS: usize = 8;
-pub(super) const TEXT_BYTES: usize = TEXT_WORDS * 8;
+pub(super) const TEXT_BYTES: usize = TEXT_WORDS * shared_text::WORD;
 
 shared_structs! {
     /// The ring, as it lies in the shared memory.
@@ -93,18 +93,14 @@ impl RingCells {
     /// The head is read.
     pub fn describe(&self, ticket: u64, method: &str, target: &str) {
         let mut text = [0u8; TEXT_BYTES];
-        // The last byte stays 0, so that the text has an end.
         let mut rest = &mut text[..TEXT_BYTES - 1];
         for part in [method, " ", target] {
             // What does not fit is left out, which is no error of a slice.
             let _ = rest.write(part.as_bytes());
         }
+        let length = TEXT_BYTES - 1 - rest.len();
         if let Some(entry) = self.own(ticket) {
-            for (word, chunk) in entry.text.iter().zip(text.chunks_exact(8)) {
-                let mut bytes = [0u8; 8];
-                bytes.copy_from_slice(chunk);
-                word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-            }
+            shared_text::store(&entry.text, &text[..length]);
         }
     }
 
@@ -199,13 +195,7 @@ impl EntryCells {
     }
 
     fn request_text(&self) -> String {
-        let bytes: Vec<u8> = self
-            .text
-            .iter()
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .take_while(|&byte| byte != 0)
-            .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&shared_text::load(&self.text)).into_owned()
     }
 }
 

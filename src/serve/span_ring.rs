@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::clock;
+use super::{clock, shared_text};
 use crate::machine::sys::{SharedMemory, shared_structs};
 
 /// Requests that may wait for the reader.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 const PATH_WORDS: usize = 16;
 /// Bytes of a path that are kept.
-pub const PATH_BYTES: usize = PATH_WORDS * 8;
+pub const PATH_BYTES: usize = PATH_WORDS * shared_text::WORD;
 
 shared_structs! {
     struct Cells {
@@ -160,8 +160,7 @@ impl EntryCells {
     fn write(&self, series: u64, path: &str, took: Duration, parent: Option<Parent>) {
         self.ended
             .store(clock::now_nanoseconds(), Ordering::Relaxed);
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.took.store(took, Ordering::Relaxed);
+        self.took.store(clock::nanoseconds(took), Ordering::Relaxed);
         self.series.store(series, Ordering::Relaxed);
         self.worker.store(std::process::id(), Ordering::Relaxed);
         self.has_parent
@@ -176,16 +175,7 @@ impl EntryCells {
                 cell.store(word, Ordering::Relaxed);
             }
         }
-        let mut bytes = path.as_bytes().chunks(8);
-        for cell in &self.path {
-            let mut word = [0u8; 8];
-            let chunk = bytes.next().unwrap_or_default();
-            word[..chunk.len()].copy_from_slice(chunk);
-            cell.store(u64::from_le_bytes(word), Ordering::Relaxed);
-            if chunk.len() < 8 {
-                break;
-            }
-        }
+        shared_text::store(&self.path, path.as_bytes());
     }
 
     fn read(&self) -> Answered {
@@ -195,19 +185,13 @@ impl EntryCells {
             span,
             is_sampled: true,
         };
-        let path: Vec<u8> = self
-            .path
-            .iter()
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .take_while(|byte| *byte != 0)
-            .collect();
         Answered {
             ended: self.ended.load(Ordering::Relaxed),
             took: Duration::from_nanos(self.took.load(Ordering::Relaxed)),
             series: self.series.load(Ordering::Relaxed),
             worker: self.worker.load(Ordering::Relaxed),
             parent: (self.has_parent.load(Ordering::Relaxed) == 1).then_some(parent),
-            path: whole_characters(&path).into_owned(),
+            path: whole_characters(&shared_text::load(&self.path)).into_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::clock;
 use super::span_ring::{Parent, SpanRing};
 use crate::app::RouteLabel;
 use crate::machine::sys::{SharedMemory, shared_structs};
@@ -166,8 +167,8 @@ impl Tally {
         }
         let row = self.row(key);
         row.buckets[bucket_of(took.as_secs_f64())].fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        row.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        row.nanoseconds
+            .fetch_add(clock::nanoseconds(took), Ordering::Relaxed);
     }
 
     /// A request was refused for its head.

@@ -1,5 +1,6 @@
 //! The servers beside the workers: the one that answers probes, the one that shows the pool, and the
-//! one that exports traces and metrics. Each is a process of its own, forked again when it ends, and ended with the pool.
+//! one that exports traces and metrics. Each is a process of its own, forked again when it ends, and
+//! ended with the pool.
 
 use std::io;
 use std::net::SocketAddr;

@@ -10,13 +10,13 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use prost::Message as _;
+use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::messages::{ExportResponse, PartialSuccess};
-use crate::exchange::exchange;
+use crate::exchange::{exchange, tls_client};
 use crate::serve::settings::telemetry::Collector;
 
 const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-labrat/", env!("CARGO_PKG_VERSION"));
@@ -125,12 +125,7 @@ fn connector(collector: &Collector) -> io::Result<TlsConnector> {
             roots.add_parsable_certificates(collector.trusted.iter().cloned());
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = tls_client(roots).map_err(io::Error::other)?;
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

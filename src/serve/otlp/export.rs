@@ -202,10 +202,13 @@ impl Spans<'_> {
     fn next_batch(&self, way: &Way) -> Option<(Bytes, usize)> {
         let mut waiting = self.waiting.borrow_mut();
         let count = waiting.len().min(self.exporter.otlp.batch);
+        if count == 0 {
+            return None;
+        }
         let batch: Vec<Answered> = waiting.drain(..count).collect();
         let mut random = self.random.borrow_mut();
         let request = spans::request(way.resource.clone(), &batch, &mut random);
-        (count > 0).then(|| (request.encode_to_vec().into(), count))
+        Some((request.encode_to_vec().into(), count))
     }
 
     /// Nothing more is sent.

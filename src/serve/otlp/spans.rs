@@ -1,7 +1,5 @@
 //! Answered requests as spans of a server (OpenTelemetry's semantic conventions for HTTP).
 
-use std::time::Duration;
-
 use fastrand::Rng;
 use jiff::Timestamp;
 
@@ -93,14 +91,10 @@ fn span(answered: &Answered, clock: Clock, random: &mut Rng) -> Span {
             None => method.to_owned(),
         },
         kind: KIND_SERVER,
-        start_time_unix_nano: ended.saturating_sub(nanoseconds(answered.took)),
+        start_time_unix_nano: ended.saturating_sub(clock::nanoseconds(answered.took)),
         end_time_unix_nano: ended,
         attributes,
         status: (status >= 500).then_some(Status { code: STATUS_ERROR }),
         flags: SAMPLED | HAS_IS_REMOTE | remote,
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
