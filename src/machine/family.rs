@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use procfs::process::{Process, all_processes};
+use procfs::process::{Process, Stat, all_processes};
 
 /// One of them, open: its files are its own even when its number is given to another.
 #[derive(Debug)]
 pub struct Member {
-    /// Its number, as this process sees it.
-    pub pid: i32,
-    /// The number of who started it.
-    pub parent: i32,
-    /// What the kernel tells of it.
+    /// Its figures when it was found, by proc_pid_stat(5): its number and that of who started it among
+    /// them, as this process sees them.
+    pub stat: Stat,
+    /// What else the kernel tells of it.
     pub process: Process,
 }
 
@@ -24,26 +23,22 @@ pub fn family(first: i32) -> Vec<Member> {
         .flatten()
         .filter_map(|process| {
             let stat = process.stat().ok()?;
-            Some(Member {
-                pid: stat.pid,
-                parent: stat.ppid,
-                process,
-            })
+            Some(Member { stat, process })
         })
         .collect();
     let mut family = BTreeSet::from([first]);
     loop {
         let before = family.len();
         for member in &all {
-            if family.contains(&member.parent) {
-                family.insert(member.pid);
+            if family.contains(&member.stat.ppid) {
+                family.insert(member.stat.pid);
             }
         }
         if family.len() == before {
             break;
         }
     }
-    all.retain(|member| family.contains(&member.pid));
+    all.retain(|member| family.contains(&member.stat.pid));
     all
 }
 
@@ -58,7 +53,7 @@ mod tests {
             .spawn()
             .unwrap();
         let own = std::process::id().cast_signed();
-        let pids: Vec<i32> = family(own).iter().map(|member| member.pid).collect();
+        let pids: Vec<i32> = family(own).iter().map(|member| member.stat.pid).collect();
         let _ = child.kill();
         let _ = child.wait();
         assert!(pids.contains(&own) && pids.contains(&child.id().cast_signed()));

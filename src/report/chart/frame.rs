@@ -217,6 +217,16 @@ impl Chart {
     }
 }
 
+/// The path through these places.
+pub(super) fn polyline(places: impl Iterator<Item = (f64, f64)>) -> String {
+    places
+        .enumerate()
+        .map(|(number, (x, y))| {
+            format!("{}{} {}", if number == 0 { 'M' } else { 'L' }, px(x), px(y))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, Frame, chart, elapsed, px};
+use super::frame::{Chart, Frame, chart, elapsed, polyline, px};
 use super::scale::{Scale, duration};
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
@@ -158,14 +158,7 @@ fn tail(frame: &Frame, answers: &[(f64, f64)], x: Scale) -> Markup {
     let y = Scale::powers(least, lengths().fold(0.0, f64::max));
     let place = |at: f64, seconds: f64| (frame.x(x.place(at)), frame.y(y.place(seconds)));
     let path = percentiles(answers, x);
-    let path: String = path
-        .iter()
-        .enumerate()
-        .map(|(number, (at, seconds))| {
-            let (x, y) = place(*at, *seconds);
-            format!("{}{} {}", if number == 0 { 'M' } else { 'L' }, px(x), px(y))
-        })
-        .collect();
+    let path = polyline(path.iter().map(|(at, seconds)| place(*at, *seconds)));
     let step = answers.len().div_ceil(MOST_DOTS);
     html! {
         text class="legend" x=(px(frame.left)) y=(px(frame.top - 6.0)) { "time to answer; line: 95th percentile" }
@@ -239,18 +232,8 @@ fn line(frame: &Frame, series: &Series, points: &[Point<'_>], x: Scale, small: b
         .collect();
     let most = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let y = Scale::from_zero(most.max(LEAST_RANGE));
-    let path: String = values
-        .iter()
-        .enumerate()
-        .map(|(at, (time, value))| {
-            let step = if at == 0 { 'M' } else { 'L' };
-            format!(
-                "{step}{} {}",
-                px(frame.x(x.place(*time))),
-                px(frame.y(y.place(*value)))
-            )
-        })
-        .collect();
+    let place = |(time, value): &(f64, f64)| (frame.x(x.place(*time)), frame.y(y.place(*value)));
+    let path = polyline(values.iter().map(place));
     let radius = if small && values.len() > 30 {
         "1.5"
     } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, Frame, chart, elapsed, px};
+use super::frame::{Chart, Frame, chart, elapsed, polyline, px};
 use super::scale::Scale;
 use crate::evidence::Bundle;
 use crate::evidence::processes::{ProcessSample, Role};
@@ -172,21 +172,12 @@ fn plot(frame: &Frame, figure: &Figure, lines: &[(i32, Line)], x: Scale) -> Mark
         .map(|(_, line)| range(line).1)
         .fold(0.0, f64::max);
     let y = Scale::from_zero(most.max(figure.least_move));
-    let path = |line: &Line| -> String {
-        line.iter()
-            .enumerate()
-            .map(|(number, (at, value))| {
-                let step = if number == 0 { 'M' } else { 'L' };
-                let (x, y) = (frame.x(x.place(*at)), frame.y(y.place(*value)));
-                format!("{step}{} {}", px(x), px(y))
-            })
-            .collect()
-    };
+    let place = |(at, value): &(f64, f64)| (frame.x(x.place(*at)), frame.y(y.place(*value)));
     html! {
         text class="legend" x=(px(frame.left)) y=(px(frame.top - 6.0)) { (figure.label) }
         (frame.y_axis(y, |tick| format!("{tick:.0}")))
         @for (pid, line) in lines {
-            path class={ "line thin " (figure.class) } d=(path(line)) {
+            path class={ "line thin " (figure.class) } d=(polyline(line.iter().map(place))) {
                 title { "worker " (pid) ": " (ends(line)) }
             }
         }

@@ -92,24 +92,24 @@ fn look(host: &Host, slot: SlotName) -> Vec<ProcessSample> {
         .into_iter()
         .filter(is_server)
         .collect();
-    let pids: BTreeSet<i32> = servers.iter().map(|member| member.pid).collect();
-    let samples = servers.iter().filter_map(|member| {
-        let role = match pids.contains(&member.parent) {
+    let pids: BTreeSet<i32> = servers.iter().map(|member| member.stat.pid).collect();
+    let samples = servers.iter().map(|member| {
+        let stat = &member.stat;
+        let role = match pids.contains(&stat.ppid) {
             true => Role::Worker,
             false => Role::Arbiter,
         };
-        let stat = member.process.stat().ok()?;
         let ticks = (stat.utime + stat.stime) as f64;
-        Some(ProcessSample {
+        ProcessSample {
             taken,
             slot: slot.to_string(),
-            pid: member.pid,
+            pid: stat.pid,
             role,
             resident_kb: stat.rss * procfs::page_size() / 1024,
             threads: stat.num_threads,
             descriptors: member.process.fd_count().ok().map(|count| count as u64),
             processor_seconds: ticks / procfs::ticks_per_second() as f64,
-        })
+        }
     });
     samples.collect()
 }
