@@ -92,7 +92,10 @@ def kilobytes(text, name):
 
 
 def sample(pid):
-    """Resident and proportional memory in kB, descriptors and threads; None if it is gone."""
+    """Memory in kB, descriptors and threads; None if it is gone.
+
+    Anonymous pages, and the process's part of those and of shared memory. Pages of the program's
+    file are left out: they come as its code is first run, and go when the kernel wants them."""
     status = text_of(f"/proc/{pid}/status")
     try:
         descriptors = len(os.listdir(f"/proc/{pid}/fd"))
@@ -101,8 +104,8 @@ def sample(pid):
     rollup = text_of(f"/proc/{pid}/smaps_rollup")
     threads = re.search(r"^Threads:\s+(\d+)", status, re.M)
     return {
-        "rss": kilobytes(status, "VmRSS"),
-        "pss": kilobytes(rollup, "Pss"),
+        "anonymous": kilobytes(status, "RssAnon"),
+        "proportional": kilobytes(rollup, "Pss_Anon") + kilobytes(rollup, "Pss_Shmem"),
         "descriptors": descriptors,
         "threads": int(threads.group(1)) if threads else 0,
     }

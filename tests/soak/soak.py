@@ -29,6 +29,7 @@ KEPT_CONNECTIONS = load.LANES + 1
 # Beyond this a process has grown: a share of its memory, and kB.
 GROWTH_SHARE = 0.05
 GROWTH_KILOBYTES = 1024
+MEASURES = ("anonymous", "proportional", "descriptors", "threads")
 
 
 def say(text):
@@ -84,7 +85,7 @@ def judge(rounds, names):
             faults.append(f"{key[0]}: process {key[1]} came or went ({names.get(key, '?')})")
         steady &= set(later)
     for key in sorted(steady):
-        for kind in ("rss", "pss", "descriptors", "threads"):
+        for kind in MEASURES:
             why = grown([one[key][kind] for one in warm], kind)
             if why:
                 faults.append(f"{key[0]}: process {key[1]} ({names.get(key, '?')}): {kind}: {why}")
@@ -94,9 +95,9 @@ def judge(rounds, names):
 def table(rounds, names):
     """The figures of the first warm round and of the last, a line for each process."""
     first, last = rounds[max(1, round(len(rounds) * WARM_UP))], rounds[-1]
-    lines = [f"{'process':44} {'RSS kB':>15} {'PSS kB':>15} {'descriptors':>12} {'threads':>9}"]
+    lines = [f"{'process':44} {'anonymous kB':>15} {'own part kB':>15} {'descriptors':>12} {'threads':>9}"]
     for key in sorted(set(first) & set(last)):
-        cells = [f"{first[key][kind]} {last[key][kind]}" for kind in ("rss", "pss", "descriptors", "threads")]
+        cells = [f"{first[key][kind]} {last[key][kind]}" for kind in MEASURES]
         words = f"{key[0]} {names.get(key, '')}"[:44]
         lines.append(f"{words:44} {cells[0]:>15} {cells[1]:>15} {cells[2]:>12} {cells[3]:>9}")
     return "\n".join(lines)

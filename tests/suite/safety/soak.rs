@@ -31,7 +31,7 @@ fn a_pool_that_leaks_is_found() {
     let (output, said) = soak(&["--minutes", "0.2", "--rate", "20", "--leak", "1"]);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("wrong: sync") && said.contains("rss:"),
+        said.contains("wrong: sync") && said.contains("anonymous:"),
         "{said}"
     );
 }
