@@ -119,16 +119,6 @@ pub fn groups(
                 groups: others,
             } if step == load => groups.clone_from(others),
             Change::LeaveOut { path } => groups.retain(|group| group.path != *path),
-            Change::Count { path, count } => {
-                for group in groups.iter_mut().filter(|group| group.path == *path) {
-                    group.count = *count;
-                }
-            }
-            Change::Until { path, status } => {
-                for group in groups.iter_mut().filter(|group| group.path == *path) {
-                    group.until_status = Some(*status);
-                }
-            }
             _ => {}
         }
     }

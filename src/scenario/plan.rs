@@ -93,8 +93,6 @@ fn actions(changes: &[Change]) -> Vec<Value> {
             | Change::HomeSize { .. }
             | Change::LeaveOut { .. }
             | Change::LeaveOutStep { .. }
-            | Change::Count { .. }
-            | Change::Until { .. }
             | Change::SwapSpace { .. }
             | Change::DatabaseServer { .. } => {}
             Change::Probes { probes } => {

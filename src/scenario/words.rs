@@ -157,10 +157,6 @@ pub(super) fn change_in_words(change: &Change) -> String {
         Change::HomeSize { megabytes } => format!("{megabytes} MB for /home"),
         Change::LeaveOut { path } => format!("no request for `{path}`"),
         Change::LeaveOutStep { name } => format!("without the step `{name}`"),
-        Change::Count { path, count } => format!("{count} requests for `{path}`"),
-        Change::Until { path, status } => {
-            format!("requests for `{path}` end with the first {status}")
-        }
         Change::SwapSpace { megabytes } => format!("{megabytes} MB of swap, in a memory box"),
         Change::Described { how } => how.clone(),
     }

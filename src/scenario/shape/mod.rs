@@ -234,20 +234,6 @@ pub enum Change {
         /// The step.
         name: String,
     },
-    /// Another count of requests for this path.
-    Count {
-        /// The path.
-        path: String,
-        /// How many.
-        count: u32,
-    },
-    /// Requests for this path end with the first that is answered so.
-    Until {
-        /// The path.
-        path: String,
-        /// The status.
-        status: u16,
-    },
     /// Other requests in the load of that name.
     Load {
         /// The step.

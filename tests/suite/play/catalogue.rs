@@ -104,7 +104,7 @@ fn a_change_of_load_names_a_path_that_the_scenario_sends() {
             .chain(&scenario.variants)
             .chain([&scenario.control]);
         for change in variations.flat_map(|variation| &variation.changes) {
-            if let Change::LeaveOut { path } | Change::Count { path, .. } = change {
+            if let Change::LeaveOut { path } = change {
                 assert!(paths.contains(path.as_str()), "{}: {path}", scenario.name());
             }
         }

@@ -216,7 +216,7 @@ fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
     if !has(BoxKind::Cgroup) {
         return;
     }
-    let words = "memory-pressure --fix past-the-edge --box cgroup --box-room 1700 --box-swap 64 \
+    let words = "memory-pressure --fix past-the-edge --box cgroup --box-room 1800 --box-swap 64 \
                  --pace 0.2";
     let run = Judged::rehearse(words);
     for criterion in [
