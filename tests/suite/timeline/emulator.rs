@@ -145,9 +145,6 @@ fn the_emulator_shows_its_pools_and_the_platforms_words_and_a_lever_changes_the_
         }
     };
     let before = told.wait_for("the first pool", of_class("sync"));
-    told.wait_for("the platform", |event| {
-        event["kind"] == "platform" && event["text"].as_str().unwrap_or("").contains("Container")
-    });
     let address = Address::Tcp(shown.address.parse().unwrap());
     let pulled = poll(PATIENCE, || {
         let answer = exchange(
@@ -160,6 +157,10 @@ fn the_emulator_shows_its_pools_and_the_platforms_words_and_a_lever_changes_the_
     assert!(pulled.is_some(), "the lever was not pulled");
     let lever = told.wait_for("the lever", |event| event["kind"] == "lever");
     assert_eq!(lever["predicted"], 0.0, "nobody waits: {lever}");
+    // What it said before this page was opened is past.
+    told.wait_for("the platform", |event| {
+        event["kind"] == "platform" && event["text"].as_str().unwrap_or("").contains("Container")
+    });
     let after = told.wait_for("a pool with threads", of_class("gthread"));
     assert_ne!(
         before["pool"], after["pool"],
