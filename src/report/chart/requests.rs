@@ -197,7 +197,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
         .http
         .rows
         .iter()
-        .filter(|event| !event.is_deployment_site() && verdict.window.contains(event.time))
+        .filter(|event| event.is_of_the_site() && verdict.window.contains(event.time))
         .filter_map(|event| {
             Some(Dot {
                 at: event.started().seconds_since(origin),
