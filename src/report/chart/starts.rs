@@ -134,6 +134,29 @@ fn row(y: f64, happening: &Happening, text: &[String]) -> Markup {
     }
 }
 
+/// A word that has room in a row is one part; of a longer one, such as a path or a setting, each part
+/// ends where the next row may begin.
+fn parts(word: &str, signs: usize) -> Vec<&str> {
+    /// A row may end behind these, and begin with those.
+    const BEHIND: [char; 6] = [',', ';', ':', '=', '&', '|'];
+    const BEFORE: [char; 6] = ['/', '\\', '.', '_', '-', '?'];
+    if word.trim_end().chars().count() <= signs {
+        return vec![word];
+    }
+    let joins = |sign: char| sign == ' ' || BEHIND.contains(&sign) || BEFORE.contains(&sign);
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for ((_, last), (at, next)) in word.char_indices().zip(word.char_indices().skip(1)) {
+        let ends = BEHIND.contains(&last) && !joins(next);
+        if ends || BEFORE.contains(&next) && !joins(last) {
+            parts.push(&word[from..at]);
+            from = at;
+        }
+    }
+    parts.push(&word[from..]);
+    parts
+}
+
 /// The words of a line in rows; what has no room is cut.
 fn told_in_rows(text: &str, signs: usize, most: usize) -> Vec<String> {
     let text = cut(text, signs * most);
@@ -142,14 +165,16 @@ fn told_in_rows(text: &str, signs: usize, most: usize) -> Vec<String> {
     }
     let mut rows = vec![String::new()];
     let mut length = 0;
-    for word in text.split_inclusive(' ') {
-        let wanted = word.trim_end().chars().count();
+    for part in text
+        .split_inclusive(' ')
+        .flat_map(|word| parts(word, signs))
+    {
+        let wanted = part.trim_end().chars().count();
         if length > 0 && length + wanted > signs {
             rows.push(String::new());
             length = 0;
         }
-        // A path is longer than a row, and has no blank.
-        for sign in word.chars() {
+        for sign in part.chars() {
             if length == signs && sign == ' ' {
                 continue;
             }
@@ -344,7 +369,32 @@ mod tests {
     }
 
     #[test]
-    fn on_a_narrow_screen_a_line_is_broken_where_words_end_and_a_long_word_anywhere() {
+    fn on_a_narrow_screen_a_line_is_broken_where_words_end_and_a_long_word_at_its_joints() {
+        let at_joints = [
+            (
+                "cannot open /home/site/wwwroot/requirements.txt",
+                &["cannot open /home/site/wwwroot", "/requirements.txt"][..],
+            ),
+            (
+                "WEBSITES_ENABLE_APP_SERVICE_STORAGE=false",
+                &["WEBSITES_ENABLE_APP_SERVICE", "_STORAGE=false"],
+            ),
+            (
+                "at: https://shop-production-5f2c.azurewebsites.net",
+                &["at: https://shop-production", "-5f2c.azurewebsites.net"],
+            ),
+            (
+                "amqp:queue=orders,retries=5,delay=30,ttl=600",
+                &["amqp:queue=orders,retries=5,", "delay=30,ttl=600"],
+            ),
+            (
+                "a 0123456789012345678901234567890123456789",
+                &["a ", "012345678901234567890123456789", "0123456789"],
+            ),
+        ];
+        for (text, expected) in at_joints {
+            assert_eq!(told_in_rows(text, NARROW_SIGNS, NARROW_ROWS), expected);
+        }
         for (text, expected) in [
             ("a short one", &["a short ", "one"][..]),
             (
@@ -354,7 +404,7 @@ mod tests {
             ("/home/site/wwwroot", &["/home/site", "/wwwroot"]),
             (
                 "x /home/site/wwwroot/y",
-                &["x ", "/home/site", "/wwwroot/y"],
+                &["x /home", "/site", "/wwwroot/y"],
             ),
         ] {
             assert_eq!(told_in_rows(text, 10, 3), expected);
