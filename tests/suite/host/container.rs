@@ -139,7 +139,7 @@ async fn a_start_that_fails_says_where_the_container_listens_instead() {
         let failed = said.iter().find(|text| text.contains("did not start"));
         let failed = failed.expect("the failure is told");
         let hint = expected
-            .map(|place| format!("; its container listens on {place} only: bind 0.0.0.0:8000"));
+            .map(|place| format!(" Its container listens on {place} only: bind 0.0.0.0:8000."));
         match hint {
             Some(hint) => assert!(failed.ends_with(&hint), "{failed}"),
             None => assert!(!failed.contains("listens"), "{failed}"),

@@ -42,7 +42,8 @@ async fn tell_where_it_listens(ground: &Ground, site: String, coming: &Coming) {
     std::future::pending().await
 }
 
-/// What is said of a container with a network of its own that listens, and is not reached.
+/// A sentence about a container with a network of its own that listens, and is not reached; nothing
+/// about any other.
 fn where_it_listens(ground: &Ground, coming: &Coming) -> String {
     if ground.network == Network::Loopback {
         return String::new();
@@ -51,7 +52,7 @@ fn where_it_listens(ground: &Ground, coming: &Coming) -> String {
     let found = elsewhere::now(container.supervisor(), awaited);
     found.map_or_else(String::new, |places| {
         let port = awaited.port();
-        format!("; its container listens on {places} only: bind 0.0.0.0:{port}")
+        format!(" Its container listens on {places} only: bind 0.0.0.0:{port}.")
     })
 }
 
