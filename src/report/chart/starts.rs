@@ -126,7 +126,7 @@ impl Story<'_> {
 /// A line: when it was, whose it is, and its words.
 fn row(y: f64, happening: &Happening, text: &[String]) -> Markup {
     html! {
-        text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
+        text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", tenths(happening.at))) }
         (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
         @for (number, part) in text.iter().enumerate() {
             text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y + number as f64 * LINE)) { (part) }
@@ -139,7 +139,7 @@ fn row(y: f64, happening: &Happening, text: &[String]) -> Markup {
 fn parts(word: &str, signs: usize) -> Vec<&str> {
     /// A row may end behind these, and begin with those.
     const BEHIND: [char; 6] = [',', ';', ':', '=', '&', '|'];
-    const BEFORE: [char; 6] = ['/', '\\', '.', '_', '-', '?'];
+    const BEFORE: [char; 5] = ['/', '\\', '_', '-', '?'];
     if word.trim_end().chars().count() <= signs {
         return vec![word];
     }
@@ -155,6 +155,11 @@ fn parts(word: &str, signs: usize) -> Vec<&str> {
     }
     parts.push(&word[from..]);
     parts
+}
+
+/// Rounded, and without the sign that would be left of a little before zero.
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0 + 0.0
 }
 
 /// The words of a line in rows; what has no room is cut.
@@ -362,6 +367,12 @@ mod tests {
     }
 
     #[test]
+    fn a_little_before_the_load_is_zero_without_a_sign() {
+        let shown = [-0.02, 0.02, -0.06].map(|at| format!("{:.1}", tenths(at)));
+        assert_eq!(shown, ["0.0", "0.0", "-0.1"]);
+    }
+
+    #[test]
     fn a_long_line_is_cut_where_a_sign_ends() {
         let cut = cut(&"ü".repeat(200), SIGNS);
         assert_eq!(cut.chars().count(), SIGNS + 1);
@@ -386,6 +397,10 @@ mod tests {
             (
                 "amqp:queue=orders,retries=5,delay=30,ttl=600",
                 &["amqp:queue=orders,retries=5,", "delay=30,ttl=600"],
+            ),
+            (
+                "Pulling image: appsvc/python:3.11_labrat-emulator.",
+                &["Pulling image: appsvc/python:", "3.11_labrat-emulator."],
             ),
             (
                 "a 0123456789012345678901234567890123456789",
