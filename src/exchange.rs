@@ -11,6 +11,13 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+/// The certificate authorities of the web.
+pub(crate) fn web_roots() -> RootCertStore {
+    RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    }
+}
+
 /// A client of TLS that trusts these and shows no certificate of its own.
 ///
 /// # Errors

@@ -42,6 +42,7 @@ use crate::evidence::bundle::{FileState, SettingsCapture};
 use crate::evidence::criteria::{Moment, SnapshotKind};
 use crate::evidence::manifest::{PhaseKind, Setting};
 use crate::evidence::snapshot::SnapshotBody;
+use crate::verdict::refused_for_lack;
 
 /// Name the cause of what this evidence shows.
 pub fn diagnose(bundle: Bundle, span: &Span) -> Diagnosis {
@@ -51,6 +52,8 @@ pub fn diagnose(bundle: Bundle, span: &Span) -> Diagnosis {
     let weighed = score::weigh(&evidence);
     let ranking = score::rank(&weighed);
     let question = question::question(&weighed, &evidence.windows);
+    let rows = bundle.http.rows.iter();
+    let within = rows.filter(|event| span.holds(event.time));
     Diagnosis {
         schema_version: 1,
         certainty: score::certainty(&ranking),
@@ -63,6 +66,7 @@ pub fn diagnose(bundle: Bundle, span: &Span) -> Diagnosis {
             },
         }),
         missing: question::missing(&evidence),
+        quality_warnings: refused_for_lack(within).into_iter().collect(),
         windows: evidence.windows.all.clone(),
         explained_window: evidence.windows.main,
         routes: roles::roles(&evidence),

@@ -21,6 +21,8 @@ pub struct Diagnosis {
     pub question: Question,
     /// What is missing, and the command that exports it.
     pub missing: Vec<Missing>,
+    /// Why what was read may be doubted, each in a sentence.
+    pub quality_warnings: Vec<String>,
     /// When there was trouble.
     pub windows: Vec<TroubleWindow>,
     /// Which of the windows is explained.

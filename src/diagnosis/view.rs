@@ -112,7 +112,7 @@ impl<'b> View<'b> {
         for (at, event) in self.bundle.http.rows.iter().enumerate() {
             let route: &str = &event.route;
             if !span.holds(event.time)
-                || event.is_deployment_site()
+                || !event.is_of_the_site()
                 || OF_THE_PLATFORM.contains(&route)
                 || route.starts_with("/diag/")
                 || !counted.contains(&event.host.as_deref())
@@ -142,7 +142,7 @@ impl<'b> View<'b> {
     fn hosts_that_count(&self, span: &Span) -> Vec<Option<&'b str>> {
         let mut counts: HashMap<Option<&'b str>, usize> = HashMap::new();
         for event in &self.bundle.http.rows {
-            if span.holds(event.time) && !event.is_deployment_site() {
+            if span.holds(event.time) && event.is_of_the_site() {
                 *counts.entry(event.host.as_deref()).or_default() += 1;
             }
         }

@@ -168,9 +168,16 @@ pub struct HttpEvent {
     pub route: Arc<str>,
     /// Host header, where the export has it.
     pub host: Option<Arc<str>>,
+    /// Whether the front end refused it because the front end itself lacked a descriptor.
+    pub lacked_descriptor: bool,
 }
 
 impl HttpEvent {
+    /// True for a row that tells something of the site itself.
+    pub fn is_of_the_site(&self) -> bool {
+        !self.is_deployment_site() && !self.lacked_descriptor
+    }
+
     /// True for a row of the deployment site, which is another container.
     pub fn is_deployment_site(&self) -> bool {
         self.host

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::failure::{Failure, FailureClass};
 use super::target::{Scheme, Target};
-use crate::exchange::{exchange, tls_client};
+use crate::exchange::{exchange, tls_client, web_roots};
 
 /// The largest body that is read, in bytes: a target that streams without end must not fill this
 /// machine's memory. The labs' largest answer is a few kilobytes.
@@ -82,10 +82,7 @@ impl Client {
     /// # Errors
     /// When the TLS library refuses its own settings.
     pub fn new(user_agent: &'static str) -> Result<Self, ClientError> {
-        let roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        Self::trusting(roots, user_agent)
+        Self::trusting(web_roots(), user_agent)
     }
 
     /// A client that trusts `roots` only.

@@ -27,7 +27,7 @@ pub use error::{TableError, TableErrorKind};
 pub use intake::{ReadOptions, Reading, RowSink};
 use read::quote;
 pub use read::{TableRead, read, read_each, read_rows};
-pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TableRow};
+pub use rows::{Cell, ColumnType, ConsoleRow, HttpRow, PlatformRow, TOO_MANY_OPEN_FILES, TableRow};
 pub use shape::Shape;
 pub use time::{LogTime, LogTimeError};
 pub use write::{ends_within_a_line, to_api_answer, to_flat_object, write_csv, write_json_line};

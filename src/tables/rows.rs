@@ -195,6 +195,9 @@ macro_rules! table_row {
     (@get whole $value:expr) => { $value.map_or(Cell::Null, Cell::Whole) };
 }
 
+/// The Windows status of a request that the front end refused because it lacked a descriptor itself.
+pub const TOO_MANY_OPEN_FILES: &str = "4";
+
 table_row! {
     /// One request that the front end saw. The row is written when the request ends.
     HttpRow, "AppServiceHTTPLogs", of_http {

@@ -26,6 +26,7 @@ pub use outcome::{
     KilledWorker, Level, MissingEvidence, Outcome, QualityWarning, QualityWarningKind,
     RouteFigures, TitleClaimResult, Unreadable, Verdict,
 };
+pub use quality_warnings::refused_for_lack;
 pub use quote::Quote;
 pub use repeated::{Repeated, RunSummary, SpreadOfCriterion, repeat};
 pub use window::{Window, trigger_window};

@@ -305,6 +305,8 @@ pub enum QualityWarningKind {
     ClockStep,
     /// The load generator was the bottleneck.
     GeneratorSaturated,
+    /// The front end refused requests because it lacked descriptors itself.
+    FrontEndShort,
     /// The samples have a gap.
     SampleGap,
     /// The capturing lane waited.

@@ -4,7 +4,7 @@ use super::outcome::{QualityWarning, QualityWarningKind};
 use super::text::{count, number, seconds};
 use super::window::{Window, recovery_moment, rows_within};
 use crate::evidence::Bundle;
-use crate::evidence::bundle::{DigestState, FileState, SampleSet};
+use crate::evidence::bundle::{DigestState, FileState, HttpEvent, SampleSet};
 use crate::evidence::manifest::{Completion, Manifest, PhaseKind};
 use crate::tables::LogTime;
 
@@ -43,6 +43,7 @@ pub(super) fn quality_warnings(bundle: &Bundle, window: &Window) -> Vec<QualityW
     for set in &bundle.samples {
         samples(set, &mut found);
     }
+    refused(bundle, &mut found);
     other_traffic(bundle, window, &mut found);
     tables(bundle, window, &mut found);
     later_start(bundle, &mut found);
@@ -52,6 +53,33 @@ pub(super) fn quality_warnings(bundle: &Bundle, window: &Window) -> Vec<QualityW
 
 fn add(found: &mut Vec<QualityWarning>, kind: QualityWarningKind, text: String) {
     found.push(QualityWarning { kind, text });
+}
+
+/// What is said of requests that the front end refused for a lack of its own; `None` without any.
+pub fn refused_for_lack<'b>(rows: impl IntoIterator<Item = &'b HttpEvent>) -> Option<String> {
+    let refused = rows
+        .into_iter()
+        .filter(|event| event.lacked_descriptor)
+        .count();
+    (refused > 0).then(|| {
+        format!(
+            "{} refused because the front end of the emulator had no descriptor left: the rows say \
+             nothing about the site and do not count (raise its limit with `ulimit -n`)",
+            count(refused, "request")
+        )
+    })
+}
+
+fn refused(bundle: &Bundle, found: &mut Vec<QualityWarning>) {
+    let Some(mut text) = refused_for_lack(&bundle.http.rows) else {
+        return;
+    };
+    // A sample has a status and no cause.
+    let mut samples = bundle.samples_where(|_| true);
+    if samples.any(|(_, sample)| sample.status.code() == 503) {
+        text.push_str("; the clients' samples count with their 503");
+    }
+    add(found, QualityWarningKind::FrontEndShort, text);
 }
 
 fn files(bundle: &Bundle, found: &mut Vec<QualityWarning>) {
@@ -273,7 +301,9 @@ fn rows_of_route(bundle: &Bundle, route: &str, found: &mut Vec<QualityWarning>) 
         end: spans.iter().map(|(_, end)| *end).max(),
         known_by: "the samples of the route",
     };
-    let logged = rows_within(bundle, &span)
+    let rows = bundle.http.rows.iter();
+    let logged = rows
+        .filter(|event| !event.is_deployment_site() && span.contains(event.time))
         .filter(|event| &*event.route == route)
         .count();
     if logged > asked && !HOUSEKEEPING.contains(&route) {

@@ -193,7 +193,7 @@ pub(super) fn recovery_moment(bundle: &Bundle) -> Option<LogTime> {
         .map(LogTime::from)
 }
 
-/// Rows of the site itself within the window, those of the deployment site left out.
+/// Rows that tell something of the site itself, within the window.
 pub(super) fn rows_within<'b>(
     bundle: &'b Bundle,
     window: &Window,
@@ -203,5 +203,5 @@ pub(super) fn rows_within<'b>(
         .http
         .rows
         .iter()
-        .filter(move |event| !event.is_deployment_site() && window.contains(event.time))
+        .filter(move |event| event.is_of_the_site() && window.contains(event.time))
 }

@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::words;
+use crate::exchange::{tls_client, web_roots};
 use crate::readiness::Failure;
 
 /// Make sure that a name has an address. A resolver that does not answer knows the name as little.
@@ -90,18 +91,17 @@ pub(super) async fn encrypt(
 
 /// A client that trusts the certificates in a file, or else those that browsers trust.
 pub(super) fn trusting(file: Option<&Path>) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore::empty();
-    match file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+    let roots = match file {
+        None => web_roots(),
         Some(file) => {
+            let mut roots = RootCertStore::empty();
             let certificates = CertificateDer::pem_file_iter(file);
             for certificate in certificates.map_err(|_| words::BAD_SETTING)? {
                 let certificate = certificate.map_err(|_| words::BAD_SETTING)?;
                 roots.add(certificate).map_err(|_| words::BAD_SETTING)?;
             }
+            roots
         }
-    }
-    Ok(ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    };
+    tls_client(roots).map_err(|_| words::TLS)
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::exchange::{tls_client, web_roots};
 
 /// A connection.
 #[derive(Debug)]
@@ -25,11 +27,7 @@ impl Stream {
     /// Of kind `InvalidData` where the other side speaks no TLS or its certificate is refused.
     pub(super) fn encrypt(mut stream: TcpStream, host: &str, within: Duration) -> io::Result<Self> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = tls_client(web_roots()).map_err(invalid)?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut connection = ClientConnection::new(Arc::new(config), name).map_err(invalid)?;

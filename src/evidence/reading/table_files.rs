@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::evidence::bundle::{HttpEvent, Table, TextEvent};
 use crate::tables::{
     ConsoleRow, DateOrder, HttpRow, LogTable, LogTime, PlatformRow, Reading, RowSink, Shape,
+    TOO_MANY_OPEN_FILES,
 };
 
 /// Rows of one table that are kept of one file.
@@ -90,6 +91,8 @@ impl RowSink for Rows {
             route: self.texts.shared(route),
             method: self.texts.shared_option(row.cs_method),
             host: self.texts.shared_option(row.cs_host),
+            lacked_descriptor: row.sc_status == Some(503)
+                && row.sc_win32_status.as_deref() == Some(TOO_MANY_OPEN_FILES),
         };
         self.http.push(event);
     }
@@ -116,6 +119,7 @@ impl RowSink for Rows {
                 | "CsHost"
                 | "CsUriStem"
                 | "ScStatus"
+                | "ScWin32Status"
                 | "TimeTaken"
                 | "Level"
                 | "ResultDescription"

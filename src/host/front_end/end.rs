@@ -1,5 +1,6 @@
 //! How a request ended, and the status that follows from it.
 
+use crate::tables::TOO_MANY_OPEN_FILES;
 use crate::timeline::event::Unanswered;
 
 /// Who ended a request, and how.
@@ -80,15 +81,13 @@ impl RequestEnd {
     }
 
     /// The Win32 code of the row: 0 but for what the other columns do not tell apart.
-    pub(super) fn win32_status(self) -> u32 {
-        /// ERROR_TOO_MANY_OPEN_FILES: the emulator's own lack, and no failure of the site.
-        const TOO_MANY_OPEN_FILES: u32 = 4;
+    pub(super) fn win32_status(self) -> &'static str {
         /// ERROR_WINHTTP_INVALID_SERVER_RESPONSE: the container's answer is no HTTP.
-        const INVALID_SERVER_RESPONSE: u32 = 12_152;
+        const INVALID_SERVER_RESPONSE: &str = "12152";
         match self {
             Self::Shortage => TOO_MANY_OPEN_FILES,
             Self::BadAnswer | Self::AnswerGarbled(_) => INVALID_SERVER_RESPONSE,
-            _ => 0,
+            _ => "0",
         }
     }
 
@@ -220,13 +219,13 @@ mod tests {
     #[test]
     fn the_row_tells_the_emulators_lack_and_an_answer_that_is_no_http_from_the_rest() {
         for (end, win32, is_success) in [
-            (RequestEnd::Answered(200), 0, true),
-            (RequestEnd::AnswerBroken(200), 0, false),
-            (RequestEnd::AnswerGarbled(200), 12_152, false),
-            (RequestEnd::BadAnswer, 12_152, false),
-            (RequestEnd::NoAnswer, 0, false),
-            (RequestEnd::Shortage, 4, false),
-            (RequestEnd::NotStarted, 0, false),
+            (RequestEnd::Answered(200), "0", true),
+            (RequestEnd::AnswerBroken(200), "0", false),
+            (RequestEnd::AnswerGarbled(200), "12152", false),
+            (RequestEnd::BadAnswer, "12152", false),
+            (RequestEnd::NoAnswer, "0", false),
+            (RequestEnd::Shortage, "4", false),
+            (RequestEnd::NotStarted, "0", false),
         ] {
             assert_eq!(end.win32_status(), win32, "{end:?}");
             assert_eq!(end.is_success(end.status(504)), is_success, "{end:?}");

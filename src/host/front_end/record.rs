@@ -157,7 +157,7 @@ impl Record {
         let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());
-        row.sc_win32_status = Some(end.win32_status().to_string());
+        row.sc_win32_status = Some(end.win32_status().to_owned());
         row.result = Some(
             match end.is_success(status) {
                 true => "Success",

@@ -1,11 +1,11 @@
-//! Where a container without a network of its own listens, when it is not where it is awaited.
+//! Where a container listens, when it is not where it is awaited.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use procfs::net::TcpState;
-use procfs::process::FDTarget;
+use procfs::process::{FDTarget, Process};
 
 use crate::machine::family::family;
 
@@ -14,14 +14,23 @@ const PERIOD: Duration = Duration::from_millis(250);
 
 /// Wait until the process group of `supervisor`, or what it started, listens on TCP, and not at
 /// `awaited`; all of its addresses then.
-pub(super) async fn found(supervisor: u32, awaited: SocketAddr) -> Vec<SocketAddr> {
+pub(super) async fn found(supervisor: u32, awaited: SocketAddr) -> String {
     loop {
         tokio::time::sleep(PERIOD).await;
-        let addresses = listening(supervisor.cast_signed());
-        if !addresses.is_empty() && !addresses.iter().any(|address| reaches(*address, awaited)) {
-            return addresses.into_iter().collect();
+        if let Some(addresses) = now(supervisor, awaited) {
+            return addresses;
         }
     }
+}
+
+/// The same now; `None` where it listens nowhere, or at `awaited`.
+pub(super) fn now(supervisor: u32, awaited: SocketAddr) -> Option<String> {
+    let addresses = listening(supervisor.cast_signed());
+    if addresses.is_empty() || addresses.iter().any(|address| reaches(*address, awaited)) {
+        return None;
+    }
+    let places: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    Some(places.join(" and "))
 }
 
 /// Whether who listens at one address is reached at the other.
@@ -30,28 +39,31 @@ fn reaches(listening: SocketAddr, awaited: SocketAddr) -> bool {
     listening.port() == awaited.port() && (everywhere || listening.ip() == awaited.ip())
 }
 
-fn listening(supervisor: i32) -> BTreeSet<SocketAddr> {
-    let sockets = sockets_of_family(supervisor);
-    let rows = [procfs::net::tcp(), procfs::net::tcp6()];
-    rows.into_iter()
-        .flatten()
-        .flatten()
-        .filter(|row| row.state == TcpState::Listen && sockets.contains(&row.inode))
-        .map(|row| row.local_address)
+/// The listening sockets of a process and its descendants, each in its own network.
+fn listening(first: i32) -> BTreeSet<SocketAddr> {
+    let members = family(first).into_iter();
+    members
+        .flat_map(|member| listeners_of(&member.process))
         .collect()
 }
 
-/// The sockets of a process and its descendants.
-fn sockets_of_family(first: i32) -> BTreeSet<u64> {
-    family(first)
-        .iter()
-        .filter_map(|member| member.process.fd().ok())
-        .flatten()
-        .flatten()
+fn listeners_of(process: &Process) -> Vec<SocketAddr> {
+    let descriptors = process.fd().into_iter().flatten().flatten();
+    let sockets: BTreeSet<u64> = descriptors
         .filter_map(|descriptor| match descriptor.target {
             FDTarget::Socket(inode) => Some(inode),
             _ => None,
         })
+        .collect();
+    if sockets.is_empty() {
+        return Vec::new();
+    }
+    let rows = [process.tcp(), process.tcp6()]
+        .into_iter()
+        .flatten()
+        .flatten();
+    rows.filter(|row| row.state == TcpState::Listen && sockets.contains(&row.inode))
+        .map(|row| row.local_address)
         .collect()
 }
 

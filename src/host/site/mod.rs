@@ -101,7 +101,7 @@ pub enum Phase {
     NotReady,
     /// The last start failed; a request starts it again.
     Failed {
-        /// Why, in the platform's words.
+        /// Why, in the platform's words, and where the container listens instead.
         reason: String,
     },
     /// Several starts failed; none is tried before then.

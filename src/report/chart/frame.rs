@@ -69,7 +69,9 @@ impl Frame {
             @for tick in scale.ticks() {
                 @let x = self.x(scale.place(tick));
                 line class="axis" x1=(px(x)) x2=(px(x)) y1=(px(self.bottom)) y2=(px(self.bottom + 4.0)) {}
-                text class="tick" x=(px(x)) y=(px(self.bottom + 17.0)) text-anchor="middle" { (label(tick)) }
+                // The last one does not reach beyond the canvas.
+                @let (x, anchor) = if x > self.right - 16.0 { (self.right + 11.0, "end") } else { (x, "middle") };
+                text class="tick" x=(px(x)) y=(px(self.bottom + 17.0)) text-anchor=(anchor) { (label(tick)) }
             }
             text class="caption" x=(px(self.right)) y=(px(self.bottom + 34.0)) text-anchor="end" { (caption) }
         }
@@ -97,8 +99,8 @@ impl Frame {
                 rect class={ "phase " (kind.word()) } x=(px(*from)) y=(px(self.top)) width=(px(to - from)) height=(px(self.bottom - self.top)) {
                     title { (name) }
                 }
-                @if named && to - from > name.len() as f64 * 7.0 {
-                    text class="phase-name" x=(px(from + 4.0)) y=(px(self.top + 12.0 + (at % 2) as f64 * 13.0)) { (name) }
+                @if named && to - from > name.len() as f64 * 10.0 {
+                    text class="phase-name" x=(px(from + 4.0)) y=(px(self.top + 12.0 + (at % 2) as f64 * 17.0)) { (name) }
                 }
             }
         }
@@ -214,6 +216,14 @@ impl Chart {
             }
             "\n"
         }
+    }
+}
+
+/// A text of so many signs at most; a longer one says that it goes on.
+pub(super) fn cut(text: &str, signs: usize) -> String {
+    match text.char_indices().nth(signs) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }
 

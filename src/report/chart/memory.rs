@@ -94,8 +94,8 @@ pub(super) fn memory(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
         .map_or_else(Vec::new, |origin| answers(bundle, origin, (first, last)));
     let plots = moving.len() + usize::from(!answers.is_empty());
     let frame = |number: usize| {
-        let top = 18.0 + number as f64 * (PLOT + SPACE);
-        Frame::new(64.0, top, top + PLOT)
+        let top = 24.0 + number as f64 * (PLOT + SPACE);
+        Frame::new(68.0, top, top + PLOT)
     };
     let lowest = frame(plots - 1);
     let plot = html! {

@@ -2,15 +2,18 @@
 
 use maud::html;
 
-use super::frame::{Chart, Frame, chart, px};
+use super::frame::{Chart, Frame, chart, cut, px};
 use super::requests::Ending;
 use crate::verdict::Verdict;
 
 /// Height of one route's bar with its space.
 const ROW: f64 = 34.0;
 
-/// A share of the bar below which its number is left to the description.
-const NUMBERED: f64 = 0.05;
+/// Signs of a route that have room beside its bar; the description has all of them.
+const ROUTE: usize = 11;
+
+/// Width of a sign in a bar on a narrow screen; a number without room is left to the description.
+const SIGN: f64 = 10.0;
 
 /// How the requests of each route ended; `None` without samples.
 pub(super) fn status_mix(verdict: &Verdict) -> Option<Chart> {
@@ -18,18 +21,18 @@ pub(super) fn status_mix(verdict: &Verdict) -> Option<Chart> {
         return None;
     }
     let height = 12.0 + ROW * verdict.routes.len() as f64;
-    let frame = Frame::new(110.0, 8.0, height);
+    let frame = Frame::new(130.0, 8.0, height);
     let plot = html! {
         @for (at, route) in verdict.routes.iter().enumerate() {
             @let top = frame.top + at as f64 * ROW;
             @let total: usize = route.statuses.iter().map(|(_, count)| count).sum();
-            text class="tick" x=(px(frame.left - 8.0)) y=(px(top + 18.0)) text-anchor="end" { (route.route) }
+            text class="tick" x=(px(frame.left - 8.0)) y=(px(top + 18.0)) text-anchor="end" { (cut(&route.route, ROUTE)) }
             @for part in parts(&route.statuses, route.gave_up, total) {
                 @let (from, to) = (frame.x(part.from), frame.x(part.to));
                 rect class={ "bar " (part.ending.class()) } x=(px(from)) y=(px(top)) width=(px(to - from)) height="24" {
                     title { (part.label) }
                 }
-                @if part.to - part.from >= NUMBERED {
+                @if to - from >= SIGN * part.label.chars().count() as f64 {
                     text class="on-bar" x=(px((from + to) / 2.0)) y=(px(top + 16.5)) text-anchor="middle" { (part.label) }
                 }
             }

@@ -88,8 +88,8 @@ pub(super) fn processes(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let last = times().reduce(f64::max)?.max(first + 1.0);
     let x = Scale::Linear(first, last);
     let frame = |number: usize| {
-        let top = 18.0 + number as f64 * (PLOT + SPACE);
-        Frame::new(64.0, top, top + PLOT)
+        let top = 24.0 + number as f64 * (PLOT + SPACE);
+        Frame::new(68.0, top, top + PLOT)
     };
     let lowest = frame(moving.len() - 1);
     let plot = html! {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, Frame, chart, elapsed, px};
+use super::frame::{Chart, Frame, WIDTH, chart, elapsed, px};
 use super::lanes::{Served, places, serve, waiting};
 use super::requests::Ending;
 use super::routes::Routes;
@@ -20,7 +20,7 @@ const REQUESTS: f64 = 260.0;
 const ROW: (f64, f64) = (2.5, 9.0);
 /// Requests beyond which rows are too thin to read.
 const MOST_ROWS: usize = 100;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 68.0;
 
 /// Lanes, requests and queue; `None` where nothing waited or the pool's size is not known.
 pub(super) fn queue(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
@@ -39,7 +39,8 @@ pub(super) fn queue(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
         .map(|request| request.ended.max(request.client_ended))
         .fold(1.0, f64::max);
     let x = Scale::Linear(0.0, last * 1.01);
-    let lanes = Frame::new(LEFT, 44.0, 44.0 + LANE * places as f64);
+    let (legend, top) = legend(&routes, &requests);
+    let lanes = Frame::new(LEFT, top, top + LANE * places as f64);
     let row = (REQUESTS / requests.len() as f64).clamp(ROW.0, ROW.1);
     let rows = match requests.len() <= MOST_ROWS {
         true => row * requests.len() as f64,
@@ -50,7 +51,7 @@ pub(super) fn queue(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let top = if rows > 0.0 { each.bottom + GAP } else { top };
     let queue = Frame::new(LEFT, top, top + QUEUE);
     let plot = html! {
-        (legend(&routes, &requests))
+        (legend)
         (workers(&lanes, &requests, &routes, x, places))
         @if rows > 0.0 { (waits(&each, &requests, &routes, x, row)) }
         (line(&queue, &length, &measured, most, x))
@@ -61,20 +62,32 @@ pub(super) fn queue(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     Some(chart("queue", title, &words, queue.bottom + 42.0, plot))
 }
 
-fn legend(routes: &Routes, requests: &[Served]) -> Markup {
-    let (looks, after) = routes.legend(LEFT, 16.0);
+/// What the looks and marks mean, in one row or two, and where the lanes below it begin.
+fn legend(routes: &Routes, requests: &[Served]) -> (Markup, f64) {
+    /// Width of what is no route.
+    const MARKS: f64 = 240.0;
+    /// Height of a row, and of the first one with what stands below the last.
+    const NEXT: f64 = 20.0;
+    const FIRST: f64 = 44.0;
+    let right = WIDTH - 12.0;
+    let (looks, after) = routes.legend(LEFT, right, 18.0);
+    let (x, down) = match after + MARKS > right {
+        true => (LEFT, NEXT),
+        false => (after, 0.0),
+    };
     let left = requests
         .iter()
         .any(|request| request.ending == Ending::GaveUp);
-    html! {
+    let markup = html! {
         (looks)
-        line class="wait" x1=(px(after)) x2=(px(after + 16.0)) y1="12" y2="12" {}
-        text class="legend" x=(px(after + 21.0)) y="16" { "waits" }
+        line class="wait" x1=(px(x)) x2=(px(x + 16.0)) y1=(px(down + 14.0)) y2=(px(down + 14.0)) {}
+        text class="legend" x=(px(x + 21.0)) y=(px(down + 18.0)) { "waits" }
         @if left {
-            (Ending::GaveUp.mark(after + 84.0, 12.0, None))
-            text class="legend" x=(px(after + 94.0)) y="16" { "client gave up" }
+            (Ending::GaveUp.mark(x + 84.0, down + 14.0, None))
+            text class="legend" x=(px(x + 94.0)) y=(px(down + 18.0)) { "client gave up" }
         }
-    }
+    };
+    (markup, FIRST + down)
 }
 
 fn workers(frame: &Frame, requests: &[Served], routes: &Routes, x: Scale, places: usize) -> Markup {

@@ -130,7 +130,7 @@ pub(super) fn requests(verdict: &Verdict, bundle: &Bundle) -> Option<Chart> {
     let plots: Vec<(usize, Frame)> = (0..routes.names().len())
         .map(|number| {
             let top = 46.0 + number as f64 * (height + BETWEEN);
-            (number, Frame::new(64.0, top, top + height))
+            (number, Frame::new(68.0, top, top + height))
         })
         .collect();
     let last = plots.last()?.1;
@@ -197,7 +197,7 @@ fn dots(verdict: &Verdict, bundle: &Bundle, origin: LogTime) -> Option<(Source, 
         .http
         .rows
         .iter()
-        .filter(|event| !event.is_deployment_site() && verdict.window.contains(event.time))
+        .filter(|event| event.is_of_the_site() && verdict.window.contains(event.time))
         .filter_map(|event| {
             Some(Dot {
                 at: event.started().seconds_since(origin),
@@ -252,13 +252,17 @@ fn thin(dots: &mut Vec<Dot>) {
 }
 
 fn legend(dots: &[Dot]) -> Markup {
-    let present: Vec<Ending> = Ending::ALL
+    let present = Ending::ALL
         .into_iter()
-        .filter(|ending| dots.iter().any(|dot| dot.ending == *ending))
-        .collect();
+        .filter(|ending| dots.iter().any(|dot| dot.ending == *ending));
+    let mut next = 74.0;
+    let placed = present.map(|ending| {
+        let x = next;
+        next += 30.0 + 10.0 * ending.words().len() as f64;
+        (ending, x)
+    });
     html! {
-        @for (at, ending) in present.iter().enumerate() {
-            @let x = 70.0 + at as f64 * 118.0;
+        @for (ending, x) in placed {
             (ending.mark(x, 14.0, None))
             text class="legend" x=(px(x + 10.0)) y="18" { (ending.words()) }
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::px;
+use super::frame::{cut, px};
 
 /// Routes that have a look of their own; all others share the last one.
 const MOST: usize = 4;
@@ -62,16 +62,22 @@ impl Routes {
         }
     }
 
-    /// What each look means, from `x` on; and where the next word may begin.
-    pub(super) fn legend(&self, mut x: f64, y: f64) -> (Markup, f64) {
+    /// What each look means, from `x` on and not beyond `right`; and where the next word may begin.
+    pub(super) fn legend(&self, mut x: f64, right: f64, y: f64) -> (Markup, f64) {
+        const BESIDE: f64 = 26.0;
+        const SIGN: f64 = 11.0;
+        let room = (right - x) / self.names.len().max(1) as f64;
+        let signs = (((room - BESIDE) / SIGN) as usize).saturating_sub(1);
         let mut places = Vec::new();
         for (number, name) in self.names.iter().enumerate() {
+            let name = cut(name, signs);
+            let width = BESIDE + name.chars().count() as f64 * SIGN;
             places.push((number, x, name));
-            x += 26.0 + name.chars().count() as f64 * 9.0;
+            x += width;
         }
         let markup = html! {
             @for (number, x, name) in places {
-                (Self::bar(number, (x, x + 14.0), (y - 10.0, 12.0), name))
+                (Self::bar(number, (x, x + 14.0), (y - 10.0, 12.0), &name))
                 text class="legend" x=(px(x + 18.0)) y=(px(y)) { (name) }
             }
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, NARROW, WIDTH, chart, px};
+use super::frame::{Chart, NARROW, WIDTH, chart, cut, px};
 use crate::encoding::line;
 use crate::evidence::Bundle;
 use crate::evidence::manifest::PhaseKind;
@@ -210,13 +210,6 @@ fn from_the_difference(value: &str, same: usize, signs: usize) -> String {
     match value.char_indices().nth(same.saturating_sub(BEFORE)) {
         Some((at, _)) if is_long && at > 0 => cut(&format!("…{}", &value[at..]), signs),
         _ => cut(value, signs),
-    }
-}
-
-fn cut(text: &str, signs: usize) -> String {
-    match text.char_indices().nth(signs) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
     }
 }
 

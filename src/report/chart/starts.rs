@@ -126,12 +126,40 @@ impl Story<'_> {
 /// A line: when it was, whose it is, and its words.
 fn row(y: f64, happening: &Happening, text: &[String]) -> Markup {
     html! {
-        text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", happening.at)) }
+        text class="tick" x=(px(LEFT - 6.0)) y=(px(y)) text-anchor="end" { (format!("{:.1} s", tenths(happening.at))) }
         (mark(happening.lane, LEFT + 4.0, y - 4.0, &happening.text))
         @for (number, part) in text.iter().enumerate() {
             text class={ "told" @if happening.decided { " decided" } } x=(px(LEFT + 16.0)) y=(px(y + number as f64 * LINE)) { (part) }
         }
     }
+}
+
+/// A word that has room in a row is one part; of a longer one, such as a path or a setting, each part
+/// ends where the next row may begin.
+fn parts(word: &str, signs: usize) -> Vec<&str> {
+    /// A row may end behind these, and begin with those.
+    const BEHIND: [char; 6] = [',', ';', ':', '=', '&', '|'];
+    const BEFORE: [char; 5] = ['/', '\\', '_', '-', '?'];
+    if word.trim_end().chars().count() <= signs {
+        return vec![word];
+    }
+    let joins = |sign: char| sign == ' ' || BEHIND.contains(&sign) || BEFORE.contains(&sign);
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for ((_, last), (at, next)) in word.char_indices().zip(word.char_indices().skip(1)) {
+        let ends = BEHIND.contains(&last) && !joins(next);
+        if ends || BEFORE.contains(&next) && !joins(last) {
+            parts.push(&word[from..at]);
+            from = at;
+        }
+    }
+    parts.push(&word[from..]);
+    parts
+}
+
+/// Rounded, and without the sign that would be left of a little before zero.
+fn tenths(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0 + 0.0
 }
 
 /// The words of a line in rows; what has no room is cut.
@@ -142,14 +170,16 @@ fn told_in_rows(text: &str, signs: usize, most: usize) -> Vec<String> {
     }
     let mut rows = vec![String::new()];
     let mut length = 0;
-    for word in text.split_inclusive(' ') {
-        let wanted = word.trim_end().chars().count();
+    for part in text
+        .split_inclusive(' ')
+        .flat_map(|word| parts(word, signs))
+    {
+        let wanted = part.trim_end().chars().count();
         if length > 0 && length + wanted > signs {
             rows.push(String::new());
             length = 0;
         }
-        // A path is longer than a row, and has no blank.
-        for sign in word.chars() {
+        for sign in part.chars() {
             if length == signs && sign == ' ' {
                 continue;
             }
@@ -337,6 +367,12 @@ mod tests {
     }
 
     #[test]
+    fn a_little_before_the_load_is_zero_without_a_sign() {
+        let shown = [-0.02, 0.02, -0.06].map(|at| format!("{:.1}", tenths(at)));
+        assert_eq!(shown, ["0.0", "0.0", "-0.1"]);
+    }
+
+    #[test]
     fn a_long_line_is_cut_where_a_sign_ends() {
         let cut = cut(&"ü".repeat(200), SIGNS);
         assert_eq!(cut.chars().count(), SIGNS + 1);
@@ -344,7 +380,36 @@ mod tests {
     }
 
     #[test]
-    fn on_a_narrow_screen_a_line_is_broken_where_words_end_and_a_long_word_anywhere() {
+    fn on_a_narrow_screen_a_line_is_broken_where_words_end_and_a_long_word_at_its_joints() {
+        let at_joints = [
+            (
+                "cannot open /home/site/wwwroot/requirements.txt",
+                &["cannot open /home/site/wwwroot", "/requirements.txt"][..],
+            ),
+            (
+                "WEBSITES_ENABLE_APP_SERVICE_STORAGE=false",
+                &["WEBSITES_ENABLE_APP_SERVICE", "_STORAGE=false"],
+            ),
+            (
+                "at: https://shop-production-5f2c.azurewebsites.net",
+                &["at: https://shop-production", "-5f2c.azurewebsites.net"],
+            ),
+            (
+                "amqp:queue=orders,retries=5,delay=30,ttl=600",
+                &["amqp:queue=orders,retries=5,", "delay=30,ttl=600"],
+            ),
+            (
+                "Pulling image: appsvc/python:3.11_labrat-emulator.",
+                &["Pulling image: appsvc/python:", "3.11_labrat-emulator."],
+            ),
+            (
+                "a 0123456789012345678901234567890123456789",
+                &["a ", "012345678901234567890123456789", "0123456789"],
+            ),
+        ];
+        for (text, expected) in at_joints {
+            assert_eq!(told_in_rows(text, NARROW_SIGNS, NARROW_ROWS), expected);
+        }
         for (text, expected) in [
             ("a short one", &["a short ", "one"][..]),
             (
@@ -354,7 +419,7 @@ mod tests {
             ("/home/site/wwwroot", &["/home/site", "/wwwroot"]),
             (
                 "x /home/site/wwwroot/y",
-                &["x ", "/home/site", "/wwwroot/y"],
+                &["x /home", "/site", "/wwwroot/y"],
             ),
         ] {
             assert_eq!(told_in_rows(text, 10, 3), expected);

@@ -127,6 +127,12 @@ fn rest(out: &mut String, diagnosis: &Diagnosis) {
             );
         }
     }
+    if !diagnosis.quality_warnings.is_empty() {
+        out.push_str("\n## Data-quality warnings\n\n");
+        for warning in &diagnosis.quality_warnings {
+            let _ = writeln!(out, "- {}", markdown(warning));
+        }
+    }
     out.push_str("\n## Files\n\n");
     for file in &diagnosis.files {
         let _ = writeln!(

@@ -17,6 +17,7 @@ pub fn diagnosis_page(diagnosis: &Diagnosis) -> String {
         (timeline(&diagnosis.timeline))
         (routes(diagnosis))
         (missing(diagnosis))
+        (quality_warnings(diagnosis))
         (files(diagnosis))
     };
     document(&title, &head, &main)
@@ -200,6 +201,17 @@ fn missing(diagnosis: &Diagnosis) -> Markup {
             section {
                 h2 { "What is missing" }
                 @for missing in &diagnosis.missing { p { (missing.what) } pre { (missing.command) } }
+            }
+        }
+    }
+}
+
+fn quality_warnings(diagnosis: &Diagnosis) -> Markup {
+    html! {
+        @if !diagnosis.quality_warnings.is_empty() {
+            section {
+                h2 { "Data-quality warnings" }
+                ul class="warnings" { @for warning in &diagnosis.quality_warnings { li { (warning) } } }
             }
         }
     }

@@ -89,6 +89,7 @@ pub fn diagnosis_text(diagnosis: &Diagnosis, style: Style) -> String {
     timeline(&mut page, diagnosis);
     routes(&mut page, diagnosis);
     missing(&mut page, diagnosis);
+    quality_warnings(&mut page, diagnosis);
     files(&mut page, diagnosis);
     page.text
 }
@@ -211,6 +212,16 @@ fn missing(page: &mut Page, diagnosis: &Diagnosis) {
     for missing in &diagnosis.missing {
         page.words(2, &format!("{}:", missing.what));
         page.words(4, &missing.command);
+    }
+}
+
+fn quality_warnings(page: &mut Page, diagnosis: &Diagnosis) {
+    if diagnosis.quality_warnings.is_empty() {
+        return;
+    }
+    page.heading("Data-quality warnings");
+    for warning in &diagnosis.quality_warnings {
+        page.words(2, warning);
     }
 }
 

@@ -91,8 +91,8 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .86rem; border-top: 
   th, td { border: 0; padding: .2rem .7rem; }
   figure.chart { padding: .6rem .4rem; }
   svg { min-width: 0; }
-  svg text { font-size: 16px; }
-  svg .tick, svg .caption, svg .phase-name, svg .on-bar { font-size: 14px; }
+  svg text { font-size: 19px; }
+  svg .tick, svg .caption, svg .phase-name, svg .on-bar { font-size: 17px; }
   svg.wide { display: none; }
   svg.narrow { display: block; }
   svg.narrow text { font-size: 12.5px; }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::messages::{ExportResponse, PartialSuccess};
-use crate::exchange::{exchange, tls_client};
+use crate::exchange::{exchange, tls_client, web_roots};
 use crate::serve::settings::telemetry::Collector;
 
 const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-labrat/", env!("CARGO_PKG_VERSION"));
@@ -118,13 +118,14 @@ impl Client {
 }
 
 fn connector(collector: &Collector) -> io::Result<TlsConnector> {
-    let mut roots = RootCertStore::empty();
-    match collector.trusted.is_empty() {
-        true => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+    let roots = match collector.trusted.is_empty() {
+        true => web_roots(),
         false => {
+            let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(collector.trusted.iter().cloned());
+            roots
         }
-    }
+    };
     let config = tls_client(roots).map_err(io::Error::other)?;
     Ok(TlsConnector::from(Arc::new(config)))
 }

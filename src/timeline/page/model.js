@@ -130,14 +130,14 @@ export class Run {
     return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
-  /** How long clients of a slot waited that came after a lever was pulled. */
-  measured(since, until, slot) {
+  /** How long clients of a slot waited that came after a lever was pulled, and were taken until now. */
+  measured(since, until, slot, now) {
     const waits = [];
     for (const request of this.requests.values()) {
       const connection = this.connections.get(request.connection);
       const came = connection?.queued ?? request.began;
       const isOf = !slot || request.slot === slot;
-      if (isOf && came >= since && came < until && request.began <= this.last)
+      if (isOf && came >= since && came < until && request.began <= now)
         waits.push(request.waited ?? 0);
     }
     if (waits.length === 0) return null;

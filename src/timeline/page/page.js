@@ -116,7 +116,7 @@ function draw() {
   element("queue-words").textContent = words(waiting, look, at);
   for (const [span, lever] of view.outlooks) span.textContent = outlook(lever, look);
   listTold(at, slot);
-  measurePulled();
+  measurePulled(at);
 }
 
 /** Requests that wait before the front end, not in the accept queue: there is no container yet. */
@@ -294,19 +294,22 @@ function notePulled(event) {
   }
   row.dataset.at = String(event.at);
   row.dataset.slot = event.slot ?? "";
-  element("pulled").hidden = false;
   element("pulled").tBodies[0].prepend(row);
 }
 
-/** Beside what was predicted, how long those waited that came since, until the next was done. */
-function measurePulled() {
+/** Beside what was predicted, how long those waited that came since, until the next was done. Of a recording only what was done until then. */
+function measurePulled(at) {
   let until = Infinity;
-  for (const row of element("pulled").tBodies[0].rows) {
+  const rows = [...element("pulled").tBodies[0].rows];
+  for (const row of rows) {
     const since = Number(row.dataset.at);
-    const measured = run.measured(since, until, row.dataset.slot);
-    if (measured) row.cells[3].textContent = `${seconds(measured.wait)} (${measured.count} ${measured.count === 1 ? "client" : "clients"})`;
+    row.hidden = since > at;
+    if (row.hidden) continue;
+    const measured = run.measured(since, until, row.dataset.slot, at);
+    if (measured || !view.live) row.cells[3].textContent = measured ? `${seconds(measured.wait)} (${measured.count} ${measured.count === 1 ? "client" : "clients"})` : "nobody yet";
     until = since;
   }
+  element("pulled-section").hidden = rows.every((row) => row.hidden);
 }
 
 element("limit").addEventListener("input", () => (view.limitIsSet = true));

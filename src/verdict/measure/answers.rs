@@ -329,6 +329,7 @@ const DEPLOYED_BEFORE_SECONDS: f64 = 7_200.0;
 fn rows<'b>(bundle: &'b Bundle, route: Option<&str>) -> Vec<(&'b HttpEvent, bool)> {
     let window = trigger_window(bundle);
     let rows = bundle.http.rows.iter();
+    let rows = rows.filter(|event| !event.lacked_descriptor);
     match route {
         Some(route) => {
             let mut window = window;

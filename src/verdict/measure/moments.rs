@@ -82,7 +82,7 @@ pub(super) fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
         .rows
         .iter()
         .filter(|event| fixed.is_some_and(|fixed| event.time < fixed))
-        .filter(|event| &*event.route == route && !event.is_deployment_site())
+        .filter(|event| &*event.route == route && event.is_of_the_site())
         .map(|event| Observation {
             code: event.status.unwrap_or(0),
             at: Some(event.started()),

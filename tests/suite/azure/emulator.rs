@@ -1,12 +1,12 @@
 //! An emulator that does what the site of the fake of Azure does.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::first_words;
+use crate::harness::{host_in, start_and_read};
 
 /// An emulator, ten times as fast unless its words say otherwise; gone with the value.
 pub(super) struct Emulator {
@@ -28,18 +28,13 @@ impl Emulator {
             true => &[],
             false => &["--pace", "0.1"],
         };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
-            .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
-            .args(["--token", "fake"])
-            .args(pace)
-            .args(words)
-            .arg("--folder")
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (child, started) = start_and_read(
+            host_in(folder.path())
+                .args(["--token", "fake"])
+                .args(pace)
+                .args(words)
+                .stderr(Stdio::null()),
+        );
         let address = |value: &Value| {
             let address = value.as_str().unwrap_or_default();
             address.trim_start_matches("http://").to_owned()

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{first_words, root};
+use crate::harness::{root, start_and_read};
 
 /// A running fake; gone with the value.
 pub(super) struct Fake {
@@ -26,23 +26,21 @@ impl Fake {
         fs::create_dir_all(config.join("bin")).unwrap();
         fs::copy(root().join("tests/azure/bicep"), config.join("bin/bicep")).unwrap();
         let certificate = root().join("tests/suite/play/data/localhost.cert.pem");
-        let mut child = Command::new(az.join("python"))
-            .arg(root().join("tests/azure/fake.py"))
-            .arg("--requests")
-            .arg(folder.path().join("requests"))
-            .arg("--az-config")
-            .arg(&config)
-            .arg("--cert")
-            .arg(&certificate)
-            .arg("--key")
-            .arg(root().join("tests/suite/play/data/localhost.key.pem"))
-            .arg("--kql")
-            .arg(root().join("scripts/kql"))
-            .args(words)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (child, started) = start_and_read(
+            Command::new(az.join("python"))
+                .arg(root().join("tests/azure/fake.py"))
+                .arg("--requests")
+                .arg(folder.path().join("requests"))
+                .arg("--az-config")
+                .arg(&config)
+                .arg("--cert")
+                .arg(&certificate)
+                .arg("--key")
+                .arg(root().join("tests/suite/play/data/localhost.key.pem"))
+                .arg("--kql")
+                .arg(root().join("scripts/kql"))
+                .args(words),
+        );
         let environment = vec![
             ("AZURE_CONFIG_DIR", config.display().to_string()),
             ("REQUESTS_CA_BUNDLE", certificate.display().to_string()),

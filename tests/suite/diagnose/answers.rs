@@ -127,6 +127,33 @@ fn what_is_missing_is_named_with_its_export() {
 }
 
 #[test]
+fn what_the_front_end_refused_for_its_own_lack_is_a_warning_and_no_failure() {
+    let export = |win32: u32| {
+        let head = "TimeGenerated,CsMethod,CsUriStem,ScStatus,ScWin32Status,TimeTaken";
+        let rows = (0..60).map(|second| match second % 3 {
+            2 => format!("2026-11-21T08:00:{second:02}Z,GET,/fast,503,{win32},1"),
+            _ => format!("2026-11-21T08:00:{second:02}Z,GET,/fast,200,0,3"),
+        });
+        let rows: Vec<String> = std::iter::once(head.to_owned()).chain(rows).collect();
+        folder(&[("export.csv", &rows.join("\n"))])
+    };
+    let (own, sites) = (export(4), export(0));
+    let of_own = diagnosis(own.path());
+    let warning = of_own["quality_warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("20 requests refused"), "{warning}");
+    assert_eq!(of_own["routes"][0]["server_errors"], 0);
+    let of_sites = diagnosis(sites.path());
+    assert_eq!(of_sites["routes"][0]["server_errors"], 20);
+    assert_eq!(of_sites["quality_warnings"], serde_json::json!([]));
+    let printed = labrat(&[own.path().to_str().unwrap()]).stdout;
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(
+        printed.contains("Data-quality warnings\n  20 requests refused"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_report_is_written_in_three_forms() {
     let all = incidents();
     let sat = all.iter().find(|one| one.name == "sat").unwrap();

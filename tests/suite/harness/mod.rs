@@ -30,7 +30,7 @@ pub use oracle::{
     Kind, both, in_parallel, oracle, peer, release_labrat, root, skip_unless, static_labrat,
 };
 pub use process::{
-    children, descriptors, exists, first_words, processor_seconds, resident_kilobytes, state,
+    children, descriptors, exists, processor_seconds, resident_kilobytes, start_and_read, state,
     status_kilobytes,
 };
 pub use queue::accept_queue;

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// What a program says first on its standard output, in one line of JSON: where it is, mostly.
-pub fn first_words(child: &mut Child) -> Value {
+/// Start a program, and read what it says first on its standard output, in one line of JSON: where it
+/// is, mostly.
+pub fn start_and_read(command: &mut Command) -> (Child, Value) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
-    serde_json::from_str(&line).unwrap()
+    (child, serde_json::from_str(&line).unwrap())
 }
 
 /// The letter of the process's state (`S`, `R`, `Z`, `T`, ...); `None` when there is none.

@@ -112,6 +112,46 @@ async fn gunicorn_and_uvicorn_start_as_the_platforms_documents_tell_it() {
 }
 
 #[tokio::test]
+async fn a_start_that_fails_says_where_the_container_listens_instead() {
+    for (bind, expected) in [
+        ("127.0.0.1:8000", Some("127.0.0.1:8000")),
+        ("0.0.0.0:9000", Some("0.0.0.0:9000")),
+        ("0.0.0.0:8000", None),
+    ] {
+        let said = Arc::new(Mutex::new(Vec::<String>::new()));
+        let kept = Arc::clone(&said);
+        // At the port where it is awaited it listens and never answers.
+        let silent = "import socket,time\nlisten=socket.create_server";
+        let (host, port) = bind.split_once(':').unwrap();
+        let server = format!("{silent}((\"{host}\", {port}))\ntime.sleep(600)\n");
+        let stand = Stand::start("python3 server.py", |settings| {
+            let wwwroot = settings.folder.join("home/production/site/wwwroot");
+            fs::create_dir_all(&wwwroot).unwrap();
+            fs::write(wwwroot.join("server.py"), &server).unwrap();
+            setting(settings, "WEBSITES_CONTAINER_START_TIME_LIMIT", "10");
+            settings.pace = 0.3;
+            settings.tell = Notify::new(move |text| kept.lock().push(text.to_owned()));
+        })
+        .await;
+        let warm = stand.host.wait_until_warm(PRODUCTION, super::PATIENCE);
+        assert!(warm.await.is_err(), "{bind}");
+        let said = said.lock().clone();
+        let failed = said.iter().find(|text| text.contains("did not start"));
+        let failed = failed.expect("the failure is told");
+        let hint = expected
+            .map(|place| format!(" Its container listens on {place} only: bind 0.0.0.0:8000."));
+        match hint {
+            Some(hint) => assert!(failed.ends_with(&hint), "{failed}"),
+            None => assert!(!failed.contains("listens"), "{failed}"),
+        }
+        // The platform does not know.
+        let rows = format!("{:?}", stand.platform());
+        assert!(!rows.contains("listens"), "{rows}");
+        stand.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn uvicorn_on_its_default_host_does_not_answer_on_its_port() {
     if skip_unless(oracle()) {
         return;

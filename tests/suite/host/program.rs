@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::{SERVE, executable};
-use crate::harness::{Address, PATIENCE, exchange, first_words, get, host_in, poll};
+use crate::harness::{Address, PATIENCE, exchange, get, host_in, poll, start_and_read};
 
 /// A running `labrat host`.
 struct Program {
@@ -24,19 +24,16 @@ struct Program {
 impl Program {
     fn start(words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = host_in(folder.path())
-            .args(["--pace", "0.05"])
-            .args(match words.contains(&"--startup-command") {
-                true => &[][..],
-                false => &["--startup-command", SERVE][..],
-            })
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (child, started) = start_and_read(
+            host_in(folder.path())
+                .args(["--pace", "0.05"])
+                .args(match words.contains(&"--startup-command") {
+                    true => &[][..],
+                    false => &["--startup-command", SERVE][..],
+                })
+                .args(words)
+                .stderr(Stdio::piped()),
+        );
         Self {
             child,
             control: started["control"].as_str().unwrap().to_owned(),
@@ -344,14 +341,11 @@ fn the_file_with_the_token_is_this_users_alone_and_gone_with_the_emulator() {
     use std::os::unix::fs::PermissionsExt as _;
     let runtime = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut child = host_in(folder.path())
-        .env("XDG_RUNTIME_DIR", runtime.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    first_words(&mut child);
+    let (mut child, _) = start_and_read(
+        host_in(folder.path())
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .stderr(Stdio::null()),
+    );
     let private = runtime.path().join("labrat");
     let files: Vec<_> = std::fs::read_dir(&private).unwrap().flatten().collect();
     assert_eq!(files.len(), 1);
@@ -396,17 +390,12 @@ fn a_verb_without_a_emulator_and_unknown_names_are_errors_with_a_hint() {
 fn ctl_finds_the_pool_inside_the_container_by_itself() {
     let runtime = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(executable())
-        .args(["host", "--port", "0", "--control", "127.0.0.1:0"])
-        .args(["--startup-command", SERVE, "--folder"])
-        .arg(folder.path())
-        .env("XDG_RUNTIME_DIR", runtime.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    first_words(&mut child);
+    let (mut child, _) = start_and_read(
+        host_in(folder.path())
+            .args(["--startup-command", SERVE])
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .stderr(Stdio::null()),
+    );
     let shown = poll(PATIENCE, || {
         let ctl = Command::new(executable())
             .args(["ctl", "show", "workers", "--json"])

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::executable;
-use crate::harness::{PATIENCE, first_words, host_in, poll};
+use crate::harness::{PATIENCE, host_in, poll, start_and_read};
 
 const COMMAND: &str =
     "labrat serve --bind=0.0.0.0:8000 --worker-class=async --worker-connections=200 app:app";
@@ -35,15 +35,12 @@ struct Emulator {
 impl Emulator {
     fn start(words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = host_in(folder.path())
-            .args(["--startup-command", COMMAND])
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (mut child, started) = start_and_read(
+            host_in(folder.path())
+                .args(["--startup-command", COMMAND])
+                .args(words)
+                .stderr(Stdio::piped()),
+        );
         let said = Arc::new(Mutex::new(Vec::new()));
         let (heard, errors) = (Arc::clone(&said), child.stderr.take().unwrap());
         std::thread::spawn(move || {

@@ -422,6 +422,7 @@ impl<'r> Evidence<'r> {
                 method: None,
                 route: Arc::from(route.as_str()),
                 host: None,
+                lacked_descriptor: false,
             });
             return;
         }

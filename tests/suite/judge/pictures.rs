@@ -13,7 +13,7 @@ use super::incidents;
 use super::reports::timed;
 
 /// A saturated pool of two places.
-fn saturated() -> Builder {
+pub(super) fn saturated() -> Builder {
     let pool = json!({
         "accept_queues": [{"listener": "http://0.0.0.0:8000", "waiting": 0}],
         "requests_at_once": 1,

@@ -171,3 +171,35 @@ fn a_phase_that_lacks_outcomes_is_doubtful() {
     });
     assert!(doubted(lacking, QualityWarningKind::SampleGap).contains("29 of 30"));
 }
+
+#[test]
+fn requests_that_the_front_end_itself_had_no_descriptor_for_are_not_the_sites() {
+    let (slow, fast) = incidents::saturation_samples(6);
+    let mut rows = rows_of(&slow);
+    rows.extend(rows_of(&fast));
+    let refused = |win32: &str| {
+        let mut rows = rows.clone();
+        rows.extend([1.0, 2.0, 3.0].map(|later| {
+            let mut row = http_row(50.0 + later, "/health", 503, 1);
+            row.sc_win32_status = Some(win32.to_owned());
+            row
+        }));
+        incidents::intermittent_5xx().table("http", &rows)
+    };
+    let text = doubted(refused("4"), QualityWarningKind::FrontEndShort);
+    assert!(
+        text.starts_with(
+            "3 requests refused because the front end of the emulator had no descriptor left"
+        ),
+        "{text}"
+    );
+    let observed = |bundle: Builder| {
+        let verdict = bundle.judge();
+        let others = verdict.alternatives.into_iter();
+        let seen = others.map(|other| (other.id, other.status, other.because));
+        seen.collect::<Vec<_>>()
+    };
+    let without = observed(incidents::intermittent_5xx());
+    assert_eq!(observed(refused("4")), without);
+    assert_ne!(observed(refused("0")), without, "a 503 of the site counts");
+}

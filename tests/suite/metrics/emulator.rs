@@ -6,7 +6,7 @@ use labrat::metrics::{Metric, declared};
 
 use super::Figures;
 use crate::harness::{
-    Address, Connection, PATIENCE, exchange, first_words, get, host_in, poll, request,
+    Address, Connection, PATIENCE, exchange, get, host_in, poll, request, start_and_read,
 };
 
 /// What the tests of this file see moving.
@@ -35,13 +35,11 @@ impl Drop for Host {
 
 fn host() -> Host {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = host_in(folder.path())
-        .args(["--pace", "0.05", "--token", TOKEN])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let started = first_words(&mut child);
+    let (child, started) = start_and_read(
+        host_in(folder.path())
+            .args(["--pace", "0.05", "--token", TOKEN])
+            .stderr(Stdio::null()),
+    );
     let address = |text: &str| Address::Tcp(text.trim_start_matches("http://").parse().unwrap());
     Host {
         control: address(started["control"].as_str().unwrap()),

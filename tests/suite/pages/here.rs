@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::found::commands;
-use crate::harness::{first_words, in_parallel, root, skip_unless};
+use crate::harness::{in_parallel, root, skip_unless, start_and_read};
 
 /// The code spans of a page's runbook for this machine, by the row's first words.
 fn row_of(scenario: &str, step: &str) -> Vec<String> {
@@ -57,12 +57,7 @@ impl Terminal {
         let folder = folder();
         let free = set_up.replace("--staging-port 8081", "--staging-port 0");
         let line = format!("exec {free} --port 0 --control 127.0.0.1:0");
-        let mut emulator = bash(&folder, &line)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut emulator);
+        let (emulator, started) = start_and_read(bash(&folder, &line).stderr(Stdio::null()));
         Self {
             folder,
             emulator,

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::{Address, PATIENCE, exchange, first_words, host_in, poll};
+use crate::harness::{Address, PATIENCE, exchange, host_in, poll, start_and_read};
 
 fn labrat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_labrat"));
@@ -46,15 +46,13 @@ impl Emulator {
         let (folder, runtime) = (parent.join("run"), parent.join("runtime"));
         std::fs::create_dir_all(&runtime).unwrap();
         let said = parent.join("said");
-        let mut child = host_in(&folder)
-            .args(["--pace", "0.05"])
-            .args(words)
-            .env("XDG_RUNTIME_DIR", &runtime)
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (child, started) = start_and_read(
+            host_in(&folder)
+                .args(["--pace", "0.05"])
+                .args(words)
+                .env("XDG_RUNTIME_DIR", &runtime)
+                .stderr(std::fs::File::create(&said).unwrap()),
+        );
         let url = started["slots"]["production"].as_str().unwrap();
         let emulator = Self {
             child,

@@ -1,5 +1,8 @@
 //! The page in a real browser, beside a pool that is saturated: dots, words and kernel agree.
 
+use serde_json::json;
+
+use super::emulator::Replay;
 use super::{HASTY, Watched, saturate};
 use crate::harness::{
     PATIENCE, Page, THIS_MACHINE, accept_queue, chromium, get_many, headless, skip_unless,
@@ -145,5 +148,67 @@ fn the_keyboard_alone_reaches_a_request_and_pulls_a_lever_whose_effect_is_measur
     }
     page.wait_for(
         "document.querySelector('#pulled tbody td:last-child').textContent.includes('clients')",
+    );
+}
+
+#[test]
+fn a_replay_shows_what_was_done_from_then_on_beside_what_was_predicted_and_offers_no_lever() {
+    if skip_unless(chromium().map(drop)) {
+        return;
+    }
+    let look = |at: u32| json!({"kind": "pool", "at": at, "alive": 2, "busy": 2, "waiting": 1});
+    let lever = |at: u32, said: &str| json!({"kind": "lever", "at": at, "name": "worker-add", "said": said});
+    let mut first = lever(110, "3 workers are wanted");
+    first["predicted"] = json!(2.5);
+    let mut second = lever(130, "a worker was stopped");
+    second["unpredicted"] = json!("nobody knows");
+    let mut recording = vec![look(100), first, second, look(140)];
+    for came in [112.0, 114.0] {
+        let (connection, request) = (came as u32, came as u32 + 1000);
+        recording.push(json!({"kind": "queued", "at": came, "connection": connection}));
+        recording.push(json!({
+            "kind": "begun", "at": came + 3.0, "worker": 7, "request": request,
+            "connection": connection, "text": "GET /fast", "waited": 3.0,
+        }));
+    }
+    recording.sort_by(|one, other| {
+        one["at"]
+            .as_f64()
+            .partial_cmp(&other["at"].as_f64())
+            .unwrap()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("timeline.jsonl");
+    let lines: Vec<String> = recording.iter().map(ToString::to_string).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let replay = Replay::of(&file);
+    let mut page = Page::open(&format!("{}&at=0", replay.url), (390, 844));
+    page.wait_for("!document.getElementById('replay').hidden");
+    let first = |measured: &str| json!(["3 workers are wanted", "2.5 s", measured]);
+    let second = json!(["a worker was stopped", "none: nobody knows", "nobody yet"]);
+    for (seconds, expected) in [
+        (5, json!([])),
+        (31, json!([second, first("3.0 s (2 clients)")])),
+        (20, json!([first("3.0 s (2 clients)")])),
+        (11, json!([first("nobody yet")])),
+    ] {
+        page.value(&format!(
+            "(() => {{ const seek = document.getElementById('seek'); seek.value = '{seconds}'; \
+             seek.dispatchEvent(new Event('input')) }})()"
+        ));
+        let rows =
+            "[...document.querySelectorAll('#pulled tbody tr')].filter(one => one.offsetHeight)";
+        let cells = "row => [...row.cells].slice(1).map(one => one.textContent)";
+        page.wait_for(&format!(
+            "JSON.stringify({rows}.map({cells})) === JSON.stringify({expected})"
+        ));
+        let wider = page.value("document.documentElement.scrollWidth - innerWidth");
+        assert_eq!(wider, 0, "at {seconds} s");
+    }
+    let buttons = "document.querySelectorAll('#levers button').length";
+    assert_eq!(page.value(buttons), 0);
+    assert_eq!(
+        page.value("document.getElementById('levers-section').hidden"),
+        true
     );
 }

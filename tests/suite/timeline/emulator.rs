@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Following;
 use crate::harness::{
-    Address, Connection, PATIENCE, Page, chromium, exchange, first_words, host_in, poll, request,
-    skip_unless,
+    Address, Connection, PATIENCE, Page, chromium, exchange, host_in, poll, request, skip_unless,
+    start_and_read,
 };
 
 /// An emulator that ends with the test, and the URL of its page.
@@ -34,13 +34,13 @@ impl Drop for Shown {
 }
 
 /// A recorded run that is shown until the test ends.
-struct Replay {
+pub(super) struct Replay {
     child: std::process::Child,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Replay {
-    fn of(recording: &std::path::Path) -> Self {
+    pub(super) fn of(recording: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_labrat"))
             .arg("replay")
             .arg(recording)
@@ -69,15 +69,13 @@ impl Shown {
 
     fn start_with(folder: &std::path::Path, arguments: &[&str]) -> Self {
         let said = folder.join("said");
-        let mut child = host_in(&folder.join("run"))
-            .args(["--pace", "0.05"])
-            .args(arguments)
-            .env("XDG_RUNTIME_DIR", folder)
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        let started = first_words(&mut child);
+        let (child, started) = start_and_read(
+            host_in(&folder.join("run"))
+                .args(["--pace", "0.05"])
+                .args(arguments)
+                .env("XDG_RUNTIME_DIR", folder)
+                .stderr(std::fs::File::create(&said).unwrap()),
+        );
         let production = started["slots"]["production"].as_str().unwrap();
         let production = production["http://".len()..].parse().unwrap();
         let text = std::fs::read_to_string(&said).unwrap();

@@ -34,14 +34,26 @@ async fn tell_where_it_listens(ground: &Ground, site: String, coming: &Coming) {
     if ground.network == Network::Loopback {
         let (container, awaited) = (&coming.container, coming.container.dialer().address());
         let found = elsewhere::found(container.supervisor(), awaited).await;
-        let places: Vec<String> = found.iter().map(ToString::to_string).collect();
         (ground.notify)(&format!(
-            "{site}: its container listens on {} and not on {awaited}, where it is awaited: \
-             without a network of its own, what a script or a setting says is not rewritten",
-            places.join(" and ")
+            "{site}: its container listens on {found} and not on {awaited}, where it is awaited: \
+             without a network of its own, what a script or a setting says is not rewritten"
         ));
     }
     std::future::pending().await
+}
+
+/// A sentence about a container with a network of its own that listens, and is not reached; nothing
+/// about any other.
+fn where_it_listens(ground: &Ground, coming: &Coming) -> String {
+    if ground.network == Network::Loopback {
+        return String::new();
+    }
+    let (container, awaited) = (&coming.container, coming.container.dialer().address());
+    let found = elsewhere::now(container.supervisor(), awaited);
+    found.map_or_else(String::new, |places| {
+        let port = awaited.port();
+        format!(" Its container listens on {places} only: bind 0.0.0.0:{port}.")
+    })
 }
 
 impl Actor {
@@ -151,7 +163,11 @@ impl Actor {
             Outcome::Exited(code) => {
                 StartEnd::Failed(plan.exited(&mut self.log, &coming, code).await)
             }
-            Outcome::TimedOut => StartEnd::Failed(plan.timed_out(&mut self.log, &coming).await),
+            Outcome::TimedOut => {
+                let hint = where_it_listens(&self.ground, &coming);
+                let reason = plan.timed_out(&mut self.log, &coming).await;
+                StartEnd::Failed(reason + &hint)
+            }
             Outcome::Superseded(number, order) => {
                 self.next = Some((number, order));
                 plan.superseded(&mut self.log, &coming).await;
