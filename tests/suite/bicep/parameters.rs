@@ -8,7 +8,8 @@ use labrat::scenario::parameters::deployment_parameters;
 use serde_json::Value;
 
 use super::checker::Checker;
-use super::types::Type;
+use super::library::Library;
+use super::types::{Shape, Type};
 use super::{library, templates};
 use crate::harness::root;
 
@@ -73,34 +74,47 @@ fn type_of(value: &Value) -> Type {
     }
 }
 
-/// What is wrong with these parameters for main.bicep.
-fn faults(parameters: &Value) -> Vec<String> {
-    let (library, sources) = (library(), templates());
-    let main = Checker::run(&library, &sources, "main.bicep").parameter_shape();
-    let given = parameters["parameters"].as_object().unwrap();
-    let mut found = Vec::new();
-    for (name, parameter) in given {
-        match main.properties.get(name) {
-            None => found.push(format!("there is no parameter {name}")),
-            Some(known) => {
-                let value = type_of(&parameter["value"]);
-                if let Err((_, why)) = known.kind.accepts(&value, &library) {
-                    found.push(format!("{name}: {why}"));
+/// What main.bicep takes.
+struct Main {
+    library: Library,
+    shape: Shape,
+}
+
+impl Main {
+    fn read() -> Self {
+        let library = library();
+        let shape = Checker::run(&library, &templates(), "main.bicep").parameter_shape();
+        Self { library, shape }
+    }
+
+    /// What is wrong with these parameters for it.
+    fn faults(&self, parameters: &Value) -> Vec<String> {
+        let given = parameters["parameters"].as_object().unwrap();
+        let mut found = Vec::new();
+        for (name, parameter) in given {
+            match self.shape.properties.get(name) {
+                None => found.push(format!("there is no parameter {name}")),
+                Some(known) => {
+                    let value = type_of(&parameter["value"]);
+                    if let Err((_, why)) = known.kind.accepts(&value, &self.library) {
+                        found.push(format!("{name}: {why}"));
+                    }
                 }
             }
         }
-    }
-    for (name, property) in &main.properties {
-        let told = given.contains_key(name) || OF_THE_DEPLOYER.contains(&name.as_str());
-        if property.required && !told {
-            found.push(format!("{name} is missing"));
+        for (name, property) in &self.shape.properties {
+            let told = given.contains_key(name) || OF_THE_DEPLOYER.contains(&name.as_str());
+            if property.required && !told {
+                found.push(format!("{name} is missing"));
+            }
         }
+        found
     }
-    found
 }
 
 #[test]
 fn main_takes_the_parameters_of_every_variant_of_every_scenario() {
+    let main = Main::read();
     let mut seen = 0;
     for scenario in catalogue::all() {
         let varied = scenario
@@ -112,7 +126,7 @@ fn main_takes_the_parameters_of_every_variant_of_every_scenario() {
             let Some(parameters) = deployment_parameters(scenario, variant) else {
                 continue;
             };
-            let found = faults(&parameters);
+            let found = main.faults(&parameters);
             assert!(
                 found.is_empty(),
                 "{} {}: {found:?}",
@@ -137,9 +151,10 @@ fn main_takes_the_parameters_of_every_variant_of_every_scenario() {
 
 #[test]
 fn parameters_that_main_does_not_take_are_found() {
+    let main = Main::read();
     let good: Value =
         serde_json::from_str(&written("slot-swap-drift", Variant::Symptom).unwrap()).unwrap();
-    assert_eq!(faults(&good), Vec::<String>::new());
+    assert_eq!(main.faults(&good), Vec::<String>::new());
     for (name, value, expected) in [
         (
             "planSku",
@@ -159,14 +174,14 @@ fn parameters_that_main_does_not_take_are_found() {
     ] {
         let mut bad = good.clone();
         bad["parameters"][name] = serde_json::json!({ "value": value });
-        assert_eq!(faults(&bad), [expected]);
+        assert_eq!(main.faults(&bad), [expected]);
     }
     let mut bad = good;
     bad["parameters"]
         .as_object_mut()
         .unwrap()
         .remove("startupCommand");
-    assert_eq!(faults(&bad), ["startupCommand is missing"]);
+    assert_eq!(main.faults(&bad), ["startupCommand is missing"]);
 }
 
 #[test]
