@@ -129,9 +129,15 @@ http {
             proxy_set_header Connection "";
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $remote_addr:$remote_port;
-            proxy_set_header X-Forwarded-Proto http;
+            proxy_set_header X-Forwarded-Proto https;
+            proxy_set_header X-Forwarded-TlsVersion 1.3;
+            proxy_set_header X-ARR-SSL "2048|256|CN=labrat emulator|CN=*.localhost";
+            proxy_set_header X-Client-IP $remote_addr;
+            proxy_set_header X-Client-Port $remote_port;
+            proxy_set_header X-WAWS-Unencoded-URL $request_uri;
+            proxy_set_header Max-Forwards 10;
             proxy_set_header X-Forwarded-Host $host;
-            proxy_set_header X-AppService-Proto http;
+            proxy_set_header X-AppService-Proto https;
             proxy_set_header X-Original-Url $request_uri;
             proxy_set_header X-ARR-Log-Id $request_id;
             proxy_set_header X-Site-Deployment-Id site;

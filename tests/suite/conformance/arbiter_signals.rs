@@ -47,7 +47,8 @@ fn term_finishes_what_is_in_flight_and_resets_what_waits_when_the_last_worker_ha
         };
         for waiting in queued.iter().chain([&late]) {
             let after = waiting.ended.saturating_duration_since(last_answer);
-            assert!(after < Duration::from_secs(1), "{kind:?}: {after:?}");
+            // Far below the 30 s that workers have, and more than an interpreter takes to end.
+            assert!(after < Duration::from_secs(8), "{kind:?}: {after:?}");
             let before = last_answer.saturating_duration_since(waiting.ended);
             assert!(
                 before < Duration::from_millis(50),
