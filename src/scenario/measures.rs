@@ -275,9 +275,9 @@ fn of_process(process: &Process) -> String {
     let young = process.younger_than_seconds.map(|seconds| {
         format!("the process that serves was younger than {seconds} s before the load")
     });
-    let replaced = process.replaced_without_blocks.map(|phase| {
+    let replaced = process.replaced_with_few_blocks.map(|phase| {
         format!(
-            "a worker that was not there before the load holds no leaked block {}",
+            "a worker that was not there before the load holds few leaked blocks {}",
             when(phase)
         )
     });

@@ -252,8 +252,9 @@ pub struct Process {
     pub younger_than: Option<EventKind>,
     /// At baseline it was younger than so many seconds.
     pub younger_than_seconds: Option<f64>,
-    /// A worker that was not there at baseline holds no leaked block then.
-    pub replaced_without_blocks: Option<PhaseKind>,
+    /// A worker that was not there at baseline holds few leaked blocks then: at most a quarter of what
+    /// the fullest worker holds.
+    pub replaced_with_few_blocks: Option<PhaseKind>,
 }
 
 /// An event.

@@ -67,7 +67,7 @@ impl Measure {
                     needs.push(Need::Manifest);
                     needs.push(snapshot(SnapshotKind::Stats, PhaseKind::Post));
                 }
-                if let Some(at) = process.replaced_without_blocks {
+                if let Some(at) = process.replaced_with_few_blocks {
                     needs.push(snapshot(SnapshotKind::Stats, PhaseKind::Baseline));
                     needs.push(snapshot(SnapshotKind::Stats, at));
                 }

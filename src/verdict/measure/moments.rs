@@ -154,9 +154,11 @@ pub(super) fn snapshot(bundle: &Bundle, wanted: &Presence) -> Measured {
     Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])
 }
 
-/// Whether a worker that was not there at baseline holds no blocks.
-pub(super) fn empty_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
-    let threshold = "a worker that was not there at baseline, with 0 blocks";
+/// Whether a worker that was not there at baseline holds few blocks: none, or a quarter of what the
+/// fullest holds. It may have served since it was forked.
+pub(super) fn fresh_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
+    let threshold =
+        "a worker that was not there at baseline, with a quarter of the fullest's blocks";
     let stats = |at| {
         let snapshots = bundle.snapshots_of(SnapshotKind::Stats, at);
         snapshots.filter_map(|snapshot| match &snapshot.body {
@@ -186,10 +188,16 @@ pub(super) fn empty_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
         let why = "some workers did not tell their counters at baseline, and may be old";
         return Measured::nothing(why, threshold);
     }
-    let mut fresh = stats(at).filter(|(_, stats)| !known.contains(&stats.pid));
-    match fresh.find(|(_, stats)| stats.leak_block_count == Some(0)) {
-        Some((snapshot, stats)) => {
-            let text = format!("pid {} leak_block_count 0", stats.pid);
+    let blocks = stats(at).filter_map(|(_, stats)| stats.leak_block_count);
+    let few = blocks.max().unwrap_or_default() / 4;
+    let fresh = stats(at).filter(|(_, stats)| !known.contains(&stats.pid));
+    let mut held = fresh.filter_map(|(snapshot, stats)| {
+        let blocks = stats.leak_block_count?;
+        (blocks <= few).then_some((snapshot, stats.pid, blocks))
+    });
+    match held.next() {
+        Some((snapshot, pid, blocks)) => {
+            let text = format!("pid {pid} leak_block_count {blocks}");
             Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])
         }
         None => Measured::of(false, "none", threshold),

@@ -26,8 +26,8 @@ pub(super) fn measure(bundle: &Bundle, wanted: &Ready) -> Measured {
 
 /// The age of the process that serves, or what took its place.
 pub(super) fn process(bundle: &Bundle, wanted: &Process) -> Measured {
-    if let Some(at) = wanted.replaced_without_blocks {
-        return moments::empty_replacement(bundle, at);
+    if let Some(at) = wanted.replaced_with_few_blocks {
+        return moments::fresh_replacement(bundle, at);
     }
     if let Some(seconds) = wanted.younger_than_seconds {
         return young_at_baseline(bundle, seconds);

@@ -104,7 +104,7 @@ const RUNS: &[Run] = &[
     },
     // A worker that hangs, one that cannot react, and an arbiter that is killed.
     || {
-        let mut server = Launch::new(Kind::Labrat, "--workers 1 --timeout 1")
+        let mut server = Launch::new(Kind::Labrat, "--workers 1 --timeout 3")
             .start()
             .ready();
         server.get("/slow?seconds=20");

@@ -263,7 +263,7 @@ fn most_kilobytes_of(pid: u32) -> u64 {
 
 #[test]
 fn a_query_of_a_table_larger_than_memory_should_be_is_answered_row_by_row() {
-    const ROWS: u64 = 200_000;
+    const ROWS: u64 = 100_000;
     let program = Program::start(&[]);
     let table = Path::new(program.started["tables"].as_str().unwrap()).join("http.jsonl");
     let mut file = BufWriter::new(OpenOptions::new().append(true).open(&table).unwrap());

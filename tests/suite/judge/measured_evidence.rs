@@ -229,9 +229,11 @@ impl<'r> Evidence<'r> {
             let started = if met { 100.0 } else { -600.0 };
             self.stats(PhaseKind::Post, 12, 0, 0, started);
         }
-        if let Some(phase) = process.replaced_without_blocks {
+        if let Some(phase) = process.replaced_with_few_blocks {
             self.stats(PhaseKind::Baseline, 11, 9, 0, -600.0);
-            self.stats(phase, 12, if met { 0 } else { 9 }, 0, -600.0);
+            // A quarter of 27, rounded down, is the most that a fresh one may hold.
+            self.stats(phase, 11, 27, 0, -600.0);
+            self.stats(phase, 12, if met { 6 } else { 7 }, 0, -600.0);
         }
     }
 

@@ -223,7 +223,7 @@ fn past_the_edge_a_kill_for_memory_is_attributed_as_one() {
         "leak-load",
         "killed-for-memory",
         "empty-reply",
-        "replaced-by-an-empty-worker",
+        "replaced-by-a-fresh-worker",
     ] {
         assert!(met(&run.verdict, criterion), "{criterion}\n{}", run.said);
     }
