@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::SlotName;
+use super::shortage::Shortage;
 
 /// Why the emulator could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +52,12 @@ pub enum HostError {
     #[error("no home of a size of its own: {}{}", .0.reason(), hint(.0))]
     NoHome(crate::machine::Unavailable),
     /// No free port for a container.
-    #[error("no free port for a container on {address}")]
+    #[error("no free port for a container on {address}: {source}")]
     NoPort {
         /// The container's address.
         address: std::net::IpAddr,
+        /// Why the last one that was tried is not free.
+        source: std::io::Error,
     },
     /// There is no such slot.
     #[error("there is no slot {0}\n\nhint: start the emulator with a staging slot")]
@@ -120,6 +123,18 @@ pub enum HostError {
         /// Why.
         source: crate::tables::TableError,
     },
+}
+
+impl HostError {
+    /// What the emulator itself lacked for a container, where that is all that is wrong.
+    pub(super) fn shortage(&self) -> Option<Shortage> {
+        match self {
+            Self::Folder { source, .. }
+            | Self::Launch { source, .. }
+            | Self::NoPort { source, .. } => Shortage::of(source),
+            _ => None,
+        }
+    }
 }
 
 fn hint(unavailable: &crate::machine::Unavailable) -> String {

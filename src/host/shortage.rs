@@ -1,6 +1,5 @@
 //! What the emulator itself lacks, and what the site is therefore not blamed for.
 
-use std::fs::File;
 use std::io;
 use std::time::Duration;
 
@@ -8,9 +7,6 @@ use crate::machine::descriptors;
 
 /// Between two tries of what could not be had: nobody says when another process lets go of it.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
-
-/// Descriptors that starting a container takes for a moment: its pipes, its sockets, its files.
-const FOR_A_CONTAINER: usize = 16;
 
 /// What this process or this machine has no more of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,22 +54,6 @@ impl Shortage {
                 .to_owned(),
         }
     }
-}
-
-/// Whether there are descriptors for a container.
-///
-/// # Errors
-/// What is short.
-pub(super) fn check_for_a_container() -> Result<(), Shortage> {
-    let mut held = Vec::with_capacity(FOR_A_CONTAINER);
-    for _ in 0..FOR_A_CONTAINER {
-        match File::open("/dev/null") {
-            Ok(file) => held.push(file),
-            // What else may be wrong with it, the start finds out.
-            Err(error) => return Shortage::of(&error).map_or(Ok(()), Err),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

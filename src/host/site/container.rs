@@ -256,16 +256,19 @@ pub(super) fn free_address() -> Result<SocketAddr, HostError> {
         fastrand::u8(..),
         fastrand::u8(1..255),
     );
+    let mut refused = std::io::Error::from(std::io::ErrorKind::AddrInUse);
     for _ in 0..PORT_TRIES {
         let port = fastrand::u16(20_000..32_000);
         let free = [Ipv4Addr::UNSPECIFIED, ip]
             .into_iter()
-            .all(|ip| TcpListener::bind((ip, port)).is_ok());
-        if free {
-            return Ok(SocketAddr::new(IpAddr::V4(ip), port));
+            .try_for_each(|ip| TcpListener::bind((ip, port)).map(drop));
+        match free {
+            Ok(()) => return Ok(SocketAddr::new(IpAddr::V4(ip), port)),
+            Err(source) => refused = source,
         }
     }
     Err(HostError::NoPort {
         address: IpAddr::V4(ip),
+        source: refused,
     })
 }

@@ -42,6 +42,13 @@ pub(super) struct StartPlan {
     limit_seconds: u64,
 }
 
+/// A container that is being made.
+#[derive(Debug)]
+pub(super) struct Announced {
+    id: String,
+    begun: Instant,
+}
+
 /// A container that has been started and has not answered.
 #[derive(Debug)]
 pub(super) struct Coming {
@@ -92,12 +99,8 @@ impl StartPlan {
         }
     }
 
-    /// Start the container; whether it answers is for others to see.
-    pub(super) fn launch(
-        &self,
-        ground: &Ground,
-        log: &mut PlatformLog,
-    ) -> Result<Coming, HostError> {
+    /// Say that a container is being made.
+    pub(super) fn announce(&self, ground: &Ground, log: &mut PlatformLog) -> Announced {
         let begun = Instant::now();
         let before = std::mem::replace(&mut log.before, Details::None);
         let level = match before {
@@ -114,7 +117,6 @@ impl StartPlan {
         log.say_of(&id, &Message::StartMethodCalled);
         log.starting(Action::PullingImage, Details::Pulling);
         log.say_of(&id, &Message::EstablishingNetwork);
-        let parting = parting(ground)?;
         log.say_of(&id, &Message::PullingImage);
         log.say_of(&id, &Message::ContainerStarting);
         log.starting(Action::MountingVolumes, Details::Mounting);
@@ -123,46 +125,36 @@ impl StartPlan {
         log.starting(Action::CreatingContainer, Details::FinishedPulling);
         log.say_of(&id, &Message::CreatingContainer);
         log.say_of(&id, &Message::CreatingPipes);
-        let container = self.create(ground, log, &id, parting)?;
-        for message in [Message::StartingWatchers, Message::ContainerRunning] {
-            log.say_of(&id, &message);
+        if let (port, true) = self.port(ground.image) {
+            log.say_of(&id, &Message::OverridingPort(port));
+            log.say_of(&id, &Message::SettingPort(port));
         }
-        log.starting(Action::CreatingContainer, Details::Created);
-        let finished = Message::StartMethodFinished(begun.elapsed().as_millis());
-        log.say_of(&id, &finished);
-        log.starting(Action::InitiatingSiteWarmUpProbe, Details::Created);
-        log.starting(Action::WaitingForSiteWarmUpProbeSuccess, Details::Pinging);
-        Ok(Coming {
-            container,
-            probe: self.probe(),
-            limit: ground.pace.of(Duration::from_secs(self.limit_seconds)),
-            since: Instant::now(),
-        })
+        let told = redact(&self.configuration.startup_command);
+        log.say_of(&id, &Message::StartingContainer(id.clone()));
+        log.console(&id, format!("Site's appCommandLine: {told}"));
+        self.tell_unresolved(ground);
+        Announced { id, begun }
     }
 
-    fn create(
+    /// Start the container; whether it answers is for others to see.
+    ///
+    /// # Errors
+    /// Where the emulator itself lacks something for it, `HostError::shortage` says so, and nothing
+    /// has been started.
+    pub(super) fn create(
         &self,
         ground: &Ground,
-        log: &PlatformLog,
-        id: &str,
-        parting: Parting,
+        announced: &Announced,
     ) -> Result<Container, HostError> {
-        let (port, overridden) = self.port(ground.image);
-        if overridden {
-            log.say_of(id, &Message::OverridingPort(port));
-            log.say_of(id, &Message::SettingPort(port));
-        }
-        let told = &self.configuration.startup_command;
-        log.say_of(id, &Message::StartingContainer(id.to_owned()));
-        log.console(id, format!("Site's appCommandLine: {}", redact(told)));
+        let parting = parting(ground)?;
+        let (port, _) = self.port(ground.image);
         let folder = ground.home.join(WWWROOT);
         let home_inside = home_inside(parting, &ground.home);
-        let runtime = ground.runtime.join(id);
+        let runtime = ground.runtime.join(&announced.id);
         own_files::make_folder(&runtime).map_err(|source| HostError::Folder {
             path: runtime.clone(),
             source,
         })?;
-        self.tell_unresolved(ground);
         let mut variables = environment::environment(
             &self.identity,
             &self.configuration,
@@ -178,7 +170,7 @@ impl StartPlan {
         let grace = grace(ground.pace);
         let inner = Inner {
             script: StartScript {
-                told,
+                told: &self.configuration.startup_command,
                 home: &ground.home,
                 home_inside,
                 port,
@@ -195,13 +187,37 @@ impl StartPlan {
             environment: variables,
             runtime,
             folder: &folder,
-            id: id.to_owned(),
+            id: announced.id.clone(),
             parting,
             port,
             grace,
             host: &ground.computer,
         };
         Container::start(plan, &ground.journal)
+    }
+
+    /// The container runs; it is asked from now on.
+    pub(super) fn created(
+        &self,
+        ground: &Ground,
+        log: &mut PlatformLog,
+        announced: &Announced,
+        container: Container,
+    ) -> Coming {
+        for message in [Message::StartingWatchers, Message::ContainerRunning] {
+            log.say_of(&announced.id, &message);
+        }
+        log.starting(Action::CreatingContainer, Details::Created);
+        let finished = Message::StartMethodFinished(announced.begun.elapsed().as_millis());
+        log.say_of(&announced.id, &finished);
+        log.starting(Action::InitiatingSiteWarmUpProbe, Details::Created);
+        log.starting(Action::WaitingForSiteWarmUpProbeSuccess, Details::Pinging);
+        Coming {
+            container,
+            probe: self.probe(),
+            limit: ground.pace.of(Duration::from_secs(self.limit_seconds)),
+            since: Instant::now(),
+        }
     }
 
     /// Name the settings of which the container gets the reference in place of the secret.
@@ -301,15 +317,17 @@ impl StartPlan {
         log.last_error.as_ref().map(timeout).unwrap_or_default()
     }
 
-    /// Another order came before the container answered.
-    pub(super) async fn superseded(&self, log: &mut PlatformLog, coming: &Coming) {
+    /// Another order came before the container answered, or before there was one.
+    pub(super) async fn superseded(&self, log: &mut PlatformLog, container: Option<&Container>) {
         let cancelled = |log: &PlatformLog, action| {
             log.state(State::Stopping, action, Details::Terminated, Level::Warning);
         };
         cancelled(log, Action::CancellingStartup);
         cancelled(log, Action::StoppingSite);
         cancelled(log, Action::StoppingSiteContainers);
-        super::stop::end_container(log, &coming.container).await;
+        if let Some(container) = container {
+            super::stop::end_container(log, container).await;
+        }
     }
 
     fn stopped(&self, log: &mut PlatformLog) {

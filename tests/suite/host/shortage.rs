@@ -139,6 +139,29 @@ impl Emulator {
             .unwrap()
     }
 
+    /// A restart that has room for so many descriptors, until it lacks one or is over.
+    fn restarts_with(&self, room: usize) {
+        let before = self.lacked().len();
+        let mut restart = Command::new(executable())
+            .args(["host", "restart", "--wait", "120"])
+            .args(["--control", &self.control])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        self.limit(self.open() + room);
+        let waited = poll(PATIENCE, || {
+            let is_over = restart.try_wait().unwrap().is_some();
+            (is_over || self.lacked().len() > before).then_some(())
+        });
+        self.limit(PLENTY);
+        let restarted = restart.wait_with_output().unwrap();
+        assert!(
+            waited.is_some() && restarted.status.success(),
+            "{room}: {restarted:?}"
+        );
+    }
+
     fn get(&self, path: &str) -> u16 {
         status(self.client(path))
     }
@@ -277,30 +300,20 @@ fn a_probe_that_the_emulator_cannot_send_is_no_failure_of_the_container() {
 fn a_start_waits_for_descriptors_and_is_no_failed_start() {
     let emulator = Emulator::start(&["--pace", "0.05"]);
     let (starts, _) = emulator.site();
-    let mut restart = Command::new(executable())
-        .args([
-            "host",
-            "restart",
-            "--wait",
-            "120",
-            "--control",
-            &emulator.control,
-        ])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The control API needs a descriptor for the order, and a start needs many at once.
-    emulator.limit(emulator.open() + 4);
-    let waited = poll(PATIENCE, || {
-        let is_over = restart.try_wait().unwrap().is_some();
-        (is_over || !emulator.lacked().is_empty()).then_some(())
-    });
-    assert!(waited.is_some());
-    emulator.limit(PLENTY);
-    let restarted = restart.wait_with_output().unwrap();
-    assert!(restarted.status.success(), "{restarted:?}");
-    assert_eq!(emulator.site(), (starts + 1, "started".to_owned()));
+    // The order itself takes a descriptor; each step of a start is the one that gets none, once.
+    let room = 2..14;
+    for room in room.clone() {
+        emulator.restarts_with(room);
+    }
+    let all = u64::try_from(room.len()).unwrap();
+    assert_eq!(emulator.site(), (starts + all, "started".to_owned()));
+    let lacked = emulator.lacked();
+    assert!(
+        lacked
+            .iter()
+            .any(|(_, line)| line.contains("start a container")),
+        "{lacked:?}"
+    );
     let said = emulator.said.lock();
     assert!(
         !said.iter().any(|(_, line)| line.contains("did not start")),

@@ -8,8 +8,9 @@ use super::{Actor, Orders};
 use crate::host::front_end::Routing;
 use crate::host::messages::Details;
 use crate::host::settings::Network;
+use crate::host::site::container::Container;
 use crate::host::site::order::{Order, Staging};
-use crate::host::site::start::{Coming, StartPlan};
+use crate::host::site::start::{Announced, Coming, StartPlan};
 use crate::host::site::{Ground, Phase, SiteIdentity, elsewhere, stop};
 use crate::host::{HostError, shortage};
 
@@ -18,6 +19,13 @@ pub(super) enum StartEnd {
     Up,
     Failed(String),
     Superseded,
+}
+
+/// What became of a container that was to be made.
+enum Creation {
+    Done(Container),
+    Failed(HostError),
+    Superseded(u64, Order),
 }
 
 /// What became of a container that was started.
@@ -135,24 +143,24 @@ impl Actor {
         std::pin::pin!(self.wake.notified()).as_mut().enable();
         self.status.send_modify(|status| status.starts += 1);
         self.publish_coming();
-        if let Some((number, order)) = self.wait_for_descriptors(orders).await {
-            self.next = Some((number, order));
-            return StartEnd::Superseded;
-        }
-        let launched = {
-            let ground = Arc::clone(&self.ground);
-            plan.launch(&ground, &mut self.log)
-        };
-        let coming = match launched {
-            Ok(coming) => coming,
-            Err(error) => {
-                (self.ground.notify)(&error.to_string());
+        let ground = Arc::clone(&self.ground);
+        let announced = plan.announce(&ground, &mut self.log);
+        let container = match self.create(plan, &announced, orders).await {
+            Creation::Done(container) => container,
+            Creation::Failed(error) => {
+                (ground.notify)(&error.to_string());
                 return StartEnd::Failed(error.to_string());
             }
+            Creation::Superseded(number, order) => {
+                self.next = Some((number, order));
+                plan.superseded(&mut self.log, None).await;
+                return StartEnd::Superseded;
+            }
         };
+        let coming = plan.created(&ground, &mut self.log, &announced, container);
         match self.wait_for(&coming, orders).await {
             Outcome::Answered => {
-                let running = plan.succeeded(&self.ground, &mut self.log, coming);
+                let running = plan.succeeded(&ground, &mut self.log, coming);
                 let old = self.running.take();
                 self.serve_from(running);
                 if let Some(old) = old {
@@ -164,29 +172,44 @@ impl Actor {
                 StartEnd::Failed(plan.exited(&mut self.log, &coming, code).await)
             }
             Outcome::TimedOut => {
-                let hint = where_it_listens(&self.ground, &coming);
+                let hint = where_it_listens(&ground, &coming);
                 let reason = plan.timed_out(&mut self.log, &coming).await;
                 StartEnd::Failed(reason + &hint)
             }
             Outcome::Superseded(number, order) => {
                 self.next = Some((number, order));
-                plan.superseded(&mut self.log, &coming).await;
+                plan.superseded(&mut self.log, Some(&coming.container))
+                    .await;
                 StartEnd::Superseded
             }
         }
     }
 
-    /// Wait until the emulator itself can start a container: that it cannot is no failed start of the
-    /// site. Returns the order that came first.
-    async fn wait_for_descriptors(&self, orders: &mut Orders) -> Option<(u64, Order)> {
-        while let Err(shortage) = shortage::check_for_a_container() {
+    /// Make the container, as soon as the emulator itself can: that it cannot is no failed start of
+    /// the site.
+    async fn create(
+        &self,
+        plan: &StartPlan,
+        announced: &Announced,
+        orders: &mut Orders,
+    ) -> Creation {
+        loop {
+            let error = match plan.create(&self.ground, announced) {
+                Ok(container) => return Creation::Done(container),
+                Err(error) => error,
+            };
+            let Some(shortage) = error.shortage() else {
+                return Creation::Failed(error);
+            };
             self.ground.notify.lacks(shortage, "start a container");
             tokio::select! {
-                order = orders.recv() => return Some(order.unwrap_or((u64::MAX, Order::End))),
+                order = orders.recv() => {
+                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
+                    return Creation::Superseded(number, order);
+                }
                 () = tokio::time::sleep(shortage::PAUSE) => {}
             }
         }
-        None
     }
 
     async fn wait_for(&mut self, coming: &Coming, orders: &mut Orders) -> Outcome {
