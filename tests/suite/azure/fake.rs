@@ -1,6 +1,7 @@
 //! The fake of Azure, and a script that talks to it through the real az.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
@@ -11,8 +12,11 @@ use crate::harness::{root, start_and_read};
 /// A running fake; gone with the value.
 pub(super) struct Fake {
     child: Child,
+    /// The real az, loaded once.
+    loaded: Child,
     /// Holds az's own folder, the record of requests, and whatever a test puts there.
     pub(super) folder: tempfile::TempDir,
+    /// The folder of the `az` that asks the loaded one.
     az: PathBuf,
     url: String,
     environment: Vec<(&'static str, String)>,
@@ -47,10 +51,12 @@ impl Fake {
             ("IDENTITY_ENDPOINT", text(&started["identity"])),
             ("IDENTITY_HEADER", "unused".to_owned()),
         ];
+        let (loaded, az) = load_az(az, folder.path(), &environment);
         Self {
             child,
+            loaded,
+            az,
             folder,
-            az: az.to_owned(),
             url: text(&started["url"]),
             environment,
         }
@@ -159,9 +165,36 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in [&mut self.child, &mut self.loaded] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// Load the real az of the folder `az`, and make a folder with the `az` that asks it.
+fn load_az(az: &Path, folder: &Path, environment: &[(&'static str, String)]) -> (Child, PathBuf) {
+    let (python, program) = (az.join("python"), root().join("tests/azure/loaded_az.py"));
+    let socket = folder.join("az.sock");
+    let (loaded, _) = start_and_read(
+        Command::new(&python)
+            .arg(&program)
+            .arg("serve")
+            .arg(&socket)
+            .envs(environment.iter().map(|(name, value)| (name, value))),
+    );
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let asking = bin.join("az");
+    let [python, program, socket] =
+        [python, program, socket].map(|path| path.display().to_string());
+    fs::write(
+        &asking,
+        format!("#!/bin/sh\nexec '{python}' -IS '{program}' call '{socket}' \"$@\"\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&asking, fs::Permissions::from_mode(0o755)).unwrap();
+    (loaded, bin)
 }
 
 fn text(value: &Value) -> String {
