@@ -251,9 +251,10 @@ choose_scenario() {
     rest=("${rest[@]:1}")
     [[ $scenario != -* ]] || refuse "the scenario comes first, then its options"
     load_variant symptom
+    local playable
     # Another name of the scenario is as good.
-    scenario=$(said .scenario)
-    [[ $(said .on_azure) == true ]] || die "$scenario can be played on this machine only: labrat rehearse $scenario"
+    read -r scenario playable < <(said '"\(.scenario) \(.on_azure)"')
+    [[ $playable == true ]] || die "$scenario can be played on this machine only: labrat rehearse $scenario"
     : "${group:=rg-labrat-$scenario}"
 }
 
@@ -274,29 +275,33 @@ said() {
 }
 
 # find_deployment: sets site, hosts and workspace from the deployment's outputs.
-declare -A hosts=()
+declare -A hosts=([production]='')
+site=
+workspace=
 find_deployment() {
-    local outputs
-    outputs=$(answer=$(outputs_of_a_dry_run) az deployment group show --resource-group "$group" --name "$name" \
+    local outputs slot host
+    outputs=$(answer=$outputs_of_a_dry_run az deployment group show --resource-group "$group" --name "$name" \
         --query properties.outputs) || exit 1
-    output() { jq -r --arg name "$1" '.[$name].value // empty' <<<"$outputs"; }
-    site=$(output webAppName)
-    workspace=$(output logAnalyticsWorkspaceCustomerId)
-    hosts[production]=$(output productionDefaultHostName)
-    local index=0 slot
-    while read -r slot; do
-        hosts[$slot]=$(jq -r --argjson index "$index" '.slotDefaultHostNames.value[$index] // empty' <<<"$outputs")
-        index=$((index + 1))
-    done < <(said '.slots[1:][]')
+    # shellcheck disable=SC2016 # The variable is jq's.
+    while read -r slot host; do
+        case $slot in
+        site) site=$host ;;
+        workspace) workspace=$host ;;
+        *) hosts[$slot]=$host ;;
+        esac
+    done < <(jq -r --slurpfile variant "$work/variant.json" '
+        "site \(.webAppName.value // "")",
+        "workspace \(.logAnalyticsWorkspaceCustomerId.value // "")",
+        "production \(.productionDefaultHostName.value // "")",
+        ([$variant[0].slots[1:], .slotDefaultHostNames.value // []] | transpose[] | select(.[0])
+            | "\(.[0]) \(.[1] // "")")' <<<"$outputs")
     [[ -n $site && -n $workspace && -n ${hosts[production]} ]] ||
         die "the deployment $name in $group has not the outputs of bicep/main.bicep: choose another --name"
 }
 
-outputs_of_a_dry_run() {
-    jq -n '{webAppName: {value: "SITE"}, logAnalyticsWorkspaceCustomerId: {value: "WORKSPACE-ID"},
-        productionDefaultHostName: {value: "SITE.azurewebsites.net"},
-        slotDefaultHostNames: {value: ["SITE-staging.azurewebsites.net"]}}'
-}
+outputs_of_a_dry_run='{"webAppName": {"value": "SITE"}, "logAnalyticsWorkspaceCustomerId": {"value": "WORKSPACE-ID"},
+    "productionDefaultHostName": {"value": "SITE.azurewebsites.net"},
+    "slotDefaultHostNames": {"value": ["SITE-staging.azurewebsites.net"]}}'
 
 # slot_words SLOT: how az is told which slot; production is the one that is not named.
 slot_words() {
@@ -436,8 +441,11 @@ find_log_endpoint() {
 # `az monitor log-analytics query` would need an extension in preview.
 query() {
     local body=$work/$1.json
-    sed -e "s/{start}/$2/g; s/{end}/$3/g" "$root/scripts/kql/$1" | jq -Rs '{query: .}' >"$body"
-    [[ -z $dry_run ]] || body=scripts/kql/$1.json
+    if [[ -n $dry_run ]]; then
+        body=scripts/kql/$1.json
+    else
+        sed -e "s/{start}/$2/g; s/{end}/$3/g" "$root/scripts/kql/$1" | jq -Rs '{query: .}' >"$body"
+    fi
     answer='{"tables": [{"name": "PrimaryResult", "columns": [], "rows": []}]}' az rest --method post \
         --url "$log_endpoint/v1/workspaces/$workspace/query" --resource "$log_endpoint" \
         --headers Content-Type=application/json --body "@$body"
