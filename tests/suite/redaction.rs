@@ -90,7 +90,7 @@ fn work_grows_with_the_length_of_a_text_and_no_faster() {
                 (0..3).map(|_| once()).fold(f64::MAX, f64::min)
             };
             // Doubled three times: eight times as long, and 64 times where the work is a square.
-            let (short, long) = (text(16 << 10), text(128 << 10));
+            let (short, long) = (text(8 << 10), text(64 << 10));
             let (short, long) = (least(&short), least(&long));
             // What takes a moment is no burden, whatever a busy machine makes of it.
             let growth = long / short.max(1e-5);

@@ -263,7 +263,8 @@ fn most_kilobytes_of(pid: u32) -> u64 {
 
 #[test]
 fn a_query_of_a_table_larger_than_memory_should_be_is_answered_row_by_row() {
-    const ROWS: u64 = 100_000;
+    const ROWS: u64 = 30_000;
+    let agent = "A browser of many words. ".repeat(16);
     let program = Program::start(&[]);
     let table = Path::new(program.started["tables"].as_str().unwrap()).join("http.jsonl");
     let mut file = BufWriter::new(OpenOptions::new().append(true).open(&table).unwrap());
@@ -271,7 +272,7 @@ fn a_query_of_a_table_larger_than_memory_should_be_is_answered_row_by_row() {
         let route = ["/health", "/slow"][usize::from(number % 10 == 0)];
         writeln!(
             file,
-            r#"{{"TimeGenerated":"2026-04-04T05:36:33Z","CsMethod":"GET","CsUriStem":"{route}","CsHost":"h","ScStatus":200,"TimeTaken":{}}}"#,
+            r#"{{"TimeGenerated":"2026-04-04T05:36:33Z","CsMethod":"GET","CsUriStem":"{route}","UserAgent":"{agent}","ScStatus":200,"TimeTaken":{}}}"#,
             number % 100
         )
         .unwrap();
