@@ -159,10 +159,10 @@ fn probes_tell_a_dependency_from_a_death(built: &Path) {
 }
 
 fn it_leaves_in_the_right_order(built: &Path) {
-    let pause = Duration::from_millis(1500);
-    let mut program = Program::start(built, &[("DRAIN_PAUSE", "1.5")]);
+    let pause = Duration::from_secs(4);
+    let mut program = Program::start(built, &[("DRAIN_PAUSE", "4")]);
     program.becomes("/ready", 200);
-    let outlasts_the_pause = program.in_flight("/wait/3000");
+    let outlasts_the_pause = program.in_flight("/wait/6000");
     let told = program.terminate();
     program.becomes("/ready", 503);
     let during = get(&program.requests, "/primes/0");

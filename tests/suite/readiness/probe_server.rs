@@ -49,13 +49,13 @@ fn the_probe_server_answers_the_probes_and_nothing_else() {
 
 #[test]
 fn the_probe_server_warms_the_pool_up_and_knows_when_it_is_warm() {
-    let launch = Launch::new(Kind::Labrat, "--workers 3").env("LAB_WARMUP_SECONDS", "0.3");
+    let launch = Launch::new(Kind::Labrat, "--workers 3").env("LAB_WARMUP_SECONDS", "2");
     let (server, probes) = with_probe_server(launch);
     assert_eq!(get(&probes, "/ready").status(), Some(503));
     let answer = get(&probes, "/warmup");
     assert_eq!(answer.status(), Some(200), "{answer}");
     assert_eq!(get(&probes, "/ready").status(), Some(200));
-    assert!(server.get("/fast").took < Duration::from_millis(290));
+    assert!(server.get("/fast").took < Duration::from_secs(2));
 }
 
 #[test]
