@@ -279,15 +279,15 @@ declare -A hosts=([production]='')
 site=
 workspace=
 find_deployment() {
-    local outputs slot host
+    local outputs what value
     outputs=$(answer=$outputs_of_a_dry_run az deployment group show --resource-group "$group" --name "$name" \
         --query properties.outputs) || exit 1
     # shellcheck disable=SC2016 # The variable is jq's.
-    while read -r slot host; do
-        case $slot in
-        site) site=$host ;;
-        workspace) workspace=$host ;;
-        *) hosts[$slot]=$host ;;
+    while read -r what value; do
+        case $what in
+        site) site=$value ;;
+        workspace) workspace=$value ;;
+        *) hosts[$what]=$value ;;
         esac
     done < <(jq -r --slurpfile variant "$work/variant.json" '
         "site \(.webAppName.value // "")",

@@ -190,12 +190,12 @@ pub(super) fn fresh_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
     }
     let blocks = stats(at).filter_map(|(_, stats)| stats.leak_block_count);
     let few = blocks.max().unwrap_or_default() / 4;
-    let fresh = stats(at).filter(|(_, stats)| !known.contains(&stats.pid));
-    let mut held = fresh.filter_map(|(snapshot, stats)| {
+    let mut fresh = stats(at).filter(|(_, stats)| !known.contains(&stats.pid));
+    let found = fresh.find_map(|(snapshot, stats)| {
         let blocks = stats.leak_block_count?;
         (blocks <= few).then_some((snapshot, stats.pid, blocks))
     });
-    match held.next() {
+    match found {
         Some((snapshot, pid, blocks)) => {
             let text = format!("pid {pid} leak_block_count {blocks}");
             Measured::of(true, text.clone(), threshold).quotes([quote_file(&snapshot.file, text)])

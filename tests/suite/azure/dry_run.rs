@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -13,7 +12,7 @@ use labrat::scenario::shape::{Scenario, Step};
 
 use super::fake::said;
 use super::jq;
-use crate::harness::{in_parallel, root, skip_unless};
+use crate::harness::{in_parallel, root, skip_unless, write_program};
 
 /// Scenarios that can be played on Azure.
 fn on_azure() -> Vec<&'static Scenario> {
@@ -25,9 +24,8 @@ fn on_azure() -> Vec<&'static Scenario> {
 /// A folder with an az that must not be started.
 fn forbidden_az() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
-    fs::write(&az, "#!/bin/sh\necho 'az was started' >&2\nexit 99\n").unwrap();
-    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
+    let refusing = "#!/bin/sh\necho 'az was started' >&2\nexit 99\n";
+    write_program(&folder.path().join("az"), refusing);
     folder
 }
 

@@ -1,13 +1,12 @@
 //! The fake of Azure, and a script that talks to it through the real az.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{root, start_and_read};
+use crate::harness::{root, start_and_read, write_program};
 
 /// A running fake; gone with the value.
 pub(super) struct Fake {
@@ -185,15 +184,10 @@ fn load_az(az: &Path, folder: &Path, environment: &[(&'static str, String)]) -> 
     );
     let bin = folder.join("bin");
     fs::create_dir(&bin).unwrap();
-    let asking = bin.join("az");
     let [python, program, socket] =
         [python, program, socket].map(|path| path.display().to_string());
-    fs::write(
-        &asking,
-        format!("#!/bin/sh\nexec '{python}' -IS '{program}' call '{socket}' \"$@\"\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&asking, fs::Permissions::from_mode(0o755)).unwrap();
+    let asking = format!("#!/bin/sh\nexec '{python}' -IS '{program}' call '{socket}' \"$@\"\n");
+    write_program(&bin.join("az"), &asking);
     (loaded, bin)
 }
 

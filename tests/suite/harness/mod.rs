@@ -31,7 +31,7 @@ pub use oracle::{
 };
 pub use process::{
     children, descriptors, exists, processor_seconds, resident_kilobytes, start_and_read, state,
-    status_kilobytes,
+    status_kilobytes, write_program,
 };
 pub use queue::accept_queue;
 pub use response::Response;

@@ -1,7 +1,9 @@
-//! What a process says first, and what `/proc` says of it.
+//! Programs of one file, what a process says first, and what `/proc` says of it.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -14,6 +16,12 @@ pub fn start_and_read(command: &mut Command) -> (Child, Value) {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap())
+}
+
+/// Write a program of one file, and let everybody run it.
+pub fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// The letter of the process's state (`S`, `R`, `Z`, `T`, ...); `None` when there is none.

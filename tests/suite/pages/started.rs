@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
-use crate::harness::root;
+use crate::harness::{root, write_program};
 
 /// Programs that are not this project's and that a page may start.
 const OTHERS: [&str; 17] = [
@@ -41,8 +41,7 @@ impl Nowhere {
         let folder = tempfile::tempdir().unwrap();
         let recorder = folder.path().join("recorder");
         let text = "#!/bin/bash\nprintf '%s\\0' \"$#\" \"$0\" \"$@\" >>\"$RECORD\"\n";
-        fs::write(&recorder, text).unwrap();
-        fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&recorder, text);
         let (programs, scripts) = (folder.path().join("bin"), folder.path().join("scripts"));
         fs::create_dir_all(&programs).unwrap();
         fs::create_dir_all(scripts.join("load")).unwrap();

@@ -7,6 +7,7 @@ use tempfile::tempdir;
 use super::program::{labrat, manifest, trigger};
 use super::server::Reply;
 use super::target_double::{self, PIDS, usual};
+use crate::harness::write_program;
 
 const NO_SPECIAL: fn(&str, usize) -> Option<Reply> = |_, _| None;
 
@@ -176,7 +177,6 @@ esac
 
 #[tokio::test]
 async fn a_command_that_was_not_applied_is_what_the_platform_says_and_not_what_was_planned() {
-    use std::os::unix::fs::PermissionsExt as _;
     let server = target_double::start(|path, before| match (path, before) {
         ("/health", 0..=5) => Some(Reply::Answer(503, String::new())),
         _ => None,
@@ -184,8 +184,7 @@ async fn a_command_that_was_not_applied_is_what_the_platform_says_and_not_what_w
     .await;
     let folder = tempdir().unwrap();
     let (out, operator) = (folder.path().join("run"), folder.path().join("operator"));
-    std::fs::write(&operator, DEAF).unwrap();
-    std::fs::set_permissions(&operator, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&operator, DEAF);
     let more = ["--pace", "0.1", "--operator", operator.to_str().unwrap()];
     let run = labrat(&trigger("startup-failed", &server.url(), &out, &more)).await;
     assert_eq!(run.code, Some(0), "{}", run.err);

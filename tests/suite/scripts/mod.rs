@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{root, skip_unless};
+use crate::harness::{root, skip_unless, write_program};
 
 /// Sourced by the others, not run.
 const SHARED: [&str; 2] = ["azure.sh", "common.sh"];
@@ -65,9 +65,10 @@ fn a_labrat_on_the_path_is_used_without_a_build_and_one_that_is_named_before_it(
         std::fs::copy(root().join("scripts").join(name), scripts.join(name)).unwrap();
     }
     for name in ["labrat", "named"] {
-        let path = programs.join(name);
-        std::fs::write(&path, format!("#!/bin/sh\necho {name} $*\n")).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(
+            &programs.join(name),
+            &format!("#!/bin/sh\necho {name} $*\n"),
+        );
     }
     // No cargo is there: a build would fail.
     let path = format!("{}:/usr/bin:/bin", programs.display());

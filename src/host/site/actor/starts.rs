@@ -64,6 +64,11 @@ fn where_it_listens(ground: &Ground, coming: &Coming) -> String {
     })
 }
 
+/// The next order; where nobody can give one any more, the last.
+async fn next_order(orders: &mut Orders) -> (u64, Order) {
+    orders.recv().await.unwrap_or((u64::MAX, Order::End))
+}
+
 impl Actor {
     pub(super) fn start_failed(&self, reason: String) -> HostError {
         HostError::StartFailed {
@@ -203,10 +208,7 @@ impl Actor {
             };
             self.ground.notify.lacks(shortage, "start a container");
             tokio::select! {
-                order = orders.recv() => {
-                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
-                    return Creation::Superseded(number, order);
-                }
+                (number, order) = next_order(orders) => return Creation::Superseded(number, order),
                 () = tokio::time::sleep(shortage::PAUSE) => {}
             }
         }
@@ -231,10 +233,7 @@ impl Actor {
             };
             tokio::select! {
                 biased;
-                order = orders.recv() => {
-                    let (number, order) = order.unwrap_or((u64::MAX, Order::End));
-                    return Outcome::Superseded(number, order);
-                }
+                (number, order) = next_order(orders) => return Outcome::Superseded(number, order),
                 code = coming.container.exited() => return Outcome::Exited(code),
                 answered = &mut probe => return match answered {
                     true => Outcome::Answered,
