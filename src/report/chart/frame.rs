@@ -222,7 +222,7 @@ impl Chart {
 /// A text of so many signs at most; a longer one says that it goes on.
 pub(super) fn cut(text: &str, signs: usize) -> String {
     match text.char_indices().nth(signs) {
-        Some((at, _)) => format!("{}…", &text[..at]),
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
         None => text.to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::{Chart, Frame, NARROW, WIDTH, chart, elapsed, px};
+use super::frame::{Chart, Frame, NARROW, WIDTH, chart, cut, elapsed, px};
 use super::requests::Ending;
 use super::scale::Scale;
 use crate::encoding::line;
@@ -164,7 +164,7 @@ fn tenths(seconds: f64) -> f64 {
 
 /// The words of a line in rows; what has no room is cut.
 fn told_in_rows(text: &str, signs: usize, most: usize) -> Vec<String> {
-    let text = cut(text, signs * most);
+    let text = cut(without_time(text), signs * most);
     if most == 1 {
         return vec![text];
     }
@@ -297,15 +297,11 @@ fn chosen(happenings: &[Happening]) -> Vec<&Happening> {
     chosen
 }
 
-fn cut(text: &str, signs: usize) -> String {
-    // A line of Gunicorn begins with its time, which stands beside it.
-    let text = match text.split_once("] ") {
+/// A line of Gunicorn begins with its time, which stands beside it.
+fn without_time(text: &str) -> &str {
+    match text.split_once("] ") {
         Some((stamp, rest)) if stamp.starts_with("[20") => rest,
         _ => text,
-    };
-    match text.char_indices().nth(signs) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end()),
-        None => text.to_owned(),
     }
 }
 

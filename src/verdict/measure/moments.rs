@@ -158,7 +158,7 @@ pub(super) fn snapshot(bundle: &Bundle, wanted: &Presence) -> Measured {
 /// fullest holds. It may have served since it was forked.
 pub(super) fn fresh_replacement(bundle: &Bundle, at: PhaseKind) -> Measured {
     let threshold =
-        "a worker that was not there at baseline, with a quarter of the fullest's blocks";
+        "a worker that was not there at baseline, with at most a quarter of the fullest's blocks";
     let stats = |at| {
         let snapshots = bundle.snapshots_of(SnapshotKind::Stats, at);
         snapshots.filter_map(|snapshot| match &snapshot.body {
