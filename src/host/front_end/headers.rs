@@ -122,38 +122,52 @@ pub(super) fn wanted_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     asked.then(|| headers.get(UPGRADE).cloned()).flatten()
 }
 
-/// Who is at the other end of a connection, written out once for all of its requests.
+/// Who is at the other end of a connection, and what of the head is the same for all of its requests.
 #[derive(Debug)]
 pub(super) struct ClientAddress {
     pub(super) ip: String,
-    port: u16,
     /// With the port.
     full: String,
+    /// Headers that every request of the connection gets.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl From<SocketAddr> for ClientAddress {
-    fn from(address: SocketAddr) -> Self {
+impl ClientAddress {
+    /// `default_host` is the site's own host name.
+    pub(super) fn new(address: SocketAddr, default_host: &str, deployment: &str) -> Self {
+        let (ip, full) = (address.ip().to_string(), address.to_string());
+        let port = address.port().to_string();
+        let headers = [
+            (X_FORWARDED_PROTO, "https"),
+            (X_FORWARDED_TLS_VERSION, TLS_VERSION),
+            (X_ARR_SSL, CERTIFICATE),
+            (X_CLIENT_IP, &ip),
+            (X_CLIENT_PORT, &port),
+            (MAX_FORWARDS, HOPS),
+            (X_APPSERVICE_PROTO, "https"),
+            (X_SITE_DEPLOYMENT_ID, deployment),
+            (WAS_DEFAULT_HOSTNAME, default_host),
+            (CLIENT_IP, &full),
+        ];
+        let headers = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)));
         Self {
-            ip: address.ip().to_string(),
-            port: address.port(),
-            full: address.to_string(),
+            headers: headers.collect(),
+            ip,
+            full,
         }
     }
 }
 
-/// What the front end knows of a request beside its head.
-#[derive(Debug)]
-pub(super) struct Arrival<'a> {
-    pub(super) client: &'a ClientAddress,
-    /// The site's own host name.
-    pub(super) default_host: &'a str,
-    pub(super) deployment: &'a str,
-    /// Identifies the request in the logs.
-    pub(super) log_id: &'a str,
-}
-
-/// Make the head that the site gets out of the one that the client sent.
-pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
+/// Make the head that the site gets out of the one that the client sent. `log_id` identifies the
+/// request in the logs.
+pub(super) fn forward(
+    head: &mut Parts,
+    client: &ClientAddress,
+    default_host: &str,
+    log_id: String,
+) {
     let upgrade = wanted_upgrade(&head.headers);
     strip_hop_by_hop(&mut head.headers);
     // The client has had its 100 by the time that its body is read.
@@ -167,43 +181,34 @@ pub(super) fn forward(head: &mut Parts, arrival: &Arrival<'_>) {
     // A user and password before it are for nobody else.
     let host = match host.rsplit_once('@') {
         Some((_, host)) => host.to_owned(),
-        None if host.is_empty() => arrival.default_host.to_owned(),
+        None if host.is_empty() => default_host.to_owned(),
         None => host,
     };
     let original = head
         .uri
         .path_and_query()
         .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
-    let client = &arrival.client.full;
     let earlier = head.headers.get_all(X_FORWARDED_FOR).iter();
     let chain: Vec<&str> = earlier
         .filter_map(|value| value.to_str().ok())
-        .chain([client.as_str()])
+        .chain([client.full.as_str()])
         .collect();
     let forwarded_for = chain.join(", ");
-    let port = arrival.client.port.to_string();
     // Whatever a client claims under these names is replaced, but for the chain of addresses.
-    for (name, value) in [
-        (X_FORWARDED_FOR, forwarded_for.as_str()),
-        (X_FORWARDED_PROTO, "https"),
-        (X_FORWARDED_TLS_VERSION, TLS_VERSION),
-        (X_ARR_SSL, CERTIFICATE),
-        (X_CLIENT_IP, &arrival.client.ip),
-        (X_CLIENT_PORT, &port),
-        (X_WAWS_UNENCODED_URL, &original),
-        (MAX_FORWARDS, HOPS),
-        (X_FORWARDED_HOST, &host),
-        (X_APPSERVICE_PROTO, "https"),
-        (X_ORIGINAL_URL, &original),
-        (X_ARR_LOG_ID, arrival.log_id),
-        (X_SITE_DEPLOYMENT_ID, arrival.deployment),
-        (DISGUISED_HOST, &host),
-        (WAS_DEFAULT_HOSTNAME, arrival.default_host),
-        (CLIENT_IP, client),
-        (HOST, &host),
+    for (name, value) in &client.headers {
+        head.headers.insert(name, value.clone());
+    }
+    for (names, value) in [
+        (&[X_FORWARDED_FOR] as &[HeaderName], forwarded_for),
+        (&[X_WAWS_UNENCODED_URL, X_ORIGINAL_URL], original),
+        (&[X_FORWARDED_HOST, DISGUISED_HOST, HOST], host),
+        (&[X_ARR_LOG_ID], log_id),
     ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            head.headers.insert(name, value);
+        let Ok(value) = HeaderValue::try_from(value) else {
+            continue;
+        };
+        for name in names {
+            head.headers.insert(name, value.clone());
         }
     }
 }
@@ -238,17 +243,10 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn client() -> ClientAddress {
-        ClientAddress::from(SocketAddr::from(([127, 0, 0, 1], 5000)))
-    }
-
-    fn arrival(client: &ClientAddress) -> Arrival<'_> {
-        Arrival {
-            client,
-            default_host: "site.localhost",
-            deployment: "site",
-            log_id: "id",
-        }
+    fn forward_from_5000(head: &mut Parts) {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5000));
+        let client = ClientAddress::new(address, "site.localhost", "site");
+        forward(head, &client, "site.localhost", "id".to_owned());
     }
 
     fn names(parts: &Parts) -> Vec<&str> {
@@ -296,7 +294,7 @@ mod tests {
             ("x-forwarded-for", "1.1.1.1"),
             ("x-forwarded-for", "2.2.2.2"),
         ]);
-        forward(&mut head, &arrival(&client()));
+        forward_from_5000(&mut head);
         let chain = &head.headers["x-forwarded-for"];
         assert_eq!(chain, "1.1.1.1, 2.2.2.2, 127.0.0.1:5000");
     }
@@ -307,11 +305,11 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
             ("upgrade", "websocket"),
         ]);
-        forward(&mut head, &arrival(&client()));
+        forward_from_5000(&mut head);
         assert_eq!(head.headers["connection"], "Upgrade");
         assert_eq!(head.headers["upgrade"], "websocket");
         let mut head = parts(&[("upgrade", "websocket")]);
-        forward(&mut head, &arrival(&client()));
+        forward_from_5000(&mut head);
         assert!(!head.headers.contains_key("upgrade"));
     }
 
@@ -323,7 +321,7 @@ mod tests {
             ("client-ip", "1.2.3.4"),
             ("x-arr-log-id", "mine"),
         ]);
-        forward(&mut head, &arrival(&client()));
+        forward_from_5000(&mut head);
         assert_eq!(head.headers["x-forwarded-for"], "10.0.0.1, 127.0.0.1:5000");
         assert_eq!(head.headers["client-ip"], "127.0.0.1:5000");
         assert_eq!(head.headers["x-arr-log-id"], "id");

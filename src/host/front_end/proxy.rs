@@ -119,16 +119,8 @@ fn refused(head: &Parts) -> Option<RequestEnd> {
 
 /// Make the head of a request what the site gets to see.
 fn address(head: &mut Parts, body: &Incoming, client: &ClientAddress, shared: &Shared) {
-    let log_id = shared.log_id();
-    headers::forward(
-        head,
-        &headers::Arrival {
-            client,
-            default_host: &shared.settings.default_host,
-            deployment: &shared.settings.deployment,
-            log_id: &log_id,
-        },
-    );
+    let default_host = &shared.settings.default_host;
+    headers::forward(head, client, default_host, shared.log_id());
     head.uri = origin_form(&head.uri);
     head.version = Version::HTTP_11;
     if !body.is_end_stream() && body.size_hint().exact().is_none() {

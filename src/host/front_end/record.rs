@@ -25,13 +25,13 @@ use crate::timeline::event::Unanswered;
 pub(super) struct Record {
     shared: Arc<Shared>,
     started: Instant,
-    row: HttpRow,
+    /// `None` once it is written.
+    row: Option<Box<HttpRow>>,
     /// Bytes of the request's head and, as it comes, of its body.
     received: Arc<AtomicU64>,
     sent: u64,
     /// Whether the request waits for the site to start, as was told.
     hold: Hold,
-    written: bool,
 }
 
 impl Record {
@@ -42,37 +42,29 @@ impl Record {
         };
         let first_line = head.method.as_str().len() + uri_length(&head.uri) + 10;
         let received = head_bytes(first_line, &head.headers);
-        let mut record = Self::begun(shared, client, received);
-        let row = &mut record.row;
+        let mut row = begun(shared, client);
         row.cs_host = Some(without_user(&host_of(head)));
         row.cs_method = Some(head.method.as_str().to_owned());
         row.cs_uri_query = head.uri.query().map(redact_query);
         row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());
         row.referer = text(REFERER);
         row.user_agent = text(USER_AGENT);
-        record
+        Self::of(shared, row, received)
     }
 
     /// The row of a request whose head was not taken.
     pub(super) fn refused(shared: &Arc<Shared>, client: &ClientAddress, end: RequestEnd) {
-        Self::begun(shared, client, 0).end(end);
+        Self::of(shared, begun(shared, client), 0).end(end);
     }
 
-    /// A request of which no more is known than whose it is and how many bytes of it have come.
-    fn begun(shared: &Arc<Shared>, client: &ClientAddress, received: u64) -> Self {
-        let mut row = HttpRow::at(Timestamp::now().into());
-        row.c_ip = Some(client.ip.clone());
-        row.computer_name = Some(shared.settings.computer.clone());
-        row.s_port = Some(shared.settings.port.to_string());
-        row.row_type = Some(HttpRow::TABLE.to_owned());
+    fn of(shared: &Arc<Shared>, row: Box<HttpRow>, received: u64) -> Self {
         Self {
             shared: Arc::clone(shared),
             started: Instant::now(),
-            row,
+            row: Some(row),
             received: Arc::new(AtomicU64::new(received)),
             sent: 0,
             hold: Hold::Never,
-            written: false,
         }
     }
 
@@ -110,12 +102,11 @@ impl Record {
 
     /// Method and path.
     fn text(&self) -> String {
+        let Some(row) = &self.row else {
+            return String::new();
+        };
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!(
-            "{} {}",
-            part(&self.row.cs_method),
-            part(&self.row.cs_uri_stem)
-        )
+        format!("{} {}", part(&row.cs_method), part(&row.cs_uri_stem))
     }
 
     /// Tell the stream of an end without an answer.
@@ -140,21 +131,22 @@ impl Record {
     }
 
     fn write(&mut self, end: RequestEnd) {
-        self.written = true;
         let status = end.status(self.shared.settings.limit_status);
         self.tell(end, status);
+        let Some(mut row) = self.row.take() else {
+            return;
+        };
         let is_held = matches!(self.hold, Hold::Held(_));
         if let Some(heal) = &self.shared.settings.auto_heal
             && end.reached_the_site()
             && !is_held
         {
             heal.note(Ended {
-                path: self.row.cs_uri_stem.as_deref().unwrap_or_default(),
+                path: row.cs_uri_stem.as_deref().unwrap_or_default(),
                 status,
                 taken: self.started.elapsed(),
             });
         }
-        let mut row = std::mem::replace(&mut self.row, HttpRow::at(Timestamp::now().into()));
         row.sc_status = Some(i64::from(status));
         row.sc_sub_status = Some("0".to_owned());
         row.sc_win32_status = Some(end.win32_status().to_owned());
@@ -183,7 +175,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.written {
+        if self.row.is_none() {
             return;
         }
         let end = match self.shared.is_stopping() {
@@ -198,19 +190,30 @@ impl Drop for Record {
 #[derive(Debug)]
 pub(super) struct Unfinished {
     status: u16,
-    row: HttpRow,
+    row: Box<HttpRow>,
     started: Instant,
 }
 
 impl Unfinished {
     /// The whole row, with its status and the time that the request took.
-    pub(super) fn finish(self) -> (u16, Duration, HttpRow) {
+    pub(super) fn finish(self) -> (u16, Duration, Box<HttpRow>) {
         let took = self.started.elapsed();
         let milliseconds = took.as_secs_f64() * 1_000.0;
-        let mut row = self.row.with_time(Timestamp::now().into());
+        let mut row = self.row;
+        row.time_generated = Timestamp::now().into();
         row.time_taken = Some(milliseconds.round() as i64);
         (self.status, took, row)
     }
+}
+
+/// The row of a request of which no more is known than whose it is.
+fn begun(shared: &Shared, client: &ClientAddress) -> Box<HttpRow> {
+    let mut row = Box::new(HttpRow::at(Timestamp::now().into()));
+    row.c_ip = Some(client.ip.clone());
+    row.computer_name = Some(shared.settings.computer.clone());
+    row.s_port = Some(shared.settings.port.to_string());
+    row.row_type = Some(HttpRow::TABLE.to_owned());
+    row
 }
 
 /// A host without the user and password that a client put before it.

@@ -174,7 +174,8 @@ async fn converse(
     // A socket that refuses the option is only slower.
     let _ = stream.set_nodelay(true);
     let stop = stopped.clone();
-    let client = Arc::new(ClientAddress::from(client));
+    let (host, deployment) = (&shared.settings.default_host, &shared.settings.deployment);
+    let client = Arc::new(ClientAddress::new(client, host, deployment));
     let (of_connection, all) = (Arc::clone(&client), Arc::clone(&shared));
     let service = service_fn(move |request| {
         let (client, shared) = (Arc::clone(&client), Arc::clone(&shared));
