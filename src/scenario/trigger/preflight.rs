@@ -11,6 +11,8 @@ use crate::load::{Client, Failure, FailureClass, Target};
 
 /// How long the first questions wait; longer than a healthy site under a cold start's eye needs.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The least of it at any pace, where no answer is a finding.
+const LEAST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the first questions found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +51,8 @@ pub async fn check_host(target: &Target, mine: bool) -> Result<bool, TriggerErro
 }
 
 /// Ask /health and /diag/stats. With `may_be_down` a target that does not answer is a finding and
-/// no error; a name that has no address or a TLS failure stays an error, for nothing that the
-/// platform does to a site that cannot start looks like that.
+/// no error, waited for at the pace of the run; a name that has no address or a TLS failure stays an
+/// error, for nothing that the platform does to a site that cannot start looks like that.
 ///
 /// # Errors
 /// When the target cannot be reached, or is none.
@@ -58,12 +60,17 @@ pub async fn look(
     client: &Client,
     target: &Target,
     may_be_down: bool,
+    pace: f64,
 ) -> Result<State, TriggerError> {
+    let patience = match may_be_down {
+        true => PATIENCE.mul_f64(pace).clamp(LEAST_PATIENCE, PATIENCE),
+        false => PATIENCE,
+    };
     // A pool whose workers are killed one after the other may answer the first and not the second.
     let mut last = Bytes::new();
     for path in ["/health", "/diag/stats"] {
         match client
-            .send(target, Method::GET, path, PATIENCE)
+            .send(target, Method::GET, path, patience)
             .await
             .result
         {

@@ -100,7 +100,13 @@ pub async fn prepare(order: Order) -> Result<Run, TriggerError> {
     }
     let mut state = State::Up;
     for (_, target) in &order.slots {
-        let found = look(&observer_client, target, order.scenario.starts_down).await?;
+        let found = look(
+            &observer_client,
+            target,
+            order.scenario.starts_down,
+            order.pace,
+        )
+        .await?;
         if state == State::Up {
             state = found;
         }

@@ -2,10 +2,12 @@
 
 use labrat::evidence::manifest::{Completion, EventKind};
 use labrat::evidence::read;
+use labrat::load::{Client, Target};
+use labrat::scenario::trigger::{State, look};
 use tempfile::tempdir;
 
 use super::program::{labrat, manifest, trigger};
-use super::server::Reply;
+use super::server::{Reply, Server};
 use super::target_double::{self, PIDS, usual};
 use crate::harness::write_program;
 
@@ -85,6 +87,18 @@ async fn a_target_that_may_be_down_is_so_when_its_second_question_fails() {
     let run = labrat(&trigger("intermittent-5xx", &server.url(), &other, &more)).await;
     assert_eq!(run.code, Some(1), "one that must not be down is an error");
     assert!(run.err.contains("/diag/stats"), "{}", run.err);
+}
+
+#[tokio::test]
+async fn a_target_that_may_be_down_is_waited_for_at_the_pace_of_the_run() {
+    let server = Server::start(|_, _| Reply::Silence).await;
+    let client = Client::new("test").unwrap();
+    let target = Target::parse(&server.url()).unwrap();
+    let found = look(&client, &target, true, 0.1).await.unwrap();
+    let State::Down { why } = found else {
+        panic!("it never answers: {found:?}");
+    };
+    assert!(why.contains("within 3.000 s"), "{why}");
 }
 
 #[tokio::test]
