@@ -120,8 +120,10 @@ impl Program {
 
     fn terminate(&self) -> Instant {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        // Before it is sent: the program may have it while this thread waits for a processor.
+        let told = Instant::now();
         kill(pid, Signal::SIGTERM).unwrap();
-        Instant::now()
+        told
     }
 }
 
