@@ -38,9 +38,11 @@ mkdir -p "$out"
 # What is in the ZIP depends on nothing but the files: fixed order, times, permissions and owner.
 python3 - "$binary" "$root/LICENSE" "$out" <<'PYTHON'
 import hashlib
+import io
 import os
 import struct
 import sys
+import tempfile
 import zipfile
 
 source, license_file, out = sys.argv[1:]
@@ -59,10 +61,13 @@ def needs_a_loader(program):
 
 
 def replace(path, content, mode):
-    with open(f"{path}.new", "wb") as file:
-        file.write(content)
-    os.chmod(f"{path}.new", mode)
-    os.replace(f"{path}.new", path)
+    """Two that package into one folder at a time do not meet: each has a file of its own until it is whole."""
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
+        new = os.path.join(folder, "new")
+        with open(new, "wb") as file:
+            file.write(content)
+        os.chmod(new, mode)
+        os.replace(new, path)
 
 
 def entry(archive, name, content, mode):
@@ -80,10 +85,11 @@ with open(license_file, "rb") as file:
 if needs_a_loader(program):
     sys.exit(f"error: {source} is not static (hint: scripts/build.sh makes one that is)")
 replace(f"{out}/labrat", program, 0o755)
-with zipfile.ZipFile(f"{out}/labrat.zip.new", "w") as archive:
+zipped = io.BytesIO()
+with zipfile.ZipFile(zipped, "w") as archive:
     entry(archive, "LICENSE", terms, 0o644)
     entry(archive, "labrat", program, 0o755)
-os.replace(f"{out}/labrat.zip.new", f"{out}/labrat.zip")
+replace(f"{out}/labrat.zip", zipped.getvalue(), 0o644)
 for path in (f"{out}/labrat", f"{out}/labrat.zip"):
     with open(path, "rb") as file:
         content = file.read()
