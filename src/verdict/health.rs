@@ -5,7 +5,7 @@
 
 use super::measure::View;
 use super::outcome::{CriterionResult, Finding, HealthResult};
-use super::quote::{Quote, quote_http, quote_sample, quote_text};
+use super::quote::{Quotable, Quote, quote_text};
 use super::text::{count, percent, seconds};
 use super::window::{Window, rows_within, run_window};
 use crate::evidence::Bundle;
@@ -99,9 +99,14 @@ fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
         samples.sort_by_key(|(_, sample)| sample.start);
         samples = samples.pop().into_iter().collect();
     }
-    let mut judged: Vec<(bool, Quote)> = samples
+    let mut judged: Vec<(bool, Quotable<'_>)> = samples
         .iter()
-        .map(|(set, sample)| (is_good(role.good, sample, limit), quote_sample(set, sample)))
+        .map(|(set, sample)| {
+            (
+                is_good(role.good, sample, limit),
+                Quotable::Sample(set, sample),
+            )
+        })
         .collect();
     if judged.is_empty() && role.good != Good::LastServed {
         judged = rows_within(bundle, window)
@@ -112,7 +117,7 @@ fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
                 let code = if code == 499 { 0 } else { code };
                 (
                     is_good_answer(role.good, code, taken, limit),
-                    quote_http(&bundle.http, event),
+                    Quotable::Row(&bundle.http, event),
                 )
             })
             .collect();
@@ -138,7 +143,7 @@ fn served(role: &RoleHealth, view: View<'_>, window: &Window) -> HealthResult {
         quotes: judged
             .into_iter()
             .filter(|(good, _)| !good)
-            .map(|(_, quote)| quote)
+            .map(|(_, source)| source.quote())
             .take(2)
             .collect(),
     }

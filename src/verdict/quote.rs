@@ -18,6 +18,25 @@ pub struct Quote {
     pub text: String,
 }
 
+/// What can be quoted. Of a million requests two are: a quote is made of those alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Quotable<'b> {
+    Sample(&'b SampleSet, &'b Sample),
+    Row(&'b Table<HttpEvent>, &'b HttpEvent),
+    /// A file, and the status that it tells.
+    Status(&'b str, &'b str),
+}
+
+impl Quotable<'_> {
+    pub(super) fn quote(self) -> Quote {
+        match self {
+            Self::Sample(set, sample) => quote_sample(set, sample),
+            Self::Row(table, event) => quote_http(table, event),
+            Self::Status(file, status) => quote_file(file, format!("status {status}")),
+        }
+    }
+}
+
 /// A whole file, or a value in it.
 pub(super) fn quote_file(file: &str, text: impl Into<String>) -> Quote {
     Quote {

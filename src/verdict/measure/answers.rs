@@ -5,7 +5,7 @@ use crate::evidence::Bundle;
 use crate::evidence::bundle::{HttpEvent, SampleSet};
 use crate::evidence::criteria::{Moment, Requests, Statuses};
 use crate::evidence::sample::Sample;
-use crate::verdict::quote::{Quote, quote_http, quote_sample};
+use crate::verdict::quote::{Quotable, quote_file, quote_http, quote_sample};
 use crate::verdict::text::{count, number, percent, seconds};
 use crate::verdict::window::{rows_within, trigger_window};
 
@@ -73,14 +73,14 @@ fn made(bundle: &Bundle, route: Option<&str>, wanted: u32) -> Measured {
     let text = format!("{} of {}", count(all.len(), "row"), name(route));
     Measured::of(all.len() >= wanted as usize, observed, threshold)
         .value(all.len() as f64)
-        .quotes([crate::verdict::quote::quote_file(&first.quote.file, text)])
+        .quotes([quote_file(&first.source.quote().file, text)])
 }
 
 /// One request, whoever recorded it.
-pub(super) struct Recorded {
+pub(super) struct Recorded<'b> {
     pub(super) code: u16,
     pub(super) seconds: Option<f64>,
-    pub(super) quote: Quote,
+    pub(super) source: Quotable<'b>,
 }
 
 /// Nobody's own run: without a manifest and without samples.
@@ -89,14 +89,14 @@ pub(in crate::verdict) fn is_export(bundle: &Bundle) -> bool {
 }
 
 /// The requests of the load: the clients' samples, or of an export, which has none, the HTTP table.
-pub(super) fn recorded(bundle: &Bundle, route: Option<&str>) -> Vec<Recorded> {
+pub(super) fn recorded<'b>(bundle: &'b Bundle, route: Option<&'b str>) -> Vec<Recorded<'b>> {
     if !is_export(bundle) {
         let of = samples(bundle, route).into_iter();
         return of
             .map(|(set, sample)| Recorded {
                 code: sample.status.code(),
                 seconds: sample.total_seconds,
-                quote: quote_sample(set, sample),
+                source: Quotable::Sample(set, sample),
             })
             .collect();
     }
@@ -106,7 +106,7 @@ pub(super) fn recorded(bundle: &Bundle, route: Option<&str>) -> Vec<Recorded> {
         .map(|event| Recorded {
             code: event.status.filter(|status| *status != 499).unwrap_or(0),
             seconds: event.taken_ms.map(|taken| f64::from(taken) / 1000.0),
-            quote: quote_http(&bundle.http, event),
+            source: Quotable::Row(&bundle.http, event),
         })
         .collect()
 }
@@ -131,8 +131,9 @@ fn answered_within(view: View<'_>, route: Option<&str>, wanted: &Requests) -> Me
         return Measured::nothing(why, threshold);
     }
     // A failure that is quick is no service.
-    let is_good =
-        |one: &&Recorded| one.code / 100 == 2 && one.seconds.is_some_and(|taken| taken <= limit);
+    let is_good = |one: &&Recorded<'_>| {
+        one.code / 100 == 2 && one.seconds.is_some_and(|taken| taken <= limit)
+    };
     let good = all.iter().filter(is_good).count();
     let share = good as f64 / all.len() as f64;
     let observed = format!(
@@ -152,7 +153,7 @@ fn answered_within(view: View<'_>, route: Option<&str>, wanted: &Requests) -> Me
     });
     Measured::of(met, observed, threshold)
         .value(share)
-        .quotes(longest.map(|one| one.quote.clone()))
+        .quotes(longest.map(|one| one.source.quote()))
 }
 
 /// Requests of a length, answered or not.
@@ -171,14 +172,14 @@ fn long_requests(view: View<'_>, route: Option<&str>, limit: f64, wanted: &Reque
         all.extend(rows_within(view.bundle, &window).map(|event| Recorded {
             code: event.status.unwrap_or(0),
             seconds: event.taken_ms.map(|taken| f64::from(taken) / 1000.0),
-            quote: quote_http(&view.bundle.http, event),
+            source: Quotable::Row(&view.bundle.http, event),
         }));
     }
     all.retain(|one| one.seconds.is_some());
     if all.is_empty() {
         return Measured::nothing(format!("no timed sample of {}", name(route)), threshold);
     }
-    let long: Vec<&Recorded> = all
+    let long: Vec<&Recorded<'_>> = all
         .iter()
         .filter(|one| one.seconds.is_some_and(|taken| taken >= limit))
         .filter(|one| {
@@ -195,7 +196,7 @@ fn long_requests(view: View<'_>, route: Option<&str>, limit: f64, wanted: &Reque
     );
     Measured::of(long.len() >= least as usize, observed, threshold)
         .value(long.len() as f64)
-        .quotes(long.iter().take(2).map(|one| one.quote.clone()))
+        .quotes(long.iter().take(2).map(|one| one.source.quote()))
 }
 
 /// What was answered before or after the fix.
@@ -234,8 +235,9 @@ fn at_moment(bundle: &Bundle, route: &str, wanted: &Requests) -> Measured {
             }
         );
         let bad = found.iter().find(|seen| !statuses.contains(seen.code));
-        let quotes = [Some(last.quote.clone()), bad.map(|seen| seen.quote.clone())];
-        return Measured::of(is_good, observed, threshold).quotes(quotes.into_iter().flatten());
+        let quotes = std::iter::once(last).chain(bad);
+        return Measured::of(is_good, observed, threshold)
+            .quotes(quotes.map(|seen| seen.source.quote()));
     }
     let share = good as f64 / found.len() as f64;
     let met = match (wanted.share_at_least, wanted.at_least) {
@@ -248,7 +250,7 @@ fn at_moment(bundle: &Bundle, route: &str, wanted: &Requests) -> Measured {
     );
     Measured::of(met, observed, threshold)
         .value(share)
-        .quotes(found.into_iter().map(|seen| seen.quote))
+        .quotes(found.iter().map(|seen| seen.source.quote()))
 }
 
 /// At least so many clients gave up.
@@ -305,7 +307,7 @@ fn status_share(bundle: &Bundle, route: Option<&str>, statuses: Statuses, share:
     if all.is_empty() {
         return Measured::nothing("no sample of the trigger", threshold);
     }
-    let meant = |one: &&Recorded| statuses.contains(one.code);
+    let meant = |one: &&Recorded<'_>| statuses.contains(one.code);
     let found = all.iter().filter(meant).count();
     let found_share = found as f64 / all.len() as f64;
     let observed = format!(
@@ -318,7 +320,7 @@ fn status_share(bundle: &Bundle, route: Option<&str>, statuses: Statuses, share:
     let example = all.iter().find(meant);
     Measured::of(found_share >= share, observed, threshold)
         .value(found_share)
-        .quotes(exception.or(example).map(|one| one.quote.clone()))
+        .quotes(exception.or(example).map(|one| one.source.quote()))
 }
 
 /// How long before the load a deployment may lie that belongs to it.

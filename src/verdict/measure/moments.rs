@@ -10,7 +10,7 @@ use crate::evidence::snapshot::SnapshotBody;
 use crate::tables::LogTime;
 use crate::verdict::bind::{reach, recorded_command};
 use crate::verdict::pool_size::PoolSize;
-use crate::verdict::quote::{Quote, quote_file, quote_http, quote_sample};
+use crate::verdict::quote::{Quotable, quote_file};
 use crate::verdict::text::count;
 use crate::verdict::window::fix_moment;
 
@@ -59,14 +59,14 @@ pub(super) fn command(view: View<'_>, wanted: &Command) -> Measured {
     }
 }
 
-/// One observation of a route: its status, 0 without an answer, when, and the quote.
-pub(super) struct Observation {
+/// One observation of a route: its status, 0 without an answer, when, and where it stands.
+pub(super) struct Observation<'b> {
     pub(super) code: u16,
     pub(super) at: Option<LogTime>,
-    pub(super) quote: Quote,
+    pub(super) source: Quotable<'b>,
 }
 
-pub(super) fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
+pub(super) fn before<'b>(bundle: &'b Bundle, route: &str) -> Vec<Observation<'b>> {
     let fixed = fix_moment(bundle);
     let sampled = bundle
         .samples_where(|kind| !matches!(kind, PhaseKind::Recovery | PhaseKind::Post))
@@ -74,7 +74,7 @@ pub(super) fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
         .map(|(set, sample)| Observation {
             code: sample.status.code(),
             at: sample.start.map(LogTime::from),
-            quote: quote_sample(set, sample),
+            source: Quotable::Sample(set, sample),
         });
     // Rows can be placed only where the moment of the fix is known.
     let logged = bundle
@@ -86,19 +86,19 @@ pub(super) fn before(bundle: &Bundle, route: &str) -> Vec<Observation> {
         .map(|event| Observation {
             code: event.status.unwrap_or(0),
             at: Some(event.started()),
-            quote: quote_http(&bundle.http, event),
+            source: Quotable::Row(&bundle.http, event),
         });
     sampled.chain(logged).collect()
 }
 
-pub(super) fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
-    let mut found: Vec<Observation> = bundle
+pub(super) fn after<'b>(bundle: &'b Bundle, route: &str) -> Vec<Observation<'b>> {
+    let mut found: Vec<Observation<'_>> = bundle
         .samples_where(|kind| matches!(kind, PhaseKind::Recovery | PhaseKind::Post))
         .filter(|(_, sample)| sample.path() == route)
         .map(|(set, sample)| Observation {
             code: sample.status.code(),
             at: sample.start.map(LogTime::from),
-            quote: quote_sample(set, sample),
+            source: Quotable::Sample(set, sample),
         })
         .collect();
     if route == "/health" {
@@ -107,7 +107,7 @@ pub(super) fn after(bundle: &Bundle, route: &str) -> Vec<Observation> {
             SnapshotBody::Health(status) => Some(Observation {
                 code: if status == "healthy" { 200 } else { 0 },
                 at: snapshot.taken.map(LogTime::from),
-                quote: quote_file(&snapshot.file, format!("status {status}")),
+                source: Quotable::Status(&snapshot.file, status),
             }),
             _ => None,
         }));
