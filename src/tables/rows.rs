@@ -54,10 +54,6 @@ pub trait TableRow: Sized {
     /// When the row was written.
     fn time(&self) -> LogTime;
 
-    /// The same row at another time.
-    #[must_use]
-    fn with_time(self, time_generated: LogTime) -> Self;
-
     /// Put a value into a column. The column `TimeGenerated` is not settable.
     ///
     /// # Errors
@@ -160,10 +156,6 @@ macro_rules! table_row {
 
             fn time(&self) -> LogTime {
                 self.time_generated
-            }
-
-            fn with_time(self, time_generated: LogTime) -> $name {
-                $name { time_generated, ..self }
             }
 
             fn set(&mut self, column: &str, value: Cell<'_>) -> Result<(), TableErrorKind> {

@@ -87,8 +87,10 @@ impl Record {
 
     /// It waits for the site to start.
     pub(super) fn hold(&mut self) {
-        if self.hold == Hold::Never {
-            self.hold = Hold::Held(self.shared.teller.held(&self.text()));
+        if self.hold == Hold::Never
+            && let Some(row) = &self.row
+        {
+            self.hold = Hold::Held(self.shared.teller.held(&text_of(row)));
         }
     }
 
@@ -100,17 +102,8 @@ impl Record {
         }
     }
 
-    /// Method and path.
-    fn text(&self) -> String {
-        let Some(row) = &self.row else {
-            return String::new();
-        };
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!("{} {}", part(&row.cs_method), part(&row.cs_uri_stem))
-    }
-
     /// Tell the stream of an end without an answer.
-    fn tell(&self, end: RequestEnd, status: u16) {
+    fn tell(&self, row: &HttpRow, end: RequestEnd, status: u16) {
         let why = match (end.unanswered(), self.hold) {
             (Some(why), _) => why,
             (None, Hold::Held(_)) => Unanswered::TurnedAway,
@@ -118,7 +111,7 @@ impl Record {
         };
         self.shared.teller.unanswered(End {
             hold: self.hold,
-            text: &self.text(),
+            text: &text_of(row),
             why,
             status,
             took: self.started.elapsed(),
@@ -130,12 +123,13 @@ impl Record {
         self.write(end);
     }
 
+    /// The same, once.
     fn write(&mut self, end: RequestEnd) {
-        let status = end.status(self.shared.settings.limit_status);
-        self.tell(end, status);
         let Some(mut row) = self.row.take() else {
             return;
         };
+        let status = end.status(self.shared.settings.limit_status);
+        self.tell(&row, end, status);
         let is_held = matches!(self.hold, Hold::Held(_));
         if let Some(heal) = &self.shared.settings.auto_heal
             && end.reached_the_site()
@@ -175,9 +169,6 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.row.is_none() {
-            return;
-        }
         let end = match self.shared.is_stopping() {
             true => RequestEnd::FrontEndStopped,
             false => RequestEnd::ClientLeft,
@@ -214,6 +205,12 @@ fn begun(shared: &Shared, client: &ClientAddress) -> Box<HttpRow> {
     row.s_port = Some(shared.settings.port.to_string());
     row.row_type = Some(HttpRow::TABLE.to_owned());
     row
+}
+
+/// Method and path.
+fn text_of(row: &HttpRow) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    format!("{} {}", part(&row.cs_method), part(&row.cs_uri_stem))
 }
 
 /// A host without the user and password that a client put before it.

@@ -239,7 +239,8 @@ async fn record_lines(source: impl AsyncRead + Unpin, template: ConsoleRow, jour
 fn record_line(template: &ConsoleRow, line: &[u8], journal: &Journal) {
     let text = String::from_utf8_lossy(line);
     let text = text.strip_suffix('\r').unwrap_or(&text);
-    let mut row = template.clone().with_time(Timestamp::now().into());
+    let mut row = template.clone();
+    row.time_generated = Timestamp::now().into();
     row.result_description = Some(redact(text).into_owned());
     journal.console(&row);
 }
