@@ -1,4 +1,5 @@
-//! The three log tables on disk, one row a line, written the moment that a row is known.
+//! The three log tables on disk, one row a line. What a container or the platform says is written the
+//! moment that it is known, the row of a request after its answer and with those that end beside it.
 //!
 //! A row that cannot be written (a full disk) is kept in memory and written before the next one,
 //! up to a bound; serving never waits for it. It is said once, and said again when it is over.
@@ -77,14 +78,20 @@ impl Journal {
         })
     }
 
-    /// Where the tables are.
+    /// Where the tables are, with every row that is known by now.
     pub fn folder(&self) -> &Path {
+        self.write_requests();
         &self.folder
     }
 
-    /// Append a request.
+    /// Append a request. It waits in memory for [`Journal::write_requests`].
     pub fn http(&self, row: &HttpRow) {
         self.http.append(row);
+    }
+
+    /// Write the rows of the requests that have ended.
+    pub fn write_requests(&self) {
+        self.http.write_unless_others_do();
     }
 
     /// Append a line of a container's output. Where the table becomes full its last row says so:
@@ -96,11 +103,13 @@ impl Journal {
             last.result_description = Some(words);
             self.console.put(&line_of(&last));
         }
+        self.console.write_unless_others_do();
     }
 
     /// Append a message of the platform.
     pub fn platform(&self, row: &PlatformRow) {
         self.platform.append(row);
+        self.platform.write_unless_others_do();
         if let (Some(feed), Some(message)) = (self.shown_in.get(), &row.message) {
             let text = redact(message).into_owned();
             feed.push(&Event::now(What::Platform { text }));
@@ -250,19 +259,16 @@ impl TableFile {
         appended
     }
 
-    /// Put a row where the next write takes it from, and write unless somebody else does.
+    /// Put a row where the next write takes it from.
     fn put(&self, line: &[u8]) {
-        {
-            let mut waiting = self.waiting.lock();
-            match waiting.bytes.len() > self.most_pending {
-                true => waiting.dropped += 1,
-                false => {
-                    waiting.bytes.extend_from_slice(line);
-                    waiting.taken += line.len() as u64;
-                }
+        let mut waiting = self.waiting.lock();
+        match waiting.bytes.len() > self.most_pending {
+            true => waiting.dropped += 1,
+            false => {
+                waiting.bytes.extend_from_slice(line);
+                waiting.taken += line.len() as u64;
             }
         }
-        self.write_unless_others_do();
     }
 
     /// Write what waits. Who holds the file looks once more after having let it go, so that a row
@@ -361,6 +367,7 @@ mod tests {
         for _ in 0..2 {
             let journal = Journal::open(folder.path(), &Notify::silent()).unwrap();
             journal.http(&HttpRow::at(jiff::Timestamp::now().into()));
+            assert_eq!(journal.close(), 0);
         }
         let text = std::fs::read(folder.path().join("http.jsonl")).unwrap();
         let table = read::<HttpRow>(&text).unwrap();
@@ -445,6 +452,7 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..ROWS {
                         journal.http(&HttpRow::at(jiff::Timestamp::now().into()));
+                        journal.write_requests();
                     }
                 });
             }

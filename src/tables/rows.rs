@@ -60,8 +60,8 @@ pub trait TableRow: Sized {
     /// If the value is not of the column's type.
     fn set(&mut self, column: &str, value: Cell<'_>) -> Result<(), TableErrorKind>;
 
-    /// The value of a column; [`Cell::Null`] for a column that the table has not.
-    fn get(&self, column: &str) -> Cell<'_>;
+    /// The columns with their values, in their order.
+    fn cells(&self) -> impl Iterator<Item = (&'static str, Cell<'_>)>;
 
     /// The row itself, where this is the type of AppServiceHTTPLogs.
     fn of_http(_row: HttpRow) -> Option<Self> {
@@ -166,12 +166,12 @@ macro_rules! table_row {
                 Ok(())
             }
 
-            fn get(&self, column: &str) -> Cell<'_> {
-                match column {
-                    "TimeGenerated" => Cell::Text(self.time_generated.to_string().into()),
-                    $( $column => table_row!(@get $type self.$field), )*
-                    _ => Cell::Null,
-                }
+            fn cells(&self) -> impl Iterator<Item = (&'static str, Cell<'_>)> {
+                [
+                    ("TimeGenerated", Cell::Text(self.time_generated.to_string().into())),
+                    $( ($column, table_row!(@get $type self.$field)) ),*
+                ]
+                .into_iter()
             }
         }
     };

@@ -14,8 +14,7 @@ use crate::encoding::csv_cell;
 pub fn write_json_line<R: TableRow>(out: &mut impl Write, row: &R) -> io::Result<()> {
     out.write_all(b"{")?;
     let mut first = true;
-    for (column, _) in R::COLUMNS {
-        let value = row.get(column);
+    for (column, value) in row.cells() {
         if value == Cell::Null {
             continue;
         }
@@ -57,7 +56,7 @@ pub fn write_csv<R: TableRow>(out: impl Write, rows: &[R]) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(R::COLUMNS.iter().map(|(name, _)| name))?;
     for row in rows {
-        writer.write_record(R::COLUMNS.iter().map(|(name, _)| match row.get(name) {
+        writer.write_record(row.cells().map(|(_, cell)| match cell {
             Cell::Null => String::new(),
             Cell::Text(text) => csv_cell(&text).into_owned(),
             Cell::Whole(number) => number.to_string(),
@@ -76,7 +75,7 @@ pub fn to_api_answer<R: TableRow>(rows: &[R]) -> Value {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
-            let cells = R::COLUMNS.iter().map(|(name, _)| match row.get(name) {
+            let cells = row.cells().map(|(_, cell)| match cell {
                 Cell::Null => Value::Null,
                 Cell::Text(text) => Value::from(text.as_ref()),
                 Cell::Whole(number) => Value::from(number),
@@ -91,14 +90,14 @@ pub fn to_api_answer<R: TableRow>(rows: &[R]) -> Value {
 /// A row in the shape of `az monitor log-analytics query`: an object in which every value is a string.
 pub fn to_flat_object<R: TableRow>(row: &R) -> Value {
     let mut object = Map::new();
-    for (name, _) in R::COLUMNS {
-        let text = match row.get(name) {
+    for (name, cell) in row.cells() {
+        let text = match cell {
             Cell::Null => String::new(),
             Cell::Text(text) => text.into_owned(),
             Cell::Whole(number) => number.to_string(),
             Cell::Real(number) => number.to_string(),
         };
-        object.insert((*name).to_owned(), Value::String(text));
+        object.insert(name.to_owned(), Value::String(text));
     }
     object.insert("TableName".to_owned(), Value::from("PrimaryResult"));
     Value::Object(object)

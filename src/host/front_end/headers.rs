@@ -1,6 +1,7 @@
 //! The headers that the front end takes away and those that it adds.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
@@ -130,6 +131,8 @@ pub(super) struct ClientAddress {
     full: String,
     /// Headers that every request of the connection gets.
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether no request of it has been passed on.
+    is_new: AtomicBool,
 }
 
 impl ClientAddress {
@@ -154,9 +157,15 @@ impl ClientAddress {
             .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)));
         Self {
             headers: headers.collect(),
+            is_new: AtomicBool::new(true),
             ip,
             full,
         }
+    }
+
+    /// Whether the caller's is the first request of the connection: true once.
+    pub(super) fn comes_first(&self) -> bool {
+        self.is_new.swap(false, Ordering::Relaxed)
     }
 }
 

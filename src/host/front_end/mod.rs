@@ -5,6 +5,7 @@
 //! container is from a [`Routing`] that the site changes, and nothing else of the site.
 
 mod end;
+mod event_loops;
 mod headers;
 mod proxy;
 mod record;
@@ -102,12 +103,17 @@ struct Shared {
     routing: watch::Receiver<Routing>,
     /// Asks the site for a start.
     wake: Arc<Wakeup>,
+    /// A row waits to be written.
+    row: Wakeup,
     /// How long requests took, by their status.
     durations: Mutex<BTreeMap<u16, Histogram>>,
     /// Rows of clients that left while the site was starting.
     deferred: Mutex<Vec<Unfinished>>,
     /// Connections that changed their protocol.
     tunnels: Mutex<JoinSet<()>>,
+    /// Whether the front end is told to stop.
+    stop: watch::Receiver<bool>,
+    /// Whether what is left is being given up.
     stopping: AtomicBool,
     complained: Mutex<Option<Instant>>,
     /// Requests that wait until the emulator has a descriptor for their connection to the site.
@@ -122,6 +128,12 @@ struct Shared {
 impl Shared {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Wait until the front end is told to stop.
+    async fn told_to_stop(&self) {
+        // When the sender has gone, so has the front end.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 
     fn defer(&self, row: Unfinished) {
@@ -175,6 +187,7 @@ impl Shared {
         durations.entry(status).or_default().count(took);
         drop(durations);
         self.journal.http(&row);
+        self.row.notify_one();
     }
 
     fn write_deferred(&self) {
@@ -189,10 +202,4 @@ impl Shared {
         let number = self.log_id_next.fetch_add(1, Ordering::Relaxed);
         guid(&self.log_id_prefix, number)
     }
-}
-
-/// Wait until the front end is stopped.
-async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
-    // When the sender has gone, so has the front end.
-    let _ = stop.wait_for(|stop| *stop).await;
 }

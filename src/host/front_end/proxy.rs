@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
-use tokio::sync::watch;
 
 use super::headers::ClientAddress;
 use super::record::Record;
@@ -22,7 +21,6 @@ pub(super) fn pass_on(
     mut request: Request<Incoming>,
     client: Arc<ClientAddress>,
     shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
 ) -> impl Future<Output = Response<Relay>> {
     let client_side = headers::wanted_upgrade(request.headers())
         .is_some()
@@ -34,7 +32,7 @@ pub(super) fn pass_on(
         body,
         client_side,
     };
-    exchange(arrived, client, shared, stop)
+    exchange(arrived, client, shared)
 }
 
 /// A request that has come, with its record.
@@ -50,7 +48,6 @@ async fn exchange(
     arrived: Arrived,
     client: Arc<ClientAddress>,
     shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
 ) -> Response<Relay> {
     let Arrived {
         mut head,
@@ -70,9 +67,13 @@ async fn exchange(
     // A connection whose request has a body is not used again: an answer that comes before the
     // body has been taken would leave the rest of it on the connection.
     let reusable = body.is_end_stream() && client_side.is_none();
-    let progress = Progress::new(record.received(), record.started());
+    let progress = record.progress();
     let body = RequestBody::new(body, Arc::clone(&progress));
-    let sent = upstream.send(Request::from_parts(head, body), &shared);
+    let sent = upstream.send(
+        Request::from_parts(head, body),
+        client.comes_first(),
+        &shared,
+    );
     let answered = within_limit(sent, &progress, shared.settings.limit).await;
     let (mut answer, connection) = match answered {
         Ok(answered) => answered,
@@ -88,7 +89,13 @@ async fn exchange(
         let site_side = hyper::upgrade::on(&mut answer);
         let (head, _) = answer.into_parts();
         record.count_head_sent(&head.headers);
-        let tunnel = tunnel::run(client_side, site_side, connection, record, stop);
+        let tunnel = tunnel::run(
+            client_side,
+            site_side,
+            connection,
+            record,
+            Arc::clone(&shared),
+        );
         let mut tunnels = shared.tunnels.lock();
         while tunnels.try_join_next().is_some() {}
         tunnels.spawn(tunnel);
@@ -100,9 +107,7 @@ async fn exchange(
     record.count_head_sent(&head.headers);
     let status = head.status.as_u16();
     let limit = shared.settings.limit;
-    let relay = Relay::site(
-        body, status, connection, upstream, reusable, limit, record, progress,
-    );
+    let relay = Relay::site(body, status, connection, upstream, reusable, limit, record);
     Response::from_parts(head, relay)
 }
 

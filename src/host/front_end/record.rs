@@ -2,7 +2,6 @@
 //! ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Uri;
@@ -12,6 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::headers::{ClientAddress, head_bytes, host_of};
+use super::request_body::Progress;
 use super::teller::{End, Hold};
 use super::{RequestEnd, Shared};
 use crate::host::Ended;
@@ -27,8 +27,8 @@ pub(super) struct Record {
     started: Instant,
     /// `None` once it is written.
     row: Option<Box<HttpRow>>,
-    /// Bytes of the request's head and, as it comes, of its body.
-    received: Arc<AtomicU64>,
+    /// How the client's side is, and what came of it.
+    progress: Arc<Progress>,
     sent: u64,
     /// Whether the request waits for the site to start, as was told.
     hold: Hold,
@@ -58,11 +58,12 @@ impl Record {
     }
 
     fn of(shared: &Arc<Shared>, row: Box<HttpRow>, received: u64) -> Self {
+        let started = Instant::now();
         Self {
             shared: Arc::clone(shared),
-            started: Instant::now(),
+            started,
             row: Some(row),
-            received: Arc::new(AtomicU64::new(received)),
+            progress: Progress::new(received, started),
             sent: 0,
             hold: Hold::Never,
         }
@@ -72,9 +73,9 @@ impl Record {
         self.started
     }
 
-    /// Where the bytes of the request's body are counted.
-    pub(super) fn received(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.received)
+    /// Where the request's body says how it gets on.
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     pub(super) fn count_head_sent(&mut self, headers: &HeaderMap) {
@@ -151,7 +152,7 @@ impl Record {
             }
             .to_owned(),
         );
-        row.cs_bytes = i64::try_from(self.received.load(Ordering::Relaxed)).ok();
+        row.cs_bytes = i64::try_from(self.progress.received()).ok();
         row.sc_bytes = i64::try_from(self.sent).ok();
         let unfinished = Unfinished {
             status,

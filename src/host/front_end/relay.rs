@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use super::RequestEnd;
 use super::record::Record;
-use super::request_body::{Progress, Upload, is_no_body};
+use super::request_body::{Upload, is_no_body};
 use super::upstream::{Connection, Upstream};
 
 /// Why an answer broke off after its head.
@@ -47,8 +47,6 @@ enum Source {
         reusable: bool,
         silence: Option<Pin<Box<Sleep>>>,
         limit: Duration,
-        /// How the client's side is.
-        progress: Arc<Progress>,
     },
 }
 
@@ -62,10 +60,6 @@ impl Relay {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a part of the exchange, and they meet here only"
-    )]
     pub(super) fn site(
         body: Incoming,
         status: u16,
@@ -74,7 +68,6 @@ impl Relay {
         reusable: bool,
         limit: Duration,
         record: Record,
-        progress: Arc<Progress>,
     ) -> Self {
         Self {
             source: Source::Site {
@@ -84,7 +77,6 @@ impl Relay {
                 reusable,
                 silence: None,
                 limit,
-                progress,
             },
             status,
             record: Some(record),
@@ -138,20 +130,15 @@ impl Relay {
             }
             RelayError::Broken(_) | RelayError::Silent(_) => RequestEnd::AnswerBroken(self.status),
         };
-        if let Source::Site {
-            connection,
-            progress,
-            ..
-        } = &mut self.source
-        {
+        if let Source::Site { connection, .. } = &mut self.source {
             *connection = None;
-            match progress.upload() {
+        }
+        if let Some(record) = self.record.take() {
+            match record.progress().upload() {
                 Upload::Broken => end = RequestEnd::ClientLeft,
                 Upload::NotUnderstood => end = RequestEnd::NotUnderstood,
                 Upload::Idle | Upload::Awaited => {}
             }
-        }
-        if let Some(record) = self.record.take() {
             record.end(end);
         }
     }

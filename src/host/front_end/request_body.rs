@@ -32,16 +32,17 @@ pub(super) struct Progress {
     upload: AtomicU8,
     /// When the client last sent something, and the site took it.
     moved: Mutex<Instant>,
-    counted: Arc<AtomicU64>,
+    /// Bytes of the head and, as it comes, of the body.
+    received: AtomicU64,
 }
 
 impl Progress {
-    /// `counted` grows with what passes.
-    pub(super) fn new(counted: Arc<AtomicU64>, now: Instant) -> Arc<Self> {
+    /// Of a request whose head had so many bytes.
+    pub(super) fn new(head: u64, now: Instant) -> Arc<Self> {
         Arc::new(Self {
             upload: AtomicU8::new(Upload::Idle as u8),
             moved: Mutex::new(now),
-            counted,
+            received: AtomicU64::new(head),
         })
     }
 
@@ -52,6 +53,11 @@ impl Progress {
             3 => Upload::NotUnderstood,
             _ => Upload::Idle,
         }
+    }
+
+    /// Bytes that the client sent.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// When something last moved.
@@ -94,7 +100,9 @@ impl Body for RequestBody {
             Poll::Ready(frame) => {
                 if let Some(Ok(frame)) = frame {
                     let length = frame.data_ref().map_or(0, Bytes::len);
-                    progress.counted.fetch_add(length as u64, Ordering::Relaxed);
+                    progress
+                        .received
+                        .fetch_add(length as u64, Ordering::Relaxed);
                 }
                 *progress.moved.lock() = Instant::now();
                 Upload::Idle

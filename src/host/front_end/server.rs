@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::event_loops::EventLoops;
 use super::headers::ClientAddress;
 use super::record::Record;
 use super::{FrontEndSettings, RequestEnd, Routing, Shared, Teller, proxy};
@@ -28,6 +29,9 @@ const HEAD_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long requests in flight may take to end when the front end is stopped.
 const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// Between two writes of rows: one that ends alone is written at once.
+const ROWS_PAUSE: Duration = Duration::from_millis(5);
 
 /// Between two looks for idle connections that have had their time.
 const REAP_PERIOD: Duration = Duration::from_secs(1);
@@ -53,6 +57,7 @@ impl FrontEnd {
         routing: watch::Receiver<Routing>,
         wake: Arc<Wakeup>,
     ) -> Self {
+        let (stop, told) = watch::channel(false);
         let shared = Arc::new(Shared {
             teller: Teller::new(settings.slot.clone(), Arc::clone(&journal)),
             settings,
@@ -60,9 +65,11 @@ impl FrontEnd {
             notify,
             routing,
             wake,
+            row: Wakeup::new(),
             durations: Mutex::default(),
             deferred: Mutex::new(Vec::new()),
             tunnels: Mutex::new(JoinSet::new()),
+            stop: told,
             stopping: AtomicBool::new(false),
             complained: Mutex::new(None),
             waiting_for_a_descriptor: AtomicUsize::new(0),
@@ -70,8 +77,7 @@ impl FrontEnd {
             log_id_prefix: guid_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self {
             address,
             shared,
@@ -99,16 +105,32 @@ impl FrontEnd {
             // It ends by itself, or has been aborted with the runtime.
             let _ = task.await;
         }
-        let mut tunnels = std::mem::take(&mut *self.shared.tunnels.lock());
-        while tunnels.join_next().await.is_some() {}
         self.shared.write_deferred();
+        self.shared.journal.write_requests();
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    tokio::select! {
+        () = accept(listener, &shared) => {}
+        () = write_rows(&shared) => {}
+    }
+}
+
+/// Write the rows of requests beside their answers, not before them.
+async fn write_rows(shared: &Shared) {
+    loop {
+        shared.row.notified().await;
+        shared.journal.write_requests();
+        tokio::time::sleep(ROWS_PAUSE).await;
+    }
+}
+
+async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
+    let event_loops = EventLoops::start();
     let mut connections = JoinSet::new();
     let mut routing = shared.routing.clone();
-    let mut stop = stopped.clone();
+    let mut told_to_stop = std::pin::pin!(shared.told_to_stop());
     let mut reaping = tokio::time::interval(REAP_PERIOD);
     let mut short = false;
     loop {
@@ -118,10 +140,12 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Recei
         tokio::select! {
             accepted = listener.accept(), if !hold => match accepted {
                 Ok((stream, client)) => {
-                    connections.spawn(converse(stream, client, Arc::clone(&shared), stopped.clone()));
+                    let (event_loop, share) = event_loops.least_busy();
+                    let connection = attend(stream, client, Arc::clone(shared), share);
+                    connections.spawn_on(connection, &event_loop);
                 }
                 Err(error) => {
-                    not_accepted(&error, &shared);
+                    not_accepted(&error, shared);
                     short = true;
                 }
             },
@@ -142,7 +166,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Recei
                     shared.write_deferred();
                 }
             }
-            () = super::told_to_stop(&mut stop) => break,
+            () = &mut told_to_stop => break,
         }
     }
     drop(listener);
@@ -152,6 +176,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: watch::Recei
         shared.stopping.store(true, Ordering::Relaxed);
         connections.shutdown().await;
     }
+    let mut tunnels = std::mem::take(&mut *shared.tunnels.lock());
+    while tunnels.join_next().await.is_some() {}
 }
 
 /// Say why no connection could be accepted, and let go of what is held for later use.
@@ -165,26 +191,30 @@ fn not_accepted(error: &std::io::Error, shared: &Shared) {
     }
 }
 
-async fn converse(
-    stream: TcpStream,
-    client: SocketAddr,
-    shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// Take over a connection from the event loop that accepted it.
+async fn attend(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>, _share: Arc<()>) {
+    match stream.into_std().and_then(TcpStream::from_std) {
+        Ok(stream) => converse(stream, client, shared).await,
+        Err(error) => shared.complain(&format!("cannot serve a connection: {error}")),
+    }
+}
+
+async fn converse(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>) {
     // A socket that refuses the option is only slower.
     let _ = stream.set_nodelay(true);
-    let stop = stopped.clone();
     let (host, deployment) = (&shared.settings.default_host, &shared.settings.deployment);
     let client = Arc::new(ClientAddress::new(client, host, deployment));
     let (of_connection, all) = (Arc::clone(&client), Arc::clone(&shared));
     let service = service_fn(move |request| {
         let (client, shared) = (Arc::clone(&client), Arc::clone(&shared));
-        let answered = proxy::pass_on(request, client, shared, stop.clone());
+        let answered = proxy::pass_on(request, client, shared);
         async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
+        // Nearly all heads and bodies are small, and one buffer costs the kernel less than two.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -192,7 +222,7 @@ async fn converse(
     // whose head hyper refuses by itself.
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = super::told_to_stop(&mut stopped) => {
+        () = all.told_to_stop() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

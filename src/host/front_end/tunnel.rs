@@ -1,12 +1,13 @@
 //! A connection that changed its protocol (WebSocket): bytes both ways until one side ends.
 
+use std::sync::Arc;
+
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::sync::watch;
 
-use super::RequestEnd;
 use super::record::Record;
 use super::upstream::Connection;
+use super::{RequestEnd, Shared};
 
 /// Copy until both sides have ended, one of them fails, or the front end stops.
 pub(super) async fn run(
@@ -14,7 +15,7 @@ pub(super) async fn run(
     site: OnUpgrade,
     connection: Connection,
     mut record: Record,
-    mut stop: watch::Receiver<bool>,
+    shared: Arc<Shared>,
 ) {
     let copied = async {
         let (client, site) = tokio::try_join!(client, site).ok()?;
@@ -28,7 +29,7 @@ pub(super) async fn run(
     };
     let copied = tokio::select! {
         copied = copied => copied,
-        () = super::told_to_stop(&mut stop) => None,
+        () = shared.told_to_stop() => None,
     };
     if let Some((_, to_client)) = copied {
         record.count_sent(to_client);

@@ -4,6 +4,7 @@
 mod boxed;
 mod container;
 mod ending;
+mod event_loops;
 mod framing;
 mod front_end;
 mod health;
