@@ -41,7 +41,7 @@ yardstick() {
     awk -v name="$1" '$1 == name { print $2 }' <<<"$executables"
 }
 
-say "measuring; leave the machine alone for about five minutes"
+say "measuring; leave the machine alone for about ten minutes"
 python3 tests/bench/run.py --labrat="$labrat" --gunicorn="$root/target/oracle/bin/gunicorn" \
     --app="$root/tests/oracle" --bare="$(yardstick bare)" --axum="$(yardstick plain_axum)" --relay="$(yardstick relay)" \
     --out="$root/target/bench" "$@"

@@ -30,6 +30,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def processor_seconds(*pids):
+    """Processor time that these processes have used so far."""
+    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
 class Emulator:
     """An emulator with an asynchronous pool behind it."""
 
@@ -77,9 +83,8 @@ class Emulator:
         return []
 
     def cpu_seconds(self):
-        """Processor time that the front end has used so far: not that of the pool behind it."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        """That of the front end: not that of the pool behind it."""
+        return processor_seconds(self.process.pid)
 
     def resident_mb(self):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -169,6 +174,11 @@ class Nginx:
                 raise SystemExit("nginx does not listen")
             time.sleep(0.01)
 
+    def cpu_seconds(self):
+        """That of its workers."""
+        pid = self.process.pid
+        return processor_seconds(*Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -227,7 +237,8 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
     names = ["direct", "front end", "relay", *(["nginx"] if nginx_program else [])]
     rates = {name: {c: [] for c in CONNECTIONS} for name in names}
     medians = {name: {c: [] for c in CONNECTIONS} for name in names}
-    costs, errors = {c: [] for c in CONNECTIONS}, []
+    costed = {name: {c: [] for c in CONNECTIONS} for name in ("front end", "nginx") if name in names}
+    errors = []
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as beside:
         emulator = Emulator(labrat, environment, folder)
         others = {}
@@ -241,13 +252,14 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
                 order = list(urls) if turn % 2 == 0 else list(reversed(urls))
                 for connections in CONNECTIONS:
                     for name in order:
-                        before = emulator.cpu_seconds()
+                        server = {"front end": emulator, **others}.get(name) if name in costed else None
+                        before = server.cpu_seconds() if server else 0
                         inside = [] if name == "front end" else emulator.inside
                         rate, median, count, seen = load(urls[name], connections, seconds, inside)
                         rates[name][connections].append(rate)
                         medians[name][connections].append(median)
-                        if name == "front end":
-                            costs[connections].append((emulator.cpu_seconds() - before) * 1e6 / count)
+                        if server:
+                            costed[name][connections].append((server.cpu_seconds() - before) * 1e6 / count)
                         errors += [f"{name} c={connections}: {error}" for error in seen]
             held = hold(emulator)
         finally:
@@ -274,7 +286,7 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
         "relay_ratio": compared(rates, "relay", "direct", ratio),
         "nginx_ratio": compared(rates, "nginx", "direct", ratio),
         "added_ms": compared(medians, "front end", "direct", lambda through, direct: through - direct),
-        "cpu_us": by_connections(costs),
+        "cpu_us": {name: by_connections(found) for name, found in costed.items()},
         "held_mb": held,
         "errors": errors,
     }

@@ -40,6 +40,9 @@ TARGETS = {
     "front end: throughput c=1 / nginx": (">=", 1.0),
     "front end: throughput c=8 / nginx": (">=", 1.0),
     "front end: throughput c=64 / nginx": (">=", 1.0),
+    "front end: processor c=1 / nginx": ("<=", 1.0),
+    "front end: processor c=8 / nginx": ("<=", 1.0),
+    "front end: processor c=64 / nginx": ("<=", 1.0),
     "front end: 2,000 held, MB": ("<", 100),
 }
 
@@ -251,7 +254,9 @@ def judged(measured):
         found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
         for connections in map(str, CONNECTIONS) if through["nginx_ratio"] else ():
             name = f"front end: throughput c={connections} / nginx"
-            found[name] = through["rate_ratio"][connections]["median"] / through["nginx_ratio"][connections]["median"]
+            found[name] = paired(through["rate"]["front end"][connections], through["rate"]["nginx"][connections])
+            costs = (through["cpu_us"][name][connections] for name in ("front end", "nginx"))
+            found[f"front end: processor c={connections} / nginx"] = paired(*costs)
         found["front end: 2,000 held, MB"] = through["held_mb"]
     rows = []
     for name, (relation, wanted) in TARGETS.items():
@@ -366,8 +371,8 @@ def front_end_markdown(found):
         "same headers and writes a row of JSON for each request:",
         "",
         "| connections | direct: requests/s | through the front end | front end / direct | relay / direct "
-        "| nginx / direct | added median, ms | its processor time a request, µs |",
-        "|---|---|---|---|---|---|---|---|",
+        "| nginx / direct | front end / nginx | added median, ms | processor time a request, µs | nginx's |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for connections in map(str, front_end.CONNECTIONS):
         cells = [
@@ -376,8 +381,9 @@ def front_end_markdown(found):
             cell(found["rate_ratio"][connections]),
             cell(found["relay_ratio"][connections]),
             cell(nginx[connections]) if nginx else "not installed",
+            number(paired(*(found["rate"][name][connections] for name in ("front end", "nginx")))) if nginx else "",
             cell(found["added_ms"][connections]),
-            cell(found["cpu_us"][connections]),
+            *(cell(costs[connections]) for costs in found["cpu_us"].values()),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -396,7 +402,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in ("labrat", "gunicorn", "bare", "axum", "relay", "app", "out"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--starts", type=int, default=11)
     parser.add_argument("--before", help="an earlier labrat, measured beside this one and without the front end")
