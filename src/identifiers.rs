@@ -1,7 +1,6 @@
 //! Identifiers: hexadecimal digits, GUIDs, and tokens that nobody guesses. A leaf: every room may use
 //! it, it uses none.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 
@@ -26,11 +25,7 @@ pub fn guid_prefix(random: u64) -> String {
 /// The GUID of this prefix and the lower 48 bits of `last`.
 #[must_use]
 pub fn guid(prefix: &str, last: u64) -> String {
-    let mut text = String::with_capacity(prefix.len() + 12);
-    text.push_str(prefix);
-    // Writing into a text cannot fail.
-    let _ = write!(text, "{:012x}", last & 0xffff_ffff_ffff);
-    text
+    format!("{prefix}{:012x}", last & 0xffff_ffff_ffff)
 }
 
 /// So many random bytes of the kernel's, which nobody guesses.

@@ -246,13 +246,14 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
             others["relay"] = Relay(relay, emulator.container, emulator.inside)
             if nginx_program:
                 others["nginx"] = Nginx(nginx_program, emulator.container, beside, emulator.inside)
+            costed_servers = {"front end": emulator} | {name: others[name] for name in others if name in costed}
             urls = {"direct": emulator.container, "front end": emulator.url}
             urls |= {name: other.url for name, other in others.items()}
             for turn in range(rounds):
                 order = list(urls) if turn % 2 == 0 else list(reversed(urls))
                 for connections in CONNECTIONS:
                     for name in order:
-                        server = {"front end": emulator, **others}.get(name) if name in costed else None
+                        server = costed_servers.get(name)
                         before = server.cpu_seconds() if server else 0
                         inside = [] if name == "front end" else emulator.inside
                         rate, median, count, seen = load(urls[name], connections, seconds, inside)
@@ -279,12 +280,17 @@ def measure(labrat, relay, environment, rounds, seconds, summary):
     def ratio(one, two):
         return one / two
 
+    def of_nginx(nginx, ours):
+        return ours / nginx
+
     return {
         "rate": {name: by_connections(found) for name, found in rates.items()},
         "median_ms": {name: by_connections(found) for name, found in medians.items()},
         "rate_ratio": compared(rates, "front end", "direct", ratio),
         "relay_ratio": compared(rates, "relay", "direct", ratio),
         "nginx_ratio": compared(rates, "nginx", "direct", ratio),
+        "of_nginx": compared(rates, "nginx", "front end", of_nginx),
+        "cpu_of_nginx": compared(costed, "nginx", "front end", of_nginx),
         "added_ms": compared(medians, "front end", "direct", lambda through, direct: through - direct),
         "cpu_us": {name: by_connections(found) for name, found in costed.items()},
         "held_mb": held,

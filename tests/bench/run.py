@@ -252,11 +252,9 @@ def judged(measured):
     found["idle PSS, MB"] = measured["idle_pss_mb"]["labrat"]["median"]
     if through := measured["front_end"]:
         found["front end: added median c=1, ms"] = through["added_ms"]["1"]["median"]
-        for connections in map(str, CONNECTIONS) if through["nginx_ratio"] else ():
-            name = f"front end: throughput c={connections} / nginx"
-            found[name] = paired(through["rate"]["front end"][connections], through["rate"]["nginx"][connections])
-            costs = (through["cpu_us"][name][connections] for name in ("front end", "nginx"))
-            found[f"front end: processor c={connections} / nginx"] = paired(*costs)
+        for what, of_nginx in (("throughput", through["of_nginx"]), ("processor", through["cpu_of_nginx"])):
+            for connections, ratio_of_rounds in (of_nginx or {}).items():
+                found[f"front end: {what} c={connections} / nginx"] = ratio_of_rounds["median"]
         found["front end: 2,000 held, MB"] = through["held_mb"]
     rows = []
     for name, (relation, wanted) in TARGETS.items():
@@ -381,7 +379,7 @@ def front_end_markdown(found):
             cell(found["rate_ratio"][connections]),
             cell(found["relay_ratio"][connections]),
             cell(nginx[connections]) if nginx else "not installed",
-            number(paired(*(found["rate"][name][connections] for name in ("front end", "nginx")))) if nginx else "",
+            number(found["of_nginx"][connections]["median"]) if nginx else "",
             cell(found["added_ms"][connections]),
             *(cell(costs[connections]) for costs in found["cpu_us"].values()),
         ]

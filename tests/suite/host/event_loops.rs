@@ -1,17 +1,13 @@
 //! The front end's connections stay on an event loop each, and nobody outside can tell.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 
-use super::own_site::{Front, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OK, OwnSite, read_head};
 use super::{get, head, until};
-
-const LIMIT: Duration = Duration::from_secs(60);
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// One request on a connection that stays open.
 async fn ask(client: &mut TcpStream) {

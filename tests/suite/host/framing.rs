@@ -1,15 +1,12 @@
 //! The front end keeps to RFC 9112 on both sides: what is no HTTP ends there, and the row says whose it
 //! was. Bytes go over real sockets, bad ones beside good ones.
 
-use std::time::Duration;
-
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::own_site::{Front, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OwnSite, read_head};
 use super::{Reply, head, send};
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// The Win32 code of an answer that is no HTTP.
 const INVALID_ANSWER: &str = "12152";
 

@@ -9,11 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify as Wakeup;
 
-use super::own_site::{Front, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OK, OwnSite, read_head};
 use super::{PATIENCE, Reply, get, head, send, until};
-
-const LIMIT: Duration = Duration::from_secs(60);
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[tokio::test]
 async fn the_site_sees_exactly_the_headers_that_the_platform_adds() {

@@ -8,10 +8,8 @@ use labrat::timeline::Feed;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::own_site::{Front, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OwnSite, read_head};
 use super::{PATIENCE, get, head, until};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a start takes here.
 const START: Duration = Duration::from_millis(120);

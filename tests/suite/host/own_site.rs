@@ -96,6 +96,12 @@ impl Front {
     }
 }
 
+/// A limit that no test reaches.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+
+/// A whole answer on a connection that stays open.
+pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 /// A site that the test plays: what is done with a connection is up to the test.
 pub(super) struct OwnSite {
     pub(super) address: SocketAddr,

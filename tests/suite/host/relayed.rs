@@ -6,11 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::own_site::{Front, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OK, OwnSite, read_head};
 use super::{PATIENCE, Reply, send, until};
-
-const LIMIT: Duration = Duration::from_secs(60);
-const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A site that answers with the head and the first bytes of the body that it got.
 async fn echo(body: usize) -> OwnSite {
