@@ -156,7 +156,8 @@ impl Prepared {
             settings.notify.clone(),
             site.routing(),
             site.wake(),
-        );
+        )
+        .map_err(HostError::Threads)?;
         Ok(Slot {
             site,
             front_end,

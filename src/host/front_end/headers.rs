@@ -1,7 +1,6 @@
 //! The headers that the front end takes away and those that it adds.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
@@ -10,7 +9,7 @@ use http::header::{
     UPGRADE,
 };
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Version};
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1), beside those that `Connection`
@@ -131,8 +130,6 @@ pub(super) struct ClientAddress {
     full: String,
     /// Headers that every request of the connection gets.
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Whether no request of it has been passed on.
-    is_new: AtomicBool,
 }
 
 impl ClientAddress {
@@ -157,15 +154,9 @@ impl ClientAddress {
             .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)));
         Self {
             headers: headers.collect(),
-            is_new: AtomicBool::new(true),
             ip,
             full,
         }
-    }
-
-    /// Whether the caller's is the first request of the connection: true once.
-    pub(super) fn comes_first(&self) -> bool {
-        self.is_new.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -186,34 +177,28 @@ pub(super) fn forward(
             .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         head.headers.insert(UPGRADE, protocol);
     }
-    let host = host_of(head);
     // A user and password before it are for nobody else.
-    let host = match host.rsplit_once('@') {
-        Some((_, host)) => host.to_owned(),
-        None if host.is_empty() => default_host.to_owned(),
-        None => host,
+    let host = match host_of(head).rsplit('@').next() {
+        None | Some("") => default_host,
+        Some(host) => host,
     };
-    let original = head
-        .uri
-        .path_and_query()
-        .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
+    let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let earlier = head.headers.get_all(X_FORWARDED_FOR).iter();
-    let chain: Vec<&str> = earlier
-        .filter_map(|value| value.to_str().ok())
-        .chain([client.full.as_str()])
-        .collect();
-    let forwarded_for = chain.join(", ");
+    let earlier = earlier.filter_map(|value| value.to_str().ok());
+    let chain = earlier.flat_map(|value| [value, ", "]);
+    let chain: String = chain.chain([client.full.as_str()]).collect();
+    let of_request = [
+        (&[X_FORWARDED_FOR] as &[_], HeaderValue::try_from(chain)),
+        (&[X_WAWS_UNENCODED_URL, X_ORIGINAL_URL], target.try_into()),
+        (&[X_FORWARDED_HOST, DISGUISED_HOST, HOST], host.try_into()),
+        (&[X_ARR_LOG_ID], log_id.try_into()),
+    ];
     // Whatever a client claims under these names is replaced, but for the chain of addresses.
     for (name, value) in &client.headers {
         head.headers.insert(name, value.clone());
     }
-    for (names, value) in [
-        (&[X_FORWARDED_FOR] as &[HeaderName], forwarded_for),
-        (&[X_WAWS_UNENCODED_URL, X_ORIGINAL_URL], original),
-        (&[X_FORWARDED_HOST, DISGUISED_HOST, HOST], host),
-        (&[X_ARR_LOG_ID], log_id),
-    ] {
-        let Ok(value) = HeaderValue::try_from(value) else {
+    for (names, value) in of_request {
+        let Ok(value) = value else {
             continue;
         };
         for name in names {
@@ -223,11 +208,11 @@ pub(super) fn forward(
 }
 
 /// The host that the client asked for.
-pub(super) fn host_of(head: &Parts) -> String {
+pub(super) fn host_of(head: &Parts) -> &str {
     let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
     match head.uri.authority() {
-        Some(authority) => authority.to_string(),
-        None => named.unwrap_or_default().to_owned(),
+        Some(authority) => authority.as_str(),
+        None => named.unwrap_or_default(),
     }
 }
 

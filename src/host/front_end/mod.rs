@@ -5,7 +5,7 @@
 //! container is from a [`Routing`] that the site changes, and nothing else of the site.
 
 mod end;
-mod event_loops;
+mod event_loop;
 mod headers;
 mod proxy;
 mod record;

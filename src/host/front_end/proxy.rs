@@ -69,11 +69,7 @@ async fn exchange(
     let reusable = body.is_end_stream() && client_side.is_none();
     let progress = record.progress();
     let body = RequestBody::new(body, Arc::clone(&progress));
-    let sent = upstream.send(
-        Request::from_parts(head, body),
-        client.comes_first(),
-        &shared,
-    );
+    let sent = upstream.send(Request::from_parts(head, body), &shared);
     let answered = within_limit(sent, &progress, shared.settings.limit).await;
     let (mut answer, connection) = match answered {
         Ok(answered) => answered,

@@ -43,7 +43,7 @@ impl Record {
         let first_line = head.method.as_str().len() + uri_length(&head.uri) + 10;
         let received = head_bytes(first_line, &head.headers);
         let mut row = begun(shared, client);
-        row.cs_host = Some(without_user(&host_of(head)));
+        row.cs_host = Some(without_user(host_of(head)));
         row.cs_method = Some(head.method.as_str().to_owned());
         row.cs_uri_query = head.uri.query().map(redact_query);
         row.cs_uri_stem = Some(redact(head.uri.path()).into_owned());

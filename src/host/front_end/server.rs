@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify as Wakeup, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::event_loops::EventLoops;
+use super::event_loop::EventLoop;
 use super::headers::ClientAddress;
 use super::record::Record;
 use super::{FrontEndSettings, RequestEnd, Routing, Shared, Teller, proxy};
@@ -48,6 +49,9 @@ pub struct FrontEnd {
 impl FrontEnd {
     /// Serve `listener`, `routing` says where requests go; `wake` is
     /// notified when a request wants a start.
+    ///
+    /// # Errors
+    /// When there is no thread for its connections.
     pub fn start(
         listener: TcpListener,
         address: SocketAddr,
@@ -56,7 +60,8 @@ impl FrontEnd {
         notify: Notify,
         routing: watch::Receiver<Routing>,
         wake: Arc<Wakeup>,
-    ) -> Self {
+    ) -> io::Result<Self> {
+        let event_loop = EventLoop::start()?;
         let (stop, told) = watch::channel(false);
         let shared = Arc::new(Shared {
             teller: Teller::new(settings.slot.clone(), Arc::clone(&journal)),
@@ -77,13 +82,13 @@ impl FrontEnd {
             log_id_prefix: guid_prefix(fastrand::u64(..)),
             log_id_next: AtomicU64::new(1),
         });
-        let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Self {
+        let task = tokio::spawn(serve(listener, event_loop, Arc::clone(&shared)));
+        Ok(Self {
             address,
             shared,
             stop,
             task: Mutex::new(Some(task)),
-        }
+        })
     }
 
     /// Where it listens.
@@ -110,9 +115,9 @@ impl FrontEnd {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, event_loop: EventLoop, shared: Arc<Shared>) {
     tokio::select! {
-        () = accept(listener, &shared) => {}
+        () = accept(listener, &event_loop, &shared) => {}
         () = write_rows(&shared) => {}
     }
 }
@@ -126,8 +131,7 @@ async fn write_rows(shared: &Shared) {
     }
 }
 
-async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
-    let event_loops = EventLoops::start();
+async fn accept(listener: TcpListener, event_loop: &EventLoop, shared: &Arc<Shared>) {
     let mut connections = JoinSet::new();
     let mut routing = shared.routing.clone();
     let mut told_to_stop = std::pin::pin!(shared.told_to_stop());
@@ -140,9 +144,8 @@ async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept(), if !hold => match accepted {
                 Ok((stream, client)) => {
-                    let (event_loop, share) = event_loops.least_busy();
-                    let connection = attend(stream, client, Arc::clone(shared), share);
-                    connections.spawn_on(connection, &event_loop);
+                    let connection = attend(stream, client, Arc::clone(shared));
+                    connections.spawn_on(connection, event_loop.handle());
                 }
                 Err(error) => {
                     not_accepted(&error, shared);
@@ -181,7 +184,7 @@ async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Say why no connection could be accepted, and let go of what is held for later use.
-fn not_accepted(error: &std::io::Error, shared: &Shared) {
+fn not_accepted(error: &io::Error, shared: &Shared) {
     let Some(shortage) = Shortage::of(error) else {
         return shared.complain(&format!("cannot accept a connection: {error}"));
     };
@@ -191,8 +194,8 @@ fn not_accepted(error: &std::io::Error, shared: &Shared) {
     }
 }
 
-/// Take over a connection from the event loop that accepted it.
-async fn attend(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>, _share: Arc<()>) {
+/// Take over a connection from the thread that accepted it.
+async fn attend(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>) {
     match stream.into_std().and_then(TcpStream::from_std) {
         Ok(stream) => converse(stream, client, shared).await,
         Err(error) => shared.complain(&format!("cannot serve a connection: {error}")),

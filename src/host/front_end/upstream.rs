@@ -4,9 +4,7 @@
 //! container has not closed. A request is sent twice only when the first connection provably took
 //! nothing of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -39,8 +37,6 @@ pub struct Upstream {
     /// Which was used last stands last.
     idle: Mutex<Vec<(Instant, Connection)>>,
     idle_limit: Duration,
-    /// Every connection has one.
-    share: Arc<()>,
     /// When the last request came.
     used: Mutex<Instant>,
 }
@@ -52,7 +48,6 @@ impl Upstream {
             dialer: dialer.into(),
             idle: Mutex::default(),
             idle_limit: IDLE_LIMIT,
-            share: Arc::new(()),
             used: Mutex::new(Instant::now()),
         }
     }
@@ -69,16 +64,14 @@ impl Upstream {
         *self.used.lock()
     }
 
-    /// Send a request and wait for the head of its answer. `is_first` for the first of its client's
-    /// connection.
+    /// Send a request and wait for the head of its answer.
     pub(super) async fn send(
         &self,
         mut request: Request<RequestBody>,
-        is_first: bool,
         shared: &Shared,
     ) -> Result<(Response<Incoming>, Connection), RequestEnd> {
         *self.used.lock() = Instant::now();
-        while let Some(mut connection) = self.idle_connection(is_first) {
+        while let Some(mut connection) = self.idle_connection() {
             match connection.send(request).await {
                 Ok(response) => return Ok((response, connection)),
                 Err(NotAnswered::Unsent(unsent)) => request = *unsent,
@@ -101,7 +94,7 @@ impl Upstream {
         let mut waiting = None;
         loop {
             let error = match self.dialer.connect().await {
-                Ok(stream) => return Connection::over(stream, Arc::clone(&self.share)).await,
+                Ok(stream) => return Connection::over(stream).await,
                 Err(error) => error,
             };
             let Some(shortage) = Shortage::of(&error) else {
@@ -119,18 +112,10 @@ impl Upstream {
         }
     }
 
-    /// The one of this event loop that was used last and that the container has not closed. The first
-    /// request of a client takes one of another loop as well while none is in use: clients that take
-    /// turns share one connection, and a client that stays gets its own.
-    fn idle_connection(&self, is_first: bool) -> Option<Connection> {
-        let here = thread::current().id();
+    /// The one that was used last and that the container has not closed.
+    fn idle_connection(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
-        let from_any = is_first && Arc::strong_count(&self.share) == 1 + idle.len();
-        while let Some(place) = idle
-            .iter()
-            .rposition(|(_, connection)| from_any || connection.thread == here)
-        {
-            let (since, connection) = idle.remove(place);
+        while let Some((since, connection)) = idle.pop() {
             if since.elapsed() < self.idle_limit && connection.sender.is_ready() {
                 return Some(connection);
             }
@@ -187,14 +172,12 @@ enum NotAnswered {
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
-    /// The task that moves its bytes, and the thread that it runs on.
+    /// The task that moves its bytes.
     driver: AbortHandle,
-    thread: ThreadId,
-    _share: Arc<()>,
 }
 
 impl Connection {
-    async fn over(stream: TcpStream, share: Arc<()>) -> Result<Self, RequestEnd> {
+    async fn over(stream: TcpStream) -> Result<Self, RequestEnd> {
         // Without it a small request could wait for an acknowledgement; a socket that refuses the
         // option is only slower.
         let _ = stream.set_nodelay(true);
@@ -210,8 +193,6 @@ impl Connection {
         Ok(Self {
             sender,
             driver: driver.abort_handle(),
-            thread: thread::current().id(),
-            _share: share,
         })
     }
 

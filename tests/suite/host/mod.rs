@@ -4,7 +4,7 @@
 mod boxed;
 mod container;
 mod ending;
-mod event_loops;
+mod event_loop;
 mod framing;
 mod front_end;
 mod health;

@@ -62,7 +62,8 @@ impl Front {
             notify,
             seen,
             Arc::clone(&wake),
-        );
+        )
+        .unwrap();
         Self {
             front_end,
             routing,
