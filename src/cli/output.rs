@@ -120,8 +120,24 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     {
         return Exit::Success.into();
     }
-    message(&format!("labrat: error: {error:#}\n"));
+    message(&format!("labrat: error: {}\n", in_words(error)));
     Exit::Failure.into()
+}
+
+/// What failed and why, then what may help. A cause that its effect names already is not said again.
+fn in_words(error: &anyhow::Error) -> String {
+    let (mut words, mut hints) = (String::new(), String::new());
+    for cause in error.chain().map(ToString::to_string) {
+        let (what, hint) = cause.split_at(cause.find("\n\nhint: ").unwrap_or(cause.len()));
+        if !words.contains(what) {
+            words.push_str(if words.is_empty() { "" } else { ": " });
+            words.push_str(what);
+        }
+        if !hints.contains(hint) {
+            hints.push_str(hint);
+        }
+    }
+    words + &hints
 }
 
 /// Show what clap has to say: help and version as data, errors as messages.
@@ -135,4 +151,31 @@ pub(super) fn clap(error: &clap::Error) -> anyhow::Result<ExitCode> {
     };
     error.print()?;
     Ok(exit.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_and_before_every_hint() {
+        for (effect, expected) in [
+            ("opening x", "opening x: no such file"),
+            ("x: no such file", "x: no such file"),
+            (
+                "nothing in x\n\nhint: fill it",
+                "nothing in x: no such file\n\nhint: fill it",
+            ),
+            (
+                "x: no such file\n\nhint: fill it",
+                "x: no such file\n\nhint: fill it",
+            ),
+        ] {
+            let error = anyhow::anyhow!("no such file").context(effect);
+            assert_eq!(in_words(&error), expected);
+        }
+        let error =
+            anyhow::anyhow!("gone\n\nhint: start it").context("asking x: gone\n\nhint: start it");
+        assert_eq!(in_words(&error), "asking x: gone\n\nhint: start it");
+    }
 }
