@@ -1,8 +1,9 @@
 //! A headless Chromium that is driven as a person would: a screen of some size, keys, and what stands on
 //! the page. It talks the DevTools protocol over its own pipe.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -22,14 +23,35 @@ pub fn chromium() -> Result<PathBuf, String> {
         .ok_or_else(|| "chromium is missing: apt-get install chromium".to_owned())
 }
 
+/// The folder of one browser, with all that it makes outside of its profile as well.
+pub struct Profile(tempfile::TempDir);
+
+impl Profile {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        // The browser has ended, and one of its processes may still be writing.
+        let _ = poll(PATIENCE, || match fs::remove_dir_all(self.0.path()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => None,
+            _ => Some(()),
+        });
+    }
+}
+
 /// A headless Chromium with this profile, for which the names of others lead nowhere but where `rules`
 /// say.
-pub fn headless(profile: &Path, rules: &str) -> Command {
+pub fn headless(profile: &Profile, rules: &str) -> Command {
+    let folder = profile.0.path();
     let mut command = Command::new(chromium().unwrap());
     command
         .args(["--headless", "--no-sandbox", "--disable-gpu"])
         .arg(format!("--host-resolver-rules={rules}"))
-        .arg(format!("--user-data-dir={}", profile.display()));
+        .arg(format!("--user-data-dir={}", folder.display()))
+        .env("TMPDIR", folder);
     command
 }
 
@@ -43,19 +65,21 @@ pub struct Page {
     answers: Receiver<Value>,
     session: Option<String>,
     asked: u64,
-    _profile: tempfile::TempDir,
+    _profile: Profile,
 }
 
 impl Page {
     /// Open `url` on a screen of that size.
     pub fn open(url: &str, (width, height): (u32, u32)) -> Self {
-        let profile = tempfile::tempdir().unwrap();
-        let chromium = headless(profile.path(), THIS_MACHINE);
+        let profile = Profile::new();
+        let chromium = headless(&profile, THIS_MACHINE);
+        let environment = chromium.get_envs();
         // Chromium reads requests at descriptor 3 and writes answers at 4.
         let mut browser = Command::new("sh")
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#])
             .arg(chromium.get_program())
             .args(chromium.get_args())
+            .envs(environment.filter_map(|(name, value)| Some((name, value?))))
             .arg("--remote-debugging-pipe")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

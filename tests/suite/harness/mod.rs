@@ -19,7 +19,7 @@ mod response;
 mod server;
 
 pub use beside::with_probe_server;
-pub use browser::{Page, THIS_MACHINE, chromium, headless};
+pub use browser::{Page, Profile, THIS_MACHINE, chromium, headless};
 pub use client::{Address, Connection, Ending, Exchange, exchange, get, get_many, request};
 pub use collector::{Collector, Reply};
 pub use compare::{covers, normal_head, normal_response};

@@ -7,7 +7,7 @@ use super::builder::answered;
 use super::incidents;
 use super::pictures::saturated;
 use super::reports::timed;
-use crate::harness::{Page, chromium, headless, skip_unless};
+use crate::harness::{Page, Profile, chromium, headless, skip_unless};
 
 #[test]
 fn the_report_opens_without_errors_and_shows_its_charts() {
@@ -19,7 +19,7 @@ fn the_report_opens_without_errors_and_shows_its_charts() {
     let page = folder.path().join("report.html");
     std::fs::write(&page, report::page(&bundle.judge(), &bundle.read())).unwrap();
     // Whatever the page might ask of another host would fail, and say so.
-    let output = headless(&folder.path().join("profile"), "MAP * ~NOTFOUND")
+    let output = headless(&Profile::new(), "MAP * ~NOTFOUND")
         .args(["--enable-logging=stderr", "--dump-dom"])
         .arg(format!("file://{}", page.display()))
         .output()

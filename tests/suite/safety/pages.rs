@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Emulator, labrat};
-use crate::harness::{Address, chromium, get, headless, skip_unless};
+use crate::harness::{Address, Profile, chromium, get, headless, skip_unless};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -74,7 +73,7 @@ fn answer(mut stream: TcpStream, page: &str, report: &mpsc::Sender<Value>) -> Op
     stream.write_all(whole.as_bytes()).ok()
 }
 
-fn browser(profile: &Path, words: &[&str]) -> Command {
+fn browser(profile: &Profile, words: &[&str]) -> Command {
     // Names of others lead nowhere, but for one that somebody has pointed here.
     let rules =
         "MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1";
@@ -157,13 +156,11 @@ fn a_page_of_another_site_pulls_no_fault_turns_no_knob_and_commands_no_emulator(
     calls.extend(faults.map(|fault| (fault, "GET", format!("{site}{fault}"))));
     let page = Site::start(&serde_json::json!(calls));
     let started = emulator.json("/diag/stats")["process_start_time"].clone();
-    let child = browser(
-        &folder.path().join("profile"),
-        &["--remote-debugging-port=0", &page.url],
-    )
-    .stdout(Stdio::null())
-    .spawn()
-    .unwrap();
+    let profile = Profile::new();
+    let child = browser(&profile, &["--remote-debugging-port=0", &page.url])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let _browser = Ended(child);
     let reported = page.reported.recv_timeout(PATIENCE).expect("the page runs");
     for (name, ..) in &calls {
@@ -209,7 +206,7 @@ fn a_name_that_is_pointed_here_and_an_address_that_is_typed_open_no_control_api(
         ("127.0.0.1", "pages in a browser may not talk"),
     ] {
         let url = format!("http://{host}:{port}/slots/production/settings");
-        let output = browser(&folder.path().join(host), &["--dump-dom", &url])
+        let output = browser(&Profile::new(), &["--dump-dom", &url])
             .output()
             .unwrap();
         let dom = super::text(&output.stdout);

@@ -5,13 +5,13 @@ use serde_json::json;
 use super::emulator::Replay;
 use super::{HASTY, Watched, saturate};
 use crate::harness::{
-    PATIENCE, Page, THIS_MACHINE, accept_queue, chromium, get_many, headless, skip_unless,
+    PATIENCE, Page, Profile, THIS_MACHINE, accept_queue, chromium, get_many, headless, skip_unless,
 };
 
 /// What a page has become after some seconds, and what it complained of.
 fn shown(url: &str) -> (String, Vec<String>) {
-    let profile = tempfile::tempdir().unwrap();
-    let output = headless(profile.path(), THIS_MACHINE)
+    let profile = Profile::new();
+    let output = headless(&profile, THIS_MACHINE)
         .args([
             "--enable-logging=stderr",
             "--dump-dom",
