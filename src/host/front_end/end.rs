@@ -151,9 +151,11 @@ impl RequestEnd {
                 "Request timeout",
                 "The rest of the request did not come within the time that the front end waits.",
             ),
-            Self::NotUnderstood | Self::HeadTooLarge | Self::TargetTooLong => {
-                ("Bad request", "The request is no HTTP.")
-            }
+            Self::HeadTooLarge => (
+                "Request header fields too large",
+                "The head of the request is longer than the front end takes.",
+            ),
+            Self::NotUnderstood | Self::TargetTooLong => ("Bad request", "The request is no HTTP."),
             Self::CodingUnknown => (
                 "Not implemented",
                 "The only transfer coding of a request's body is chunked.",

@@ -15,6 +15,9 @@ use super::relay::Relay;
 use super::request_body::{Progress, RequestBody, Upload};
 use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
 
+/// Bytes of a head at most: as many as hyper keeps. How many more it takes depends on how they arrive.
+const MOST_HEAD: u64 = 417_792;
+
 /// Pass a request on to the site and its answer back. The request has its record when this
 /// returns: whose client is gone already is given up before anything is polled.
 pub(super) fn pass_on(
@@ -55,7 +58,7 @@ async fn exchange(
         client_side,
         mut record,
     } = arrived;
-    if let Some(end) = refused(&head) {
+    if let Some(end) = refused(&head, record.progress().received()) {
         return own_answer(&shared, end, record);
     }
     let deadline = record.started() + shared.settings.limit;
@@ -107,8 +110,12 @@ async fn exchange(
     Response::from_parts(head, relay)
 }
 
-/// How a request ends that is not passed on, whatever the site would say.
-fn refused(head: &Parts) -> Option<RequestEnd> {
+/// How a request ends that is not passed on, whatever the site would say. `received` are the bytes of
+/// its head.
+fn refused(head: &Parts, received: u64) -> Option<RequestEnd> {
+    if received > MOST_HEAD {
+        return Some(RequestEnd::HeadTooLarge);
+    }
     if head.method == Method::CONNECT {
         return Some(RequestEnd::NotPassedOn);
     }
@@ -238,8 +245,8 @@ fn own_answer(shared: &Shared, end: RequestEnd, mut record: Record) -> Response<
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     headers.insert(http::header::CONTENT_LENGTH, length);
-    if end == RequestEnd::Shortage {
-        // Its descriptor is for who waits.
+    if matches!(end, RequestEnd::Shortage | RequestEnd::HeadTooLarge) {
+        // Its descriptor is for who waits; hyper closes after a head that it refuses itself.
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
     record.count_head_sent(headers);

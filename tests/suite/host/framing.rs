@@ -175,14 +175,18 @@ async fn a_request_is_passed_on_or_refused_with_the_same_status_in_answer_and_ro
 
 #[tokio::test]
 async fn a_head_that_is_refused_has_the_row_of_its_answer() {
-    // More than hyper reads of a target, and of a head.
-    let (target, long) = ("x".repeat(70_000), "x".repeat(500_000));
+    // More than is taken of a target and of a head, and less.
+    let (target, long, shorter) = ("x".repeat(70_000), "x".repeat(500_000), "x".repeat(400_000));
     for (request, status) in [
         ("GET / NOT-HTTP\r\n\r\n".to_owned(), 400),
         (format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n"), 414),
         (
             format!("GET / HTTP/1.1\r\nHost: h\r\nX-Long: {long}\r\n\r\n"),
             431,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Long: {shorter}\r\n\r\n"),
+            200,
         ),
         (
             "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
