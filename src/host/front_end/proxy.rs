@@ -15,8 +15,9 @@ use super::relay::Relay;
 use super::request_body::{Progress, RequestBody, Upload};
 use super::{RequestEnd, Routing, Shared, Upstream, headers, tunnel};
 
-/// Bytes of a head at most: as many as hyper keeps. How many more it takes depends on how they arrive.
-const MOST_HEAD: u64 = 417_792;
+/// Bytes of a head at most. hyper looks at them between two reads: how many more it takes depends on how
+/// they arrive.
+pub(super) const MOST_HEAD: usize = 417_792;
 
 /// Pass a request on to the site and its answer back. The request has its record when this
 /// returns: whose client is gone already is given up before anything is polled.
@@ -58,7 +59,8 @@ async fn exchange(
         client_side,
         mut record,
     } = arrived;
-    if let Some(end) = refused(&head, record.progress().received()) {
+    let progress = record.progress();
+    if let Some(end) = refused(&head, progress.received()) {
         return own_answer(&shared, end, record);
     }
     let deadline = record.started() + shared.settings.limit;
@@ -70,7 +72,6 @@ async fn exchange(
     // A connection whose request has a body is not used again: an answer that comes before the
     // body has been taken would leave the rest of it on the connection.
     let reusable = body.is_end_stream() && client_side.is_none();
-    let progress = record.progress();
     let body = RequestBody::new(body, Arc::clone(&progress));
     let sent = upstream.send(Request::from_parts(head, body), &shared);
     let answered = within_limit(sent, &progress, shared.settings.limit).await;
@@ -113,7 +114,7 @@ async fn exchange(
 /// How a request ends that is not passed on, whatever the site would say. `received` are the bytes of
 /// its head.
 fn refused(head: &Parts, received: u64) -> Option<RequestEnd> {
-    if received > MOST_HEAD {
+    if received > MOST_HEAD as u64 {
         return Some(RequestEnd::HeadTooLarge);
     }
     if head.method == Method::CONNECT {

@@ -216,6 +216,7 @@ async fn converse(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(proxy::MOST_HEAD)
         // Nearly all heads and bodies are small, and one buffer costs the kernel less than two.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service)

@@ -20,12 +20,7 @@ async fn ask(client: &mut TcpStream) {
 
 #[tokio::test]
 async fn clients_that_take_turns_share_a_connection_to_the_site() {
-    let site = OwnSite::start(|mut stream, _| async move {
-        while !read_head(&mut stream).await.is_empty() {
-            stream.write_all(OK).await.unwrap();
-        }
-    })
-    .await;
+    let site = OwnSite::answering().await;
     let front = Front::start(site.routing(), LIMIT).await;
     let mut clients = Vec::new();
     for _ in 0..4 {

@@ -11,7 +11,7 @@ use labrat::host::front_end::{FrontEnd, FrontEndSettings, Routing, Upstream};
 use labrat::host::journal::Journal;
 use labrat::tables::HttpRow;
 use parking_lot::Mutex;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify as Wakeup, watch};
 
@@ -129,6 +129,16 @@ impl OwnSite {
             address,
             connections,
         }
+    }
+
+    /// One that answers every request and keeps its connections.
+    pub(super) async fn answering() -> Self {
+        Self::start(|mut stream, _| async move {
+            while !read_head(&mut stream).await.is_empty() {
+                stream.write_all(OK).await.unwrap();
+            }
+        })
+        .await
     }
 
     pub(super) fn routing(&self) -> Routing {

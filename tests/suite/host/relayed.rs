@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::own_site::{Front, LIMIT, OK, OwnSite, read_head};
+use super::own_site::{Front, LIMIT, OwnSite, read_head};
 use super::{PATIENCE, Reply, send, until};
 
 /// A site that answers with the head and the first bytes of the body that it got.
@@ -78,12 +78,7 @@ async fn a_client_that_sends_slowly_is_waited_for_as_long_as_it_sends() {
 
 #[tokio::test]
 async fn an_idle_connection_is_used_again_for_longer_than_gunicorn_keeps_one_and_then_reaped() {
-    let site = OwnSite::start(|mut stream, _| async move {
-        while !read_head(&mut stream).await.is_empty() {
-            stream.write_all(OK).await.unwrap();
-        }
-    })
-    .await;
+    let site = OwnSite::answering().await;
     let upstream = labrat::host::front_end::Upstream::new(site.address)
         .keeping_idle_for(Duration::from_secs(6));
     let routing = labrat::host::front_end::Routing::Up(std::sync::Arc::new(upstream));
